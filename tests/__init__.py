@@ -1,0 +1,1 @@
+"""Tests of hyperdist; a package, so that its modules never shadow the standard library."""
