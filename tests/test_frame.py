@@ -1,0 +1,145 @@
+"""The frame: what imports what, what `import hyperdist` loads, what lies where, what the wheel holds."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "hyperdist"
+
+LAYERS = (
+    "_namespace",
+    "stable",
+    "checks",
+    "quadrature",
+    "rejection",
+    "spaces",
+    "radial",
+    "distributions",
+    "",  # hyperdist/__init__.py itself
+    "plot",
+)
+"""DESIGN: a module imports only what stands above it here; inside a layer, anything but a circle."""
+
+TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "hyperdist", "hyperdist_torch", "tests", "validation"}
+
+HEAVY = ("torch", "mpmath", "matplotlib", "arviz", "pandas", "scipy.special", "scipy.stats", "scipy.integrate")
+"""What `import hyperdist` must not load: other packages, and the parts of SciPy that cost more than NumPy itself."""
+
+
+def module_name(path: Path) -> str:
+    """hyperdist/spaces/__init__.py -> hyperdist.spaces."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(CORE.rglob("*.py"))}
+
+
+def imports(name: str) -> set[str]:
+    """The modules that a file imports anywhere in it; `from package import module` counts as the module."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{source}.{alias.name}"
+                found.add(full if full in MODULES else source)
+    return found - {name}
+
+
+def layer(name: str) -> int:
+    """How far down a module of hyperdist stands."""
+    part = name.partition(".")[2].partition(".")[0]
+    assert part in LAYERS, f"{name} has no layer: give it one in DESIGN's order"
+    return LAYERS.index(part)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_imports_only_what_stands_above_it(name):
+    for target in imports(name):
+        if target.split(".")[0] == "hyperdist":
+            assert layer(target) <= layer(name), f"{name} imports {target}, which stands below it"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_core_imports_numpy_and_scipy_only(name):
+    allowed = {"hyperdist", "numpy", "scipy", *sys.stdlib_module_names}
+    if name.startswith("hyperdist.plot"):
+        allowed.add("matplotlib")
+    assert {target.split(".")[0] for target in imports(name)} <= allowed
+
+
+def test_no_import_is_circular():
+    """A package's __init__ gathers its own modules, and they may name one another through it without a circle."""
+    graph = {name: {t for t in imports(name) if t in MODULES and not name.startswith(f"{t}.")} for name in MODULES}
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import hyperdist, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.strip() == "[]"
+
+
+def test_import_prints_and_warns_nothing():
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import hyperdist"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def test_top_level_holds_only_what_belongs_there():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    run = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT)
+    tops = {line.partition("/")[0] for line in run.stdout.splitlines()}
+    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_names_promised_are_there():
+    import hyperdist
+
+    assert len(set(hyperdist.__all__)) == len(hyperdist.__all__)
+    for name in hyperdist.__all__:
+        assert getattr(hyperdist, name) is not None
+
+
+def test_extras_and_python_are_as_promised():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["optional-dependencies"]) == {"torch", "experiments", "validation", "plot", "test", "all"}
+    assert {requirement.split(">")[0] for requirement in project["dependencies"]} == {"numpy", "scipy"}
+    assert project["requires-python"] == ">=3.11"
+
+
+def test_every_requirement_has_a_tested_version():
+    """The extra `experiments` is pinned where its code is."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + [r for extra in ("torch", "validation", "plot", "test") for r in extras[extra]]
+    pins = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.partition("==")[0].lower() for line in pins if "==" in line}
+    assert {r.split(">")[0].lower() for r in wanted if not r.startswith("hyperdist[")} <= pinned
+    assert "torch==2.13.0" in pins
+
+
+def test_wheel_holds_the_two_packages(tmp_path):
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {n.partition("/")[0] for n in names if ".dist-info/" not in n} == {"hyperdist", "hyperdist_torch"}
+    assert {"hyperdist/py.typed", "hyperdist/__init__.py", "hyperdist_torch/py.typed"} <= set(names)
+    assert any(n.endswith("/licenses/LICENSE") for n in names)

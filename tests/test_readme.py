@@ -1,0 +1,36 @@
+"""README's examples run as they stand, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_examples_give_what_they_show():
+    examples = doctest.DocTestParser().get_doctest(README.replace("\n```", "\n\n```"), {}, "README.md", "README.md", 0)
+    assert len(examples.examples) >= 10
+    report: list[str] = []
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(
+        examples, out=report.append
+    )
+    assert result.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_link_leads_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+def test_picture_is_small():
+    assert (ROOT / ".github" / "picture.png").stat().st_size < 150_000
+
+
+def test_both_commands_install_what_they_run():
+    assert "pip install -c .ci/constraints.txt -e '.[validation]' && python -m validation\n" in README
+    assert "pip install -c .ci/constraints.txt -e '.[test]' && pytest\n" in README
