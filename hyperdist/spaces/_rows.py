@@ -1,0 +1,83 @@
+"""Row helpers that every space's kernels share: inner products, guarded roots, scaled hyperbolic functions.
+
+A row is the last axis of an array; a row scalar has shape (*batch). Everything here is pure and differentiable twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hyperdist._namespace import Array, namespace
+from hyperdist.stable import coshm1_sq, sinhc_sq
+
+_SPLITTER = {"float32": 4097.0, "float64": 134217729.0}
+"""2^ceil(p/2) + 1, p the bits of the significand: splits a float into two halves (Dekker 1971)."""
+
+
+def column(a: Any) -> Any:
+    """A row scalar (*batch) as (*batch, 1), to multiply vectors; a Python number as it is."""
+    return a[..., None] if hasattr(a, "shape") else a
+
+
+def dot(x: Array, y: Array) -> Array:
+    """Inner product over the last axis, (*batch)."""
+    xp = namespace(x, y)
+    if xp is np:  # np.sum over a short last axis is four times slower
+        return np.einsum("...i,...i->...", x, y)
+    return xp.sum(x * y, axis=-1)
+
+
+def root(z: Array) -> Array:
+    """sqrt(z) for z >= 0 with derivative 0, not infinite, where z = 0; NaN below 0."""
+    xp = namespace(z)
+    zero = z == 0.0
+    return xp.where(zero, z * 0.0, xp.sqrt(xp.where(zero, z * 0.0 + 1.0, z)))
+
+
+def root_or_one(z: Array) -> Array:
+    """sqrt(z), and 1 where z = 0: a divisor whose quotient is not used there."""
+    xp = namespace(z)
+    return xp.sqrt(xp.where(z == 0.0, z * 0.0 + 1.0, z))
+
+
+def scaled(z: Array) -> tuple[Array, Array, Array]:
+    """(s, sinh(x)/x e^-s, cosh(x) e^-s) of z = x^2, s = 0 where x < 1 and s = x elsewhere.
+
+    Smooth in z at 0, without overflow for any x: the exponential growth is in s.
+    """
+    xp = namespace(z)
+    far = z >= 1.0
+    zero, one = z * 0.0, z * 0.0 + 1.0
+    near = xp.where(far, zero, z)
+    x = xp.sqrt(xp.where(far, z, one))
+    decay = xp.exp(-2.0 * x)
+    sinhc = xp.where(far, 0.5 * (1.0 - decay) / x, sinhc_sq(near))
+    cosh = xp.where(far, 0.5 * (1.0 + decay), 1.0 + near * coshm1_sq(near))
+    return xp.where(far, x, zero), sinhc, cosh
+
+
+def _product(a: Array, b: Array) -> tuple[Array, Array]:
+    """a b and what its rounding lost (Dekker 1971), in float32 and float64; exact, derivatives included."""
+    splitter = _SPLITTER[str(b.dtype).rpartition(".")[2]]
+    product = a * b
+    a_high, b_high = splitter * a - (splitter * a - a), splitter * b - (splitter * b - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def reject(x: Array, y: Array) -> Array:
+    """The part of x that is orthogonal to y, to a few eps of itself even where x and y are all but parallel.
+
+    y must not be 0. With y_p the largest coordinate of y, x - (x_p/y_p) y has the coordinates (x_i y_p - x_p y_i)/y_p,
+    differences of two products that are formed exactly: 0 where x and y are parallel, and never near the direction of y,
+    so that what is left along y can be taken out in plain arithmetic.
+    """
+    xp = namespace(x, y)
+    pivot = xp.arange(y.shape[-1], device=y.device) == xp.argmax(xp.abs(y), axis=-1)[..., None]
+    y_pivot = xp.sum(xp.where(pivot, y, y * 0.0), axis=-1)[..., None]
+    x_pivot = xp.sum(xp.where(pivot, x, x * 0.0), axis=-1)[..., None]
+    (first, first_lost), (second, second_lost) = _product(x, y_pivot), _product(x_pivot, y)
+    rest = ((first - second) + (first_lost - second_lost)) / y_pivot
+    return rest - (dot(rest, y) / dot(y, y))[..., None] * y

@@ -1,0 +1,156 @@
+"""The unit sphere S^d in R^(d+1); the origin is e_0 = (1, 0, ..., 0).
+
+Kernels are pure; distances come from |x - y| and |x + y|, so they are right near 0 and near pi. Where y = -x every great
+circle is a shortest path: the logarithm and the transport then take the one that starts along the first axis of the
+frame at x, a valid choice that is constant in its neighbourhood of nothing, so gradients there are those of that path.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hyperdist._namespace import Array, namespace
+from hyperdist.spaces._rows import column, dot, root
+from hyperdist.stable import sinc_sq
+
+_SWITCH = 0.05
+"""sin^2(theta/2) below which (theta/2)^2 is summed as a power series."""
+_ASIN_SQ = tuple(0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) for n in range(1, 15))
+"""asin(sqrt z)^2 / z = sum_n (4 z)^n / (2 n^2 C(2n, n)) / z."""
+
+
+def _cos_sq(z: Array) -> Array:
+    """cos(sqrt z), smooth in z at 0."""
+    return 1.0 - 0.5 * z * namespace(z).square(sinc_sq(0.25 * z))
+
+
+def _angle_sq(apart: Array, together: Array) -> Array:
+    """theta^2 from |x - y|^2 and |x + y|^2, smooth where apart = 0."""
+    xp = namespace(apart, together)
+    small = apart < 4.0 * _SWITCH
+    z = 0.25 * xp.where(small, apart, apart * 0.0)
+    series = z * 0.0 + _ASIN_SQ[-1]
+    for coefficient in _ASIN_SQ[-2::-1]:
+        series = series * z + coefficient
+    chord = xp.sqrt(xp.where(small, apart * 0.0 + 1.0, apart))
+    angle = 2.0 * xp.atan2(chord, root(together))
+    return xp.where(small, 4.0 * z * series, angle * angle)
+
+
+def dist_sq(x: Array, y: Array) -> Array:
+    """Squared angle between x and y, (*batch); smooth at x = y."""
+    difference, total = x - y, x + y
+    return _angle_sq(dot(difference, difference), dot(total, total))
+
+
+def dist(x: Array, y: Array) -> Array:
+    """Angle between x and y, 2 atan2(|x - y|, |x + y|), (*batch): a few eps, relative, from 0 to pi."""
+    difference, total = x - y, x + y
+    return 2.0 * namespace(x, y).atan2(root(dot(difference, difference)), root(dot(total, total)))
+
+
+def exp(x: Array, u: Array) -> Array:
+    """cos|u| x + sin|u|/|u| u."""
+    z = dot(u, u)
+    return column(_cos_sq(z)) * x + column(sinc_sq(z)) * u
+
+
+def _departure(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """(p, |x - y|^2, |x + y|^2, antipodal): p = sin(theta) times the unit tangent at x that points to y."""
+    xp = namespace(x, y)
+    difference, total = y - x, y + x
+    apart, together = dot(difference, difference), dot(total, total)
+    near = difference + 0.5 * apart[..., None] * x
+    far = total - 0.5 * together[..., None] * x
+    return xp.where((apart < together)[..., None], near, far), apart, together, together == 0.0
+
+
+def _first_axis(x: Array) -> Array:
+    """The first axis of the frame at x, (*batch, d + 1)."""
+    xp = namespace(x)
+    v = x[..., 1:]
+    first = xp.concat([v[..., :1] * 0.0 + 1.0, v[..., 1:] * 0.0], axis=-1)
+    return from_frame(x, first)
+
+
+def log(x: Array, y: Array) -> Array:
+    """theta/sin(theta) (y - cos(theta) x); at y = -x, pi along the first frame axis."""
+    xp = namespace(x, y)
+    p, apart, together, antipodal = _departure(x, y)
+    one = apart * 0.0 + 1.0
+    ratio_sq = _angle_sq(apart, together) / xp.where(apart == 0.0, one, apart)
+    stretch = xp.where(apart == 0.0, one, root(xp.where(apart == 0.0, one, ratio_sq)))
+    # theta / sin(theta) = (theta / |x - y|) * 2 / |x + y|
+    vector = column(2.0 * stretch / xp.sqrt(xp.where(antipodal, one, together))) * p
+    return xp.where(antipodal[..., None], math.pi * _first_axis(x + y * 0.0), vector)
+
+
+def inner(x: Array, u: Array, v: Array) -> Array:
+    """u.v, (*batch)."""
+    return dot(u, v)
+
+
+def transport(x: Array, y: Array, u: Array) -> Array:
+    """u - (y.u)/(1 + x.y) (x + y); at y = -x along the geodesic that ``log`` takes there."""
+    xp = namespace(x, y, u)
+    total = x + y
+    together = dot(total, total)
+    antipodal = together == 0.0
+    safe = xp.where(antipodal, together * 0.0 + 1.0, together)
+    axis = _first_axis(x + y * 0.0)
+    moved = u - column(2.0 * dot(y, u) / safe) * total
+    turned = u - column(2.0 * dot(axis, u)) * axis
+    return xp.where(antipodal[..., None], turned, moved)
+
+
+def from_frame(mu: Array, v: Array) -> Array:
+    """The tangent at mu with frame coordinates v (*batch, d): (-s m.v, v - (m.v)/(1 + |mu_0|) m), m = mu_1.., s = sign mu_0.
+
+    This is (0, v) after the rotation that takes e_0 to mu where mu_0 >= 0, and after the reflection that does where
+    mu_0 < 0: no division by what can be small, at the price of a jump where mu_0 changes sign. No frame on an even
+    sphere is continuous everywhere.
+    """
+    xp = namespace(mu, v)
+    m, first = mu[..., 1:], mu[..., :1]
+    sign = xp.where(first >= 0.0, first * 0.0 + 1.0, first * 0.0 - 1.0)
+    part = dot(m, v)[..., None]
+    return xp.concat([-sign * part, v - part / (1.0 + xp.abs(first)) * m], axis=-1)
+
+
+def to_frame(mu: Array, u: Array) -> Array:
+    """Frame coordinates (*batch, d) of the tangent u at mu; the transpose of ``from_frame``."""
+    xp = namespace(mu, u)
+    m, first = mu[..., 1:], mu[..., :1]
+    sign = xp.where(first >= 0.0, first * 0.0 + 1.0, first * 0.0 - 1.0)
+    rest = u[..., 1:]
+    return rest - (sign * u[..., :1] + dot(m, rest)[..., None] / (1.0 + xp.abs(first))) * m
+
+
+def exp_polar(mu: Array, radius: Array, direction: Array) -> Array:
+    """The point at angle ``radius`` (*batch) from mu along a unit vector (*batch, d) of the frame at mu."""
+    xp = namespace(mu, radius, direction)
+    return column(xp.cos(radius)) * mu + column(xp.sin(radius)) * from_frame(mu, direction)
+
+
+def log_polar(mu: Array, x: Array) -> tuple[Array, Array]:
+    """(radius, direction) of x seen from mu: the inverse of ``exp_polar``.
+
+    radius is 2 atan2(|x - mu|, |x + mu|), right to a few eps near 0 and pi. Where x = mu or x = -mu the direction is the
+    first axis.
+    """
+    xp = namespace(mu, x)
+    p, apart, together, _ = _departure(mu, x)
+    v = to_frame(mu + x * 0.0, p)
+    square = dot(v, v)
+    unknown = (square == 0.0) | (apart == 0.0) | (together == 0.0)
+    first = xp.concat([v[..., :1] * 0.0 + 1.0, v[..., 1:] * 0.0], axis=-1)
+    safe = xp.sqrt(xp.where(unknown, square * 0.0 + 1.0, square))
+    return 2.0 * xp.atan2(root(apart), root(together)), xp.where(unknown[..., None], first, v / safe[..., None])
+
+
+def origin(d: int, dtype: Any = float) -> Any:
+    """e_0 of S^d as a NumPy array of d + 1 coordinates."""
+    import numpy as np
+
+    return np.eye(1, d + 1, dtype=dtype)[0]
