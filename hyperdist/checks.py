@@ -1,0 +1,186 @@
+"""Where every ``ValueError`` and ``TypeError`` about an argument is built.
+
+A message names the parameter, the offending value and the bound. Nothing here changes a value: numbers are
+promoted (integers, lists and Python scalars to float64), never clipped.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+
+def as_float(value: Any, name: str) -> np.ndarray:
+    """A float32 or float64 NumPy array of ``value``; float16 and integers become float64."""
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{name} must be rectangular, got nested sequences of unequal length: {error}") from None
+    if array.dtype == bool or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}: {_first(array)!r}")
+    if array.dtype in (np.float32, np.float64):
+        return array
+    return array.astype(np.float64)
+
+
+def _first(array: np.ndarray) -> Any:
+    return array.reshape(-1)[0] if array.size else array
+
+
+def _worst(array: np.ndarray, bad: np.ndarray) -> str:
+    """The first offending value, where it stands, and how many there are."""
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f" at index {index}" if array.ndim else ""
+    more = f" (and {int(bad.sum()) - 1} more)" if int(bad.sum()) > 1 else ""
+    return f"{array[index]!r}{where}{more}"
+
+
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """``array`` where every value is finite."""
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise ValueError(f"{name} must be finite, got {_worst(array, bad)}")
+    return array
+
+
+def positive(value: Any, name: str, upper: float = np.inf) -> np.ndarray:
+    """A finite array > 0 and <= ``upper``."""
+    array = finite(as_float(value, name), name)
+    bad = ~(array > 0) | (array > upper)
+    if bad.any():
+        bound = "> 0" if upper == np.inf else f"> 0 and <= {upper:g}"
+        raise ValueError(f"{name} must be {bound}, got {_worst(array, bad)}")
+    return array
+
+
+def non_negative(value: Any, name: str) -> np.ndarray:
+    """A finite array >= 0."""
+    array = finite(as_float(value, name), name)
+    bad = ~(array >= 0)
+    if bad.any():
+        raise ValueError(f"{name} must be >= 0, got {_worst(array, bad)}")
+    return array
+
+
+def curvature(c: Any) -> np.ndarray:
+    """The size of the curvature: finite, c >= 0."""
+    return non_negative(c, "c")
+
+
+def probability(value: Any, name: str = "p") -> np.ndarray:
+    """An array of probabilities; NaN passes, to come out as NaN."""
+    array = as_float(value, name)
+    bad = (array < 0) | (array > 1)
+    if bad.any():
+        raise ValueError(f"{name} must lie in [0, 1], got {_worst(array, bad)}")
+    return array
+
+
+def dimension(d: Any, name: str = "d", least: int = 1) -> int:
+    """An integer >= ``least``."""
+    if isinstance(d, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer >= {least}, got {d!r}")
+    try:
+        value = operator.index(d)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer >= {least}, got {d!r}") from None
+    if value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value}")
+    return value
+
+
+def vector(value: Any, name: str, least: int = 1) -> np.ndarray:
+    """An array whose last axis is a vector of at least ``least`` coordinates; values are not checked."""
+    array = as_float(value, name)
+    if array.ndim == 0 or array.shape[-1] < least:
+        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {array.shape}")
+    return array
+
+
+def points(value: Any, name: str, d: int) -> np.ndarray:
+    """An array of shape (*batch, d)."""
+    array = vector(value, name)
+    if array.shape[-1] != d:
+        raise ValueError(f"{name} must have {d} coordinates on its last axis, got shape {array.shape}")
+    return array
+
+
+def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:
+    """``x`` where sqrt(c) |x| < 1 holds in the dtype of ``x``."""
+    finite(x, name)
+    size = np.sqrt(c) * np.sqrt(np.sum(np.square(x), axis=-1))
+    bad = ~(size < 1)
+    if bad.any():
+        raise ValueError(f"{name} must lie inside the ball, sqrt(c) |{name}| < 1, got sqrt(c) |{name}| = {_worst(size, bad)}")
+    return x
+
+
+def on_sphere(x: np.ndarray, name: str) -> np.ndarray:
+    """``x`` where | |x| - 1 | <= 64 eps sqrt(m): what rounding of m coordinates can do to a unit vector."""
+    finite(x, name)
+    norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
+    tolerance = sphere_tolerance(x)
+    bad = ~(np.abs(norm - 1) <= tolerance)
+    if bad.any():
+        raise ValueError(f"{name} must lie on the unit sphere to {tolerance:.1e}, got |{name}| = {_worst(norm, bad)}")
+    return x
+
+
+def sphere_tolerance(x: np.ndarray) -> float:
+    """How far from 1 rounding may take the norm of a unit vector of this dtype and dimension."""
+    return 64.0 * float(np.finfo(x.dtype).eps) * x.shape[-1] ** 0.5
+
+
+def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The broadcast of named shapes; the message lists them all."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"shapes do not broadcast: {listed}") from None
+
+
+def sample_shape(shape: Any) -> tuple[int, ...]:
+    """A tuple of integers >= 0; an integer n means (n,)."""
+    entries: Sequence[Any] = shape if isinstance(shape, tuple | list) else (shape,)
+    try:
+        result = tuple(operator.index(entry) for entry in entries)
+    except TypeError:
+        raise TypeError(f"sample_shape must be integers >= 0, got {shape!r}") from None
+    if any(isinstance(entry, bool) for entry in entries) or any(entry < 0 for entry in result):
+        raise ValueError(f"sample_shape must be integers >= 0, got {shape!r}")
+    return result
+
+
+def choice(value: Any, name: str, options: Sequence[str]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(options)}, got {value!r}")
+    return value
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """What ``numpy.random.default_rng`` makes of ``rng``: a seed, a Generator, a BitGenerator or None."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng must be what numpy.random.default_rng takes, got {rng!r}: {error}") from None
+
+
+def weights(value: Any, n: int, name: str = "weights") -> np.ndarray:
+    """Observation weights of shape (n, *batch): finite, >= 0, a positive sum in every batch element."""
+    array = non_negative(value, name)
+    if array.ndim == 0 or array.shape[0] != n:
+        raise ValueError(f"{name} must have length {n}, one for each observation, got shape {array.shape}")
+    if not np.all(np.sum(array, axis=0) > 0):
+        raise ValueError(f"{name} must have a positive sum, got {float(np.min(np.sum(array, axis=0)))!r}")
+    return array
+
+

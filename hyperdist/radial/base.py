@@ -1,0 +1,303 @@
+"""What every radial law has, from a handful of private methods."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+
+from hyperdist import checks, quadrature, rejection
+from hyperdist.quadrature import Kernel
+
+METHODS = ("rejection", "inverse")
+_CHUNK = 2048
+
+
+def quiet(function: Any) -> Any:
+    """Limits such as log 0 are results here, not accidents: no floating-point warning leaves a law."""
+    return np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore")(function)
+
+
+class RadialLaw(ABC):
+    """The law of the geodesic distance r between a draw and its centre; densities are with respect to dr.
+
+    batch_shape : the shape of the parameters; arguments r and p broadcast against it.
+    dtype       : float32 or float64, that of the parameters; results have it, the arithmetic is float64.
+    Outside the support prob is 0; NaN in gives NaN out.
+    """
+
+    d: int
+    batch_shape: tuple[int, ...]
+    dtype: np.dtype
+
+    # What a law gives, in float64 and without checks; r lies in [0, end].
+    @property
+    @abstractmethod
+    def _end(self) -> float:
+        """The largest radius."""
+
+    @abstractmethod
+    def _log_prob(self, r: np.ndarray) -> np.ndarray: ...
+
+    @abstractmethod
+    def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """log cdf and log sf."""
+
+    @abstractmethod
+    def _quantile(self, p: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """The radius with cdf p, or where ``upper`` with sf p."""
+
+    @abstractmethod
+    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """E r, var r, E r^2."""
+
+    @abstractmethod
+    def _entropy(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _log_normalizer(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _mode(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """``n`` draws in the order sample, batch; n is a multiple of the batch's size."""
+
+    # What follows from it.
+    @final
+    @quiet
+    def log_prob(self, r: Any) -> np.ndarray:
+        """Log density in nats with respect to dr; -inf outside the support."""
+        return self._on_support(r, self._log_prob, -np.inf, -np.inf)
+
+    @final
+    def prob(self, r: Any) -> np.ndarray:
+        """Density with respect to dr."""
+        with np.errstate(under="ignore"):
+            return np.exp(self.log_prob(r))[()]
+
+    @final
+    @quiet
+    def log_cdf(self, r: Any) -> np.ndarray:
+        """Log probability of a radius <= r."""
+        return self._on_support(r, lambda x: self._log_tails(x)[0], -np.inf, 0.0)
+
+    @final
+    @quiet
+    def log_sf(self, r: Any) -> np.ndarray:
+        """Log probability of a radius > r, far below the smallest double's logarithm too."""
+        return self._on_support(r, lambda x: self._log_tails(x)[1], 0.0, -np.inf)
+
+    @final
+    @quiet
+    def cdf(self, r: Any) -> np.ndarray:
+        """Probability of a radius <= r; relative accuracy in the lower tail."""
+        return self._on_support(r, lambda x: np.exp(self._log_tails(x)[0]), 0.0, 1.0)
+
+    @final
+    @quiet
+    def sf(self, r: Any) -> np.ndarray:
+        """Probability of a radius > r; relative accuracy in the upper tail."""
+        return self._on_support(r, lambda x: np.exp(self._log_tails(x)[1]), 1.0, 0.0)
+
+    @final
+    @quiet
+    def icdf(self, p: Any) -> np.ndarray:
+        """The radius with cdf p, 0 <= p <= 1."""
+        return self._invert(p, False)
+
+    @final
+    @quiet
+    def isf(self, p: Any) -> np.ndarray:
+        """The radius with sf p: the form for the upper tail, down to p = 1e-300."""
+        return self._invert(p, True)
+
+    @final
+    def sample(self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection") -> np.ndarray:
+        """Independent radii of shape sample_shape + batch_shape.
+
+        method : "rejection" (exact) or "inverse" (one uniform a draw through ``icdf``; free of branches).
+        """
+        shape = checks.sample_shape(sample_shape) + self.batch_shape
+        checks.choice(method, "method", METHODS)
+        generator = checks.generator(rng)
+        n = int(np.prod(shape))
+        if n == 0:
+            return np.empty(shape, self.dtype)
+        if method == "inverse":
+            return self.icdf(generator.random(shape))
+        with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
+            return self._sample(n, generator).astype(self.dtype, copy=False).reshape(shape)[()]
+
+    @property
+    @final
+    def mean(self) -> np.ndarray:
+        """E r."""
+        return self._cast(self._moments()[0])
+
+    @property
+    @final
+    def variance(self) -> np.ndarray:
+        """Var r (the distribution's own ``variance`` is E r^2)."""
+        return self._cast(self._moments()[1])
+
+    @property
+    @final
+    def mode(self) -> np.ndarray:
+        """The radius of largest density with respect to dr."""
+        return self._cast(self._mode())
+
+    @final
+    @quiet
+    def entropy(self) -> np.ndarray:
+        """Differential entropy of r in nats."""
+        return self._cast(self._entropy())
+
+    @final
+    def log_normalizer(self) -> np.ndarray:
+        """Log integral over r of the kernel that the class names, in nats."""
+        return self._cast(self._log_normalizer())
+
+    def _cast(self, value: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(value, self.batch_shape).astype(self.dtype)[()]
+
+    def _result_dtype(self, array: np.ndarray) -> np.dtype:
+        return np.result_type(array.dtype, self.dtype) if array.ndim else self.dtype
+
+    def _on_support(self, r: Any, function: Any, below: float, above: float) -> np.ndarray:
+        """``function`` where 0 <= r <= end, constants outside, NaN where r is NaN; in chunks of bounded memory."""
+        array = checks.as_float(r, "r")
+        shape = checks.broadcast(r=array.shape, batch=self.batch_shape)
+        x = np.broadcast_to(array.astype(np.float64), shape)
+        inside = (x >= 0) & (x <= self._end) & (x < np.inf)
+        safe = np.where(inside, x, self._mode())
+        value = self._in_chunks(function, safe)
+        value = np.where(inside, value, np.where(x < 0, below, np.where(np.isnan(x), np.nan, above)))
+        return value.astype(self._result_dtype(array))[()]
+
+    def _invert(self, p: Any, upper: bool) -> np.ndarray:
+        array = checks.probability(p)
+        shape = checks.broadcast(p=array.shape, batch=self.batch_shape)
+        x = np.broadcast_to(array.astype(np.float64), shape)
+        inside = (x > 0) & (x < 1)
+        value = self._in_chunks(lambda q: self._quantile(q, np.asarray(upper)), np.where(inside, x, 0.5))
+        at_zero, at_one = (self._end, 0.0) if upper else (0.0, self._end)
+        value = np.where(inside, value, np.where(np.isnan(x), np.nan, np.where(x <= 0, at_zero, at_one)))
+        return value.astype(self._result_dtype(array))[()]
+
+    def _in_chunks(self, function: Any, x: np.ndarray) -> np.ndarray:
+        """``function`` applied along the first axis in pieces, so that the nodes of a rule stay in cache."""
+        if x.ndim <= len(self.batch_shape) or x.size <= _CHUNK:
+            return np.asarray(function(x))
+        rows = max(1, _CHUNK // max(1, x[0].size))
+        return np.concatenate([function(x[i : i + rows]) for i in range(0, x.shape[0], rows)] or [function(x)])
+
+
+class KernelLaw(RadialLaw):
+    """A radial law given by a log-concave ``Kernel`` in y = r/scale and a proposal; the rest is quadrature."""
+
+    @property
+    @abstractmethod
+    def _kernel(self) -> Kernel: ...
+
+    @property
+    @abstractmethod
+    def _scale(self) -> np.ndarray:
+        """The length of y = 1."""
+
+    @property
+    @abstractmethod
+    def _hats(self) -> rejection.Propose: ...
+
+    @abstractmethod
+    def _acceptance_rate(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def _offset(self, r: np.ndarray) -> np.ndarray:
+        """t = r/scale - centre without cancellation."""
+
+    @abstractmethod
+    def parameter_gradient(self, r: Any) -> dict[str, np.ndarray]:
+        """Derivatives of a draw r in the law's parameters at fixed cdf (implicit reparametrisation)."""
+
+    @final
+    def acceptance_rate(self) -> np.ndarray:
+        """The exact probability that a proposal of ``sample`` is accepted."""
+        return self._cast(self._acceptance_rate())
+
+    @cached_property
+    @quiet
+    def _log_mass(self) -> np.ndarray:
+        return quadrature.log_mass(self._kernel)
+
+    def _coordinates(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return r / self._scale, self._offset(r)
+
+    def _log_prob(self, r: np.ndarray) -> np.ndarray:
+        y, t = self._coordinates(r)
+        return self._kernel.log_ratio(y, t) - self._log_mass - np.log(self._scale)
+
+    def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        short, upper = quadrature.shorter_tail(self._kernel, self._log_mass, *self._coordinates(r))
+        short = np.minimum(short, 0.0)
+        rest = np.where(short > -0.6931471805599453, np.log(-np.expm1(short)), np.log1p(-np.exp(short)))
+        return np.where(upper, rest, short), np.where(upper, short, rest)
+
+    @cached_property
+    @quiet
+    def _centre_log_tails(self) -> tuple[np.ndarray, np.ndarray]:
+        """log cdf and log sf of the centre: which of a quantile's two tails to solve in."""
+        return self._log_tails(self._kernel.centre * self._scale)
+
+    def _quantile(self, p: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        log_cdf, log_sf = self._centre_log_tails
+        log_p, log_q = np.log(p), np.log1p(-p)
+        lower_value, upper_value = np.where(upper, log_q, log_p), np.where(upper, log_p, log_q)
+        above = np.where(upper, log_p <= log_sf, log_p > log_cdf)
+        y, t = quadrature.quantile(
+            self._kernel, self._log_mass, np.where(above, upper_value, lower_value), above, float(self.d)
+        )
+        return self._scale * np.where(above, self._kernel.centre + t, y)
+
+    def _sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        batch = int(np.prod(self.batch_shape))
+        out = np.empty(n)
+        for block in rejection.blocks(n, 1, batch):
+            out[block] = rejection.radii(select(self._hats, block, batch), block.stop - block.start, self.d, rng)
+        return out
+
+    @cached_property
+    @quiet
+    def _centred_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """E t and var t."""
+        mean, square = quadrature.expectations(self._kernel, lambda y, t: t, lambda y, t: t * t)
+        return mean, square - mean * mean
+
+    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        mean, variance = self._centred_moments
+        centred = self._kernel.centre + mean
+        scale = self._scale
+        return scale * centred, scale * scale * variance, scale * scale * (centred * centred + variance)
+
+    def _mode(self) -> np.ndarray:
+        return self._scale * self._kernel.centre * (1.0 if self.d > 1 else 0.0)
+
+    def _entropy(self) -> np.ndarray:
+        kernel = self._kernel
+
+        def surprise(y: np.ndarray, t: np.ndarray) -> np.ndarray:
+            value = kernel.log_ratio(y, t)
+            return -np.where(value > -1e4, value, 0.0)
+
+        return quadrature.expectations(kernel, surprise)[0] + self._log_mass + np.log(self._scale)
+
+
+def select(propose: rejection.Propose, block: slice, batch: int) -> rejection.Propose:
+    """The proposal for a block of flattened draws whose parameters repeat with period ``batch``."""
+    if batch == 1:
+        return lambda rng, chi, which: propose(rng, chi, slice(None))
+    index = np.arange(block.start, block.stop) % batch
+    return lambda rng, chi, which: propose(rng, chi, index[which])

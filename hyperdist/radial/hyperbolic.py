@@ -1,0 +1,178 @@
+"""The radius of the Riemannian normal on hyperbolic space, and at c = 0 of every isotropic normal.
+
+With y = r/sigma, s = sqrt(c) sigma and n = d - 1 the density is
+
+    exp(-y^2/2) (sinh(s y)/s)^n,   y > 0,
+
+which at s = 0 is the chi law with d degrees of freedom. It is log-concave, and its curvature is never below 1.
+Pure array functions; d is a Python integer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hyperdist._namespace import Array, namespace, special
+from hyperdist.quadrature import DROP, Kernel
+from hyperdist.stable import decayc, langevinc_sq, log_sinhc, tanhc, two_product
+
+_MODE_STEPS = 8
+
+HALF_NORMAL_CENTRE = 0.7
+"""Where a law on the line (d = 1), whose mode is the end 0, is cut into a lower and an upper tail."""
+
+
+def nondimensional(sigma: Array, c: Array) -> tuple[Array, Array]:
+    """s = sqrt(c) sigma as a sum of two doubles, since n s^2 against r decides the law's place."""
+    xp = namespace(sigma, c)
+    root = xp.sqrt(c)
+    square, error = two_product(root, root)
+    positive = root > 0.0
+    root_low = xp.where(positive, ((c - square) - error) / (2.0 * xp.where(positive, root, xp.ones_like(root))), root)
+    s, s_low = two_product(root, sigma)
+    return s, s_low + root_low * sigma
+
+
+def tangency(n: int, s: Array, extra: float) -> Array:
+    """The root y of y^2 = extra + n s y coth(s y): the mode for extra = 0, the gamma hat's point for 1.
+
+    Newton's method in log y on log(y^2 - extra) + log(tanhc(s y)/n); eight steps reach the last digit.
+    """
+    xp = namespace(s)
+    # x coth x <= 1 + x, so the root lies below that of y^2 = extra + n + n s y, and close to it.
+    y = 0.5 * n * s + xp.sqrt(0.25 * (n * s) * (n * s) + n + extra)
+    for _ in range(_MODE_STEPS):
+        ratio = 1.0 / tanhc(s * y)  # x coth x
+        # d(x coth x)/d log x = x coth x - x^2/sinh^2 x, and x^2/sinh^2 x = (x coth x)^2 - x^2.
+        bend = ratio - (ratio - s * y) * (ratio + s * y)
+        y = y - (y * y - extra - n * ratio) / (2.0 * y - n * bend / y)
+    return y
+
+
+@dataclass(frozen=True, eq=False)
+class HyperbolicKernel(Kernel):
+    """The law above, about its mode. ``residual`` is the slope that rounding of the centre leaves."""
+
+    n: int
+    s: Array
+    centre: Array
+    residual: Array
+    log_peak: Array
+
+    @classmethod
+    def build(cls, d: int, s: Array, s_low: Array | float = 0.0) -> HyperbolicKernel:
+        """The kernel of s + s_low, a sum of two doubles."""
+        n = d - 1
+        if n == 0:  # half-normal; about a point inside, so that there is a lower tail
+            centre = s * 0.0 + HALF_NORMAL_CENTRE
+            return cls(0, s, centre, -centre, -0.5 * centre * centre)
+        centre = tangency(n, s, 0.0)
+        product, low = two_product(s * 0.0 + float(n), s)
+        # slope = n s coth(s y) - y = (n s - y) + n (s coth(s y) - s), both parts small where n s is large.
+        excess = (n / centre) * _coth_excess(s * centre)
+        residual = ((product - centre) + (low + n * s_low)) + excess
+        namespace_ = namespace(s)
+        log_peak = n * (namespace_.log(centre) + log_sinhc(s * centre)) - 0.5 * centre * centre
+        return cls(n, s, centre, residual, log_peak)
+
+    def log_ratio(self, y: Array, t: Array) -> Array:
+        xp = namespace(y, self.s)
+        if self.n == 0:
+            return (self.residual - 0.5 * t) * t
+        s, centre = self.s, self.centre
+        near = y > 0.5 * centre
+        # sinh(s y)/sinh(s centre) = exp(s t) (1 + relative): nothing cancels where s is large.
+        size = xp.abs(t)
+        low = xp.where(t < 0.0, y, centre)
+        relative = t / centre * xp.exp(-2.0 * s * low) * decayc(2.0 * s * size) / decayc(2.0 * s * centre)
+        linear = t / centre * _coth_excess(s * centre)
+        beside = xp.log1p(xp.where(near, relative, xp.zeros_like(relative))) - linear
+        # Far below the centre the logarithms themselves are the stable form.
+        away = xp.log(y / centre) + log_sinhc(s * y) - log_sinhc(s * centre) - s * t - linear
+        return -0.5 * t * t + self.residual * t + self.n * xp.where(near, beside, away)
+
+    def slope(self, y: Array, t: Array) -> Array:
+        xp = namespace(y, self.s)
+        if self.n == 0:
+            return self.residual - t
+        safe = xp.where(y > 0.0, y, self.centre)
+        return self.residual - t + self.n * (_coth_excess(self.s * safe) / safe - _coth_excess(self.s * self.centre) / self.centre)
+
+    def curvature(self, y: Array) -> Array:
+        xp = namespace(y, self.s)
+        if self.n == 0:
+            return xp.ones_like(y)
+        safe = xp.where(y > 0.0, y, self.centre)
+        sinhc_inverse = xp.exp(-log_sinhc(self.s * safe))
+        return 1.0 + self.n * xp.square(sinhc_inverse / safe)
+
+    def reach(self, y: Array, t: Array, upper: Array) -> Array:
+        xp = namespace(y, t)
+        slope = self.slope(y, t)
+        decay = xp.where(upper, -slope, slope)
+        decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
+        # h(y +- u) <= h(y) - decay u - u^2/2, since the curvature is at least 1.
+        distance = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP))
+        return xp.where(~upper & (distance > y), y, distance)
+
+    def score(self, y: Array, t: Array) -> Array:
+        """d(log kernel)/d(s^2), less its value at the centre."""
+        xp = namespace(y, self.s)
+        s, centre = self.s, self.centre
+        if self.n == 0:
+            return y * 0.0
+        far = s * centre > 1.0
+        safe = xp.where(far, s, xp.ones_like(s))
+        # n (x coth x - 1)/(2 s^2), with x coth x = x + _coth_excess(x): far out as a difference, near 0 by its series.
+        beyond = self.n * (safe * t + (_coth_excess(s * y) - _coth_excess(s * centre))) / (2.0 * safe * safe)
+        return xp.where(far, beyond, 0.5 * self.n * (y * y * langevinc_sq(s * s * y * y) - centre * centre * langevinc_sq(s * s * centre * centre)))
+
+
+    def score_at_centre(self) -> Array:
+        """d(log kernel)/d(s^2) at the centre: what ``score`` leaves out."""
+        return 0.5 * self.n * self.centre * self.centre * langevinc_sq((self.s * self.centre) * (self.s * self.centre))
+
+
+def _coth_excess(x: Array) -> Array:
+    """x coth x - x = x exp(-x)/sinh x: 1 at 0, 0 far out."""
+    return namespace(x).exp(-2.0 * x) / decayc(2.0 * x)
+
+
+def closed_form_is_safe(n: int, s: Array) -> Array:
+    """Whether the erf expansion's terms decay from the first: its error is then a few eps.
+
+    Term k over term 0 is C(n, k) exp(-2 s^2 k (n - k)); a first ratio below 1/8 bounds the sum of all by 1/3
+    of the result, so that at most two bits cancel. For n = 1 there is one term.
+    """
+    xp = namespace(s)
+    if n < 2:
+        return xp.ones_like(s) == 1.0
+    return 2.0 * s * s * (n - 1) > math.log(8.0 * n)
+
+
+def closed_form(n: int, s: Array) -> Array:
+    """log int exp(-y^2/2) (sinh(s y)/s)^n dy by the erf expansion (Mathieu et al. 2019, appendix B.3.1).
+
+    Terms k and n - k are summed together, relative to the first; see ``closed_form_is_safe``.
+    """
+    xp: Any = namespace(s)
+    if n == 0:
+        return s * 0.0 + 0.5 * math.log(math.pi / 2.0)
+    if n == 1:
+        # sqrt(pi/2) exp(s^2/2) erf(s/sqrt 2)/s, whose limit at 0 is 1.
+        safe = xp.where(s > 0.0, s, xp.ones_like(s))
+        ratio = xp.where(s > 0.0, special(xp).erf(safe / math.sqrt(2.0)) / safe, s * 0.0 + math.sqrt(2.0 / math.pi))
+        return 0.5 * math.log(math.pi / 2.0) + 0.5 * s * s + xp.log(ratio)
+    erf = special(xp).erf
+    safe = xp.where(closed_form_is_safe(n, s), s, s * 0.0 + 2.0)
+    total = safe * 0.0
+    binomial = 1.0
+    for k in range(min(n // 2, 20) + 1):
+        a = (n - 2 * k) * safe
+        pair = 1.0 if 2 * k == n else (2.0 if n % 2 == 0 else 2.0 * erf(a / math.sqrt(2.0)))
+        total = total + (-1.0) ** k * binomial * xp.exp(-2.0 * safe * safe * (k * (n - k))) * pair
+        binomial *= (n - k) / (k + 1)
+    scale = 0.5 * math.log(math.pi / 2.0) - n * (math.log(2.0) + xp.log(safe))
+    return scale + 0.5 * (n * safe) * (n * safe) + xp.log(total)

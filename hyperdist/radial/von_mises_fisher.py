@@ -1,0 +1,151 @@
+"""The radius of the von Mises-Fisher law on the sphere; uniform at kappa = 0."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from hyperdist import checks, quadrature, rejection
+from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.spherical import (
+    VonMisesFisherKernel,
+    cauchy_hat_log_mass,
+    cauchy_log_accept,
+    cauchy_radius,
+)
+
+KAPPA_MAX = 1e15
+"""Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
+
+
+class VonMisesFisherRadius(KernelLaw):
+    """Density prop. to exp(kappa cos r) sin(r)^(d-1) on 0 < r < pi: the angle to the mean direction.
+
+    d : int >= 1, the dimension of the sphere, one less than the ambient one;  kappa : (*batch), 0 for uniform.
+    Accuracy  as ``RiemannianNormalRadius``, for d < 10,000 and kappa in [1e-6, 1e8].
+    """
+
+    def __init__(self, d: Any, kappa: Any) -> None:
+        self.d = checks.dimension(d)
+        kappa = checks.non_negative(kappa, "kappa")
+        if (kappa > KAPPA_MAX).any():
+            raise ValueError(f"kappa must be <= {KAPPA_MAX:g}, got {float(kappa.max())!r}")
+        self.batch_shape, self.dtype = kappa.shape, kappa.dtype
+        self.kappa = kappa.astype(np.float64)
+
+    def __repr__(self) -> str:
+        return f"VonMisesFisherRadius(d={self.d}, kappa={self.kappa!r})"
+
+    @property
+    def _end(self) -> float:
+        return math.pi
+
+    @property
+    def _scale(self) -> ndarray:
+        return np.ones_like(self.kappa)
+
+    @cached_property
+    @quiet
+    def _kernel(self) -> VonMisesFisherKernel:  # type: ignore[override]
+        return VonMisesFisherKernel.build(self.d, self.kappa)
+
+    def _offset(self, r: ndarray) -> ndarray:
+        return r - self._kernel.centre
+
+    def _log_normalizer(self) -> ndarray:
+        return self.kappa + self.log_normalizer_excess()
+
+    def log_normalizer_excess(self) -> ndarray:
+        """``log_normalizer() - kappa`` in float64, which does not cancel where kappa is large."""
+        return self._kernel.log_peak + self._log_mass
+
+    @quiet
+    def mean_resultant_length(self) -> ndarray:
+        """A = E cos r = I_(m/2)(kappa)/I_(m/2-1)(kappa), m = d + 1, in float64.
+
+        By parts A = kappa E sin(r)^2 / d, which keeps its relative accuracy for small kappa.
+        """
+        (square,) = quadrature.expectations(self._kernel, lambda y, t: np.square(np.sin(y)))
+        return self.kappa * square / self.d
+
+    @quiet
+    def cosine_variance(self) -> ndarray:
+        """Var cos r = dA/d kappa, in float64, without the cancellation of 1 - A^2 - d A/kappa."""
+        score = self._kernel.score
+        mean, square = quadrature.expectations(self._kernel, score, lambda y, t: np.square(score(y, t)))
+        return square - mean * mean
+
+    def log_normalizer_derivative(self) -> dict[str, ndarray]:
+        """d log_normalizer / d kappa, the mean resultant length."""
+        return {"kappa": self._cast(self.mean_resultant_length())}
+
+    @quiet
+    def parameter_gradient(self, r: Any) -> dict[str, ndarray]:
+        """dr/d kappa at fixed cdf."""
+
+        def slope(x: ndarray) -> ndarray:
+            return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
+
+        return {"kappa": self._on_support(r, slope, np.nan, np.nan)}
+
+    @cached_property
+    @quiet
+    def _tangents(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        """The gamma hat's tangent versine and rate, the Cauchy hat's tangent angle; which of them is lighter."""
+        d, kappa = self.d, self.kappa
+        # x0 of Wood (1994), eq. 3, and its tangent angle acos x0, from 1 - x0 without cancellation.
+        b = d / (2.0 * kappa + np.sqrt(4.0 * kappa * kappa + float(d) * d))
+        touch = 2.0 * np.arctan(np.sqrt(b))
+        cauchy = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * np.square(np.sin(0.5 * touch))
+        if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
+            return touch, np.ones_like(touch), touch, np.full_like(touch, True, dtype=bool)
+        power = 0.5 * d - 1.0
+        total = 2.0 * kappa + d - 1.0
+        point = 2.0 * d / (total + np.sqrt(np.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * power))
+        rate = kappa + (power / (2.0 - point) if d > 2 else 0.0)
+        gamma = math.lgamma(0.5 * d) - 0.5 * d * np.log(rate)
+        if d > 2:
+            gamma = gamma + power * (np.log(2.0 - point) + point / (2.0 - point))
+        return point, rate, touch, ~(gamma < cauchy)
+
+    @quiet
+    def _acceptance_rate(self) -> ndarray:
+        d, kappa = self.d, self.kappa
+        point, rate, touch, by_cauchy = self._tangents
+        cauchy = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * np.square(np.sin(0.5 * touch))
+        gamma = math.lgamma(0.5 * d) - 0.5 * d * np.log(rate)
+        if d > 2:
+            gamma = gamma + (0.5 * d - 1.0) * (np.log(2.0 - point) + point / (2.0 - point))
+        return np.exp(self.log_normalizer_excess() - np.where(by_cauchy, cauchy, gamma))
+
+    @property
+    def _hats(self) -> rejection.Propose:
+        """Spherical Cauchy for small kappa/d (Wood 1994); for large, 1 - cos r under a tangent gamma law.
+
+        With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is
+        log-concave: its tangent makes the hat a gamma law of shape d/2, half the square of d normals.
+        """
+        d = self.d
+        point, rate, touch, by_cauchy = (np.reshape(a, -1) for a in self._tangents)
+        kappa, power = np.reshape(self.kappa, -1), 0.5 * d - 1.0
+
+        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+            w = 0.5 * chi * chi / rate[which]
+            log_accept = np.where(w < 2.0, 0.0, -np.inf)
+            if d > 2:
+                room = 2.0 - point[which]
+                excess = (w - point[which]) / room
+                log_accept = np.where(w < 2.0, power * (np.log1p(-excess) + excess), -np.inf)
+            return 2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), log_accept
+
+        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+            q = touch[which]
+            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
+            fall = 2.0 * kappa[which] * np.sin(0.5 * (r + q)) * np.sin(0.5 * (r - q))
+            return r, cauchy_log_accept(d, r, q) - fall
+
+        return rejection.two_hats(by_cauchy, gamma_hat, cauchy_hat)

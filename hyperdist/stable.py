@@ -1,0 +1,172 @@
+"""Elementary functions without cancellation, smooth where the textbook form is 0/0.
+
+Every function takes arrays of any namespace and keeps their dtype. Even functions come in two forms where
+that matters: of the argument, and of its square (``*_sq``), the form to differentiate through the origin,
+because no square root of what may be 0 is taken. Both branches of every ``where`` are finite.
+
+Accuracy: a few eps, relative, over the whole range of the dtype; no overflow where the result is representable.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hyperdist._namespace import Array, namespace
+
+_SERIES = 0.05
+"""Squared argument under which a Taylor series of 8 terms is exact to double precision."""
+
+
+def _polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
+    """Horner's rule, lowest coefficient first."""
+    total = z * 0.0 + coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        total = total * z + coefficient
+    return total
+
+
+_SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in range(8))
+_COSHM1 = tuple(1.0 / math.factorial(2 * k + 2) for k in range(8))
+_SINC = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8))
+# tanh(x)/x, x = sqrt(z): Bernoulli numbers, DLMF 4.33.3; 14 terms, since its radius of convergence is pi/2.
+_TANHC = (
+    1.0, -1 / 3, 2 / 15, -17 / 315, 62 / 2835, -1382 / 155925, 21844 / 6081075, -929569 / 638512875,
+    6404582 / 10854718875, -443861162 / 1856156927625, 18888466084 / 194896477400625,
+    -113927491862 / 2900518163668125,
+)  # fmt: skip
+# (x coth x - 1)/x^2: 2^(2k) B_2k/(2k)! from DLMF 4.33.5, shifted.
+_LANGEVINC = (
+    1 / 3, -1 / 45, 2 / 945, -1 / 4725, 2 / 93555, -1382 / 638512875, 4 / 18243225, -3617 / 162820783125,
+    87734 / 38979295480125,
+)  # fmt: skip
+_ATANHC = tuple(1.0 / (2 * k + 1) for k in range(12))
+_ASINHC = tuple((-1.0) ** k * math.comb(2 * k, k) / 4.0**k / (2 * k + 1) for k in range(12))
+# asinh(sqrt z)^2 / z = sum_k (-1)^k 2^(2k+1) (k!)^2 / (2k+2)! z^k
+_ASINH_SQ = tuple((-1.0) ** k * 2.0 ** (2 * k + 1) * math.factorial(k) ** 2 / math.factorial(2 * k + 2) for k in range(14))
+_SINHCM1 = tuple(1.0 / math.factorial(2 * k + 3) for k in range(9))
+
+
+def _even(z: Array, series: tuple[float, ...], closed: Any) -> Array:
+    """Series of z below ``_SERIES``, ``closed(sqrt z)`` above; derivatives are right on both sides."""
+    xp = namespace(z)
+    small = z < _SERIES
+    x = xp.sqrt(xp.where(small, z * 0.0 + 1.0, z))
+    return xp.where(small, _polynomial(xp.where(small, z, z * 0.0), series), closed(xp, x))
+
+
+def sinhc_sq(z: Array) -> Array:
+    """sinh(x)/x of z = x^2."""
+    return _even(z, _SINHC, lambda xp, x: xp.sinh(x) / x)
+
+
+def sinhc(x: Array) -> Array:
+    """sinh(x)/x, 1 at 0."""
+    return sinhc_sq(x * x)
+
+
+def coshm1_sq(z: Array) -> Array:
+    """(cosh(x) - 1)/x^2 of z = x^2, 1/2 at 0."""
+    return _even(z, _COSHM1, lambda xp, x: 2.0 * xp.square(xp.sinh(0.5 * x) / x))
+
+
+def sinc_sq(z: Array) -> Array:
+    """sin(x)/x of z = x^2 (not sin(pi x)/(pi x))."""
+    return _even(z, _SINC, lambda xp, x: xp.sin(x) / x)
+
+
+def sinc(x: Array) -> Array:
+    """sin(x)/x, 1 at 0."""
+    return sinc_sq(x * x)
+
+
+def tanhc_sq(z: Array) -> Array:
+    """tanh(x)/x of z = x^2."""
+    return _even(z, _TANHC, lambda xp, x: xp.tanh(x) / x)
+
+
+def tanhc(x: Array) -> Array:
+    """tanh(x)/x, 1 at 0."""
+    return tanhc_sq(x * x)
+
+
+def atanhc_sq(z: Array) -> Array:
+    """atanh(x)/x of z = x^2 < 1."""
+    return _even(z, _ATANHC, lambda xp, x: xp.atanh(x) / x)
+
+
+def asinhc_sq(z: Array) -> Array:
+    """asinh(x)/x of z = x^2."""
+    return _even(z, _ASINHC, lambda xp, x: xp.asinh(x) / x)
+
+
+def asinh_squared(z: Array) -> Array:
+    """asinh(sqrt z)^2, analytic at 0: the squared half distance of z = sinh^2(D/2)."""
+    return z * _even(z, _ASINH_SQ, lambda xp, x: xp.square(xp.asinh(x) / x))
+
+
+def _log_sinhc(xp: Any, small: Array, z: Array, x: Array) -> Array:
+    """log1p of sinhc - 1 where z = x^2 < 1, exponentials above: no overflow, no cancellation."""
+    near = xp.where(small, z, z * 0.0)
+    far = xp.where(small, x * 0.0 + 1.0, x)
+    return xp.where(
+        small,
+        xp.log1p(near * _polynomial(near, _SINHCM1)),
+        far + xp.log1p(-xp.exp(-2.0 * far)) - xp.log(2.0 * far),
+    )
+
+
+def log_sinhc_sq(z: Array) -> Array:
+    """log(sinh(x)/x) of z = x^2."""
+    xp = namespace(z)
+    small = z < 1.0
+    return _log_sinhc(xp, small, z, xp.sqrt(xp.where(small, z * 0.0 + 1.0, z)))
+
+
+def log_sinhc(x: Array) -> Array:
+    """log(sinh(x)/x), 0 at 0; x^2 may overflow, the result does not."""
+    xp = namespace(x)
+    a = xp.abs(x)
+    small = a < 1.0
+    near = xp.where(small, a, a * 0.0)
+    return _log_sinhc(xp, small, near * near, a)
+
+
+def log_sinh(x: Array) -> Array:
+    """log sinh(x) for x > 0; -inf at 0."""
+    xp = namespace(x)
+    return xp.log(x) + log_sinhc(x)
+
+
+def decayc(x: Array) -> Array:
+    """(1 - exp(-x))/x for x >= 0: 1 at 0, 1/x far out."""
+    xp = namespace(x)
+    zero = x == 0.0
+    safe = xp.where(zero, x * 0.0 + 1.0, x)
+    return xp.where(zero, x * 0.0 + 1.0, -xp.expm1(-safe) / safe)
+
+
+def langevinc_sq(z: Array) -> Array:
+    """(x coth x - 1)/x^2 of z = x^2: 1/3 at 0, 1/x far out."""
+    return _even(z, _LANGEVINC, lambda xp, x: (x / xp.tanh(x) - 1.0) / (x * x))
+
+
+def log1mexp(x: Array) -> Array:
+    """log(1 - exp(-x)) for x > 0 (Maechler 2012, switch at log 2)."""
+    xp = namespace(x)
+    near = x < math.log(2.0)
+    one = x * 0.0 + 1.0
+    return xp.where(near, xp.log(-xp.expm1(-xp.where(near, x, one))), xp.log1p(-xp.exp(-xp.where(near, one, x))))
+
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """a*b as an unevaluated sum of two doubles (Dekker 1971): no bit of the product is lost.
+
+    Needs |a|, |b| < 1e290. Used where a difference of large products must be exact, so keep it out of float32.
+    """
+    product = a * b
+    splitter = 134217729.0  # 2^27 + 1
+    ta, tb = splitter * a, splitter * b
+    a_high, b_high = ta - (ta - a), tb - (tb - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
