@@ -1,8 +1,10 @@
 """Write the reference values of the radial laws: python -m tests.reference.generate [--check] [NAME ...]
 
-One JSON file a law: {"provenance": {...}, "rows": [...]}. Each row is computed twice, at 50 digits with 32 nodes a panel and at 60
-digits with 40 nodes on panels 0.8 as wide; `error` is the largest difference of the two over all that the row holds, relative for
-tails, quantiles and derivatives, over 1 + |value| for the rest. `--check` recomputes a random tenth of the rows and compares.
+One JSON file a law: {"provenance": {...}, "rows": [...]}. Each row is computed twice, at 50 digits with 32 nodes a
+panel and at 60 digits with 40 nodes on panels 0.8 as wide; `error` is the largest difference of the two over all that
+the row holds, relative for tails, quantiles and derivatives, over 1 + |value| for the rest. Parameters, p and x are
+doubles, taken as exact; `x` is the double nearest to the quantile, where cdf, sf, log_pdf and dx (derivative in the
+law's parameter at fixed cdf) are evaluated. `--check` recomputes a random tenth of the rows and compares.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from mpmath import mp, mpf
 from tqdm import tqdm
 
 from tests import oracles
-from tests.oracles import REFERENCE, Law, Table
+from tests.oracles import REFERENCE
+from tests.tables import Law, Table
 
 DIGITS = 25
 LOWER = (1e-300, 1e-30, 1e-6, 0.1, 0.5)
@@ -45,7 +48,7 @@ GRIDS: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
 
 
 def summary(name: str, parameters: tuple[Any, ...], table: Table) -> dict[str, mpf]:
-    """Normaliser, moments and entropies of a radial law, and of the law on its space, by Riemannian volume (`law_...`)."""
+    """Normaliser, moments, entropies of a radial law, and (`law_...`) of the law on its space, by Riemannian volume."""
     average, log_z, d, scale = table.average, table.log_normaliser(), parameters[0], mpf(parameters[-1])
     values = {
         "mode": table.law.mode,
@@ -82,7 +85,8 @@ def point(p: float, upper: bool, table: Table, mirror: Table | None) -> dict[str
         at = mpf(x)
         small, derivative, log_pdf = table.tail(at, upper)[0], table.parameter_derivative(at), table.log_pdf(at)
     cdf, sf = (1 - small, small) if upper else (small, 1 - small)
-    return {"p": p, "upper": upper, "quantile": exact, "x": x, "cdf": cdf, "sf": sf, "log_pdf": log_pdf, "dx": derivative}
+    values = {"quantile": exact, "x": x, "cdf": cdf, "sf": sf, "log_pdf": log_pdf, "dx": derivative}
+    return {"p": p, "upper": upper} | values
 
 
 def compute(name: str, parameters: tuple[Any, ...], order: int, width: float) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Random numbers of a test follow from its name, so that a failure repeats; FREE_SEEDS=1 draws new ones.
+
+The seed is printed where a test fails. A failure under FREE_SEEDS is repeated by TEST_SEED=<printed number> on the one test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.register_profile("free", deadline=None, database=None, max_examples=300, print_blob=True)
+settings.load_profile("free" if os.environ.get("FREE_SEEDS") == "1" else "repeatable")
+
+
+def seed_of(nodeid: str) -> int:
+    """A seed that depends on the test's name only, the same on every machine and in every order of tests."""
+    if "TEST_SEED" in os.environ:
+        return int(os.environ["TEST_SEED"])
+    if os.environ.get("FREE_SEEDS") == "1":
+        return int(np.random.SeedSequence().generate_state(2, np.uint64)[0])
+    return int.from_bytes(hashlib.sha256(nodeid.encode()).digest()[:8], "big")
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of this test; shown by pytest where the test fails."""
+    value = seed_of(request.node.nodeid)
+    print(f"seed of {request.node.nodeid}: TEST_SEED={value}")
+    return value
+
+
+@pytest.fixture
+def rng(seed: int) -> np.random.Generator:
+    """A generator of this test's own."""
+    return np.random.default_rng(seed)
