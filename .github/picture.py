@@ -18,7 +18,7 @@ def main() -> None:
     """Three panels: Riemannian normals with draws, a wrapped normal in nats, a mixture on the sphere."""
     figure = plt.figure(figsize=(13, 3.6), dpi=110)
     columns = figure.add_gridspec(
-        1, 3, width_ratios=[1, 1, 1.75], wspace=0.06, left=0.005, right=0.995, top=1, bottom=0
+        1, 3, width_ratios=[1, 1.15, 2.0], wspace=0.06, left=0.005, right=0.995, top=1, bottom=0
     )
 
     three = hd.RiemannianNormal([[-0.1, 0.35], [0.66, -0.25], [-0.55, -0.6]], [0.5, 0.45, 0.4])

@@ -124,7 +124,7 @@ def test_calls_share_the_current_axes_and_its_curvature():
 
 
 def test_tiling_is_of_geodesics_that_cross_at_right_angles():
-    """Normals of lines have product 0 where the lines cross at right angles, and one of size >= 1 where they do not cross."""
+    """Normals have product 0 where their lines cross at right angles, and of size >= 1 where they do not cross."""
     normals = _tiling.normals(0.05)
     product = np.abs(-np.outer(normals[:, 0], normals[:, 0]) + normals[:, 1:] @ normals[:, 1:].T)
     np.testing.assert_allclose(np.diag(product), 1.0, atol=1e-9)
