@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._rows import column, dot
+from hyperdist.spaces._rows import column, dot, reject
 from hyperdist.stable import asinhc_sq
 
 _LOG_FAR = 40.0
@@ -40,6 +40,21 @@ class Half(NamedTuple):
     """exp(scale) / (cosh(a/2) cosh(b/2))"""
     ball: Array
     """Ball coordinates of x, (*batch, d)."""
+
+
+def bearing(x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """(r, yhat, sin^2(theta/2)) of two vectors that are not 0: xhat = r + cos(theta) yhat, r orthogonal to y.
+
+    All three are right to a few eps, relative: r and a small sin^2(theta/2) come from exact products (``reject``).
+    """
+    xp = namespace(x, y)
+    x_unit = x / xp.sqrt(dot(x, x))[..., None]
+    y_unit = y / xp.sqrt(dot(y, y))[..., None]
+    across = reject(x, y) / xp.sqrt(dot(x, x))[..., None]
+    cosine = dot(x_unit, y_unit)
+    acute = cosine > 0.0
+    from_sine = 0.5 * dot(across, across) / (1.0 + xp.where(acute, cosine, cosine * 0.0))
+    return across, y_unit, xp.where(acute, from_sine, 0.5 * (1.0 - cosine))
 
 
 class _Split(NamedTuple):

@@ -14,14 +14,15 @@ import numpy as np
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, scaled
-from hyperdist.stable import asinhc_sq, atanhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
+from hyperdist.spaces.poincare import log_origin
+from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
 
 MODELS = ("poincare", "lorentz", "tangent")
 
 
 def poincare_to_tangent(x: Array, c: Any) -> Array:
     """Ball to tangent coordinates: 2 atanh(k|x|)/(k|x|) x, k = sqrt(c)."""
-    return column(2.0 * atanhc_sq(c * dot(x, x))) * x
+    return 2.0 * log_origin(x, c)
 
 
 def tangent_to_poincare(x: Array, c: Any) -> Array:

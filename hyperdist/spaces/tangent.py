@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._hyperbolic import Half, half_dist_sq, half_log, half_rotate
+from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
 from hyperdist.spaces._rows import column, dot, reject, scaled
 from hyperdist.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
 
@@ -58,8 +58,8 @@ def half(x: Array, y: Array, c: Any) -> Half:
     """The half-way vector of x and y (see ``_hyperbolic``), chosen among three forms by the two radii.
 
     Both radii below 1: a power series in the squares, smooth at 0. One below 1/4, the other above 1: the definition, whose
-    terms differ by a factor of 2. Else: along and across y, (sinh(a/2) cosh(b/2)/a) r + (sinh((a - b)/2) - 2 sin^2(theta/2)
-    sinh(a/2) cosh(b/2)) yhat, r being the part of x orthogonal to y, and a - b = (x - y).(x + y)/(a + b).
+    terms differ by a factor of 2. Else: along and across y, sinh(a/2) cosh(b/2) r + (sinh((a - b)/2) - 2 sin^2(theta/2)
+    sinh(a/2) cosh(b/2)) yhat, r being the part of xhat orthogonal to y, and a - b = (x - y).(x + y)/(a + b).
     """
     xp = namespace(x, y, c)
     a_sq, b_sq = c * dot(x, x), c * dot(y, y)
@@ -76,16 +76,11 @@ def half(x: Array, y: Array, c: Any) -> Half:
 
     direct = (0.5 * half_a[1] * half_b[2])[..., None] * x - (0.5 * half_b[1] * half_a[2])[..., None] * y
 
-    # A unit vector stands in for a point whose direction is not used, so that nothing here is 0/0.
+    # A vector of ones stands in for a point whose direction is not used, so that nothing here is 0/0.
     safe_x = xp.where(polar[..., None], x + y * 0.0, x * 0.0 + y * 0.0 + 1.0)
     safe_y = xp.where(polar[..., None], y + x * 0.0, x * 0.0 + y * 0.0 + 1.0)
+    across, unit, half_sine_sq = bearing(safe_x, safe_y)
     a_length, b_length = xp.sqrt(dot(safe_x, safe_x)), xp.sqrt(dot(safe_y, safe_y))
-    unit = safe_y / b_length[..., None]
-    across = reject(safe_x, safe_y)
-    cosine = dot(safe_x / a_length[..., None], unit)
-    sine_sq = dot(across, across) / (a_length * a_length)
-    acute = cosine > 0.0
-    half_sine_sq = xp.where(acute, 0.5 * sine_sq / (1.0 + xp.where(acute, cosine, zero)), 0.5 * (1.0 - cosine))
     difference = c * dot(safe_x - safe_y, (safe_x + safe_y) / (a_length + b_length)[..., None])
     k = xp.sqrt(xp.where(polar, c + zero, one))
     step = 0.5 * difference / k
@@ -95,7 +90,7 @@ def half(x: Array, y: Array, c: Any) -> Half:
     growth = xp.where(aligned, half_step[0], half_a[0] + half_b[0])
     shrink = xp.exp(half_step[0] - growth)
     along = step * half_step[1] * shrink - xp.where(aligned, zero, 2.0 * half_sine_sq * sinh_cosh)
-    bent = (xp.where(aligned, zero, sinh_cosh) / (k * a_length))[..., None] * across + (along / k)[..., None] * unit
+    bent = (xp.where(aligned, zero, sinh_cosh) / k)[..., None] * across + (along / k)[..., None] * unit
 
     vector = xp.where(near[..., None], close, xp.where(polar[..., None], bent, direct))
     return Half(
