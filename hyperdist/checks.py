@@ -174,13 +174,25 @@ def generator(rng: Any) -> np.random.Generator:
         raise type(error)(f"rng must be what numpy.random.default_rng takes, got {rng!r}: {error}") from None
 
 
-def weights(value: Any, n: int, name: str = "weights") -> np.ndarray:
-    """Observation weights of shape (n, *batch): finite, >= 0, a positive sum in every batch element."""
-    array = non_negative(value, name)
+def shares(weights: Any, n: int) -> np.ndarray:
+    """Observation weights (n, *batch) divided by their sums, float64; equal ones for None.
+
+    Weights are finite, >= 0, and have a positive sum in every batch element.
+    """
+    if n == 0:
+        raise ValueError("x must hold at least one observation, got none")
+    if weights is None:
+        return np.full(n, 1.0 / n)
+    array = non_negative(weights, "weights").astype(np.float64)
     if array.ndim == 0 or array.shape[0] != n:
-        raise ValueError(f"{name} must have length {n}, one for each observation, got shape {array.shape}")
-    if not np.all(np.sum(array, axis=0) > 0):
-        raise ValueError(f"{name} must have a positive sum, got {float(np.min(np.sum(array, axis=0)))!r}")
-    return array
+        raise ValueError(f"weights must have length {n}, one for each observation, got shape {array.shape}")
+    total = np.sum(array, axis=0)
+    if not np.all(total > 0):
+        raise ValueError(f"weights must have a positive sum, got {float(np.min(total))!r}")
+    return array / total
 
 
+def weighted_mean(values: np.ndarray, weights: Any) -> np.ndarray:
+    """Mean over the first axis of ``values`` (n, *batch) under observation weights (n,), (n, *batch) or None."""
+    share = shares(weights, values.shape[0])
+    return np.sum(share.reshape(share.shape + (1,) * (values.ndim - share.ndim)) * values, axis=0)

@@ -73,6 +73,11 @@ class VonMisesFisherRadius(KernelLaw):
         return self.kappa * square / self.d
 
     @quiet
+    def mean_versine(self) -> ndarray:
+        """1 - A = E (1 - cos r), in float64."""
+        return quadrature.expectations(self._kernel, lambda y, t: 2.0 * np.square(np.sin(0.5 * y)))[0]
+
+    @quiet
     def cosine_variance(self) -> ndarray:
         """Var cos r = dA/d kappa, in float64, without the cancellation of 1 - A^2 - d A/kappa."""
         score = self._kernel.score

@@ -1,0 +1,22 @@
+"""Distributions: a space, a radial law and a centre."""
+
+from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.divergence import kl_divergence
+from hyperdist.distributions.mixture import Mixture
+from hyperdist.distributions.riemannian_normal import RiemannianNormal
+from hyperdist.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
+from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
+from hyperdist.distributions.wrapped_normal import WrappedNormal
+
+__all__ = [
+    "Distribution",
+    "Mixture",
+    "RiemannianNormal",
+    "SphericalRiemannianNormal",
+    "SphericalUniform",
+    "ToroidalUniform",
+    "ToroidalWrappedNormal",
+    "VonMisesFisher",
+    "WrappedNormal",
+    "kl_divergence",
+]

@@ -1,0 +1,203 @@
+"""What every distribution has, from a handful of private methods.
+
+A distribution is a space, a law and a centre. Draws are made in blocks of a fixed number of scalars, in float64,
+and written into the result as they come: the extra memory does not grow with the number of draws, and the same
+generator state gives the same draws.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, final
+
+import numpy as np
+
+from hyperdist import checks, rejection
+from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
+
+Which = Any
+"""A slice or an index array into the flattened batch."""
+
+
+class Distribution(ABC):
+    """A law on a manifold: densities in nats with respect to Riemannian volume, lengths geodesic.
+
+    batch_shape : the broadcast of the parameters' shapes;  event_shape : (k,), the shape of a point.
+    dtype       : float32 or float64, that of the parameters; results have it, the arithmetic is float64.
+    """
+
+    batch_shape: tuple[int, ...]
+    event_shape: tuple[int, ...]
+    dtype: np.dtype
+    space: Any
+
+    @abstractmethod
+    def _draw(
+        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Points and log densities of the flattened draws start..stop, whose parameters repeat over the batch."""
+
+    @abstractmethod
+    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        """Log density at float64 points on the space, (*broadcast)."""
+
+    @abstractmethod
+    def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        """Whether a point lies on the space, to rounding of its dtype."""
+
+    @abstractmethod
+    def _somewhere(self, model: str | None) -> np.ndarray:
+        """A point of the space, to stand in for points outside it."""
+
+    @abstractmethod
+    def log_normalizer(self) -> np.ndarray:
+        """Log integral of the kernel that the class names over the space, in nats, (*batch)."""
+
+    @abstractmethod
+    def entropy(self) -> np.ndarray:
+        """Differential entropy with respect to Riemannian volume, in nats, (*batch)."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> np.ndarray:
+        """The Frechet mean, (*batch, k)."""
+
+    @property
+    @abstractmethod
+    def variance(self) -> np.ndarray:
+        """E dist(x, mean)^2, (*batch)."""
+
+    @property
+    @abstractmethod
+    def mode(self) -> np.ndarray:
+        """A point of largest density, (*batch, k)."""
+
+    _models: tuple[str, ...] = ()
+
+    @final
+    def sample(self, sample_shape: Any = (), rng: Any = None, **how: str) -> np.ndarray:
+        """Independent draws, sample_shape + batch_shape + event_shape.
+
+        sample_shape : an integer or a tuple of integers >= 0; () adds no axis.
+        rng    : what ``numpy.random.default_rng`` takes.
+        method : "rejection" (default; exact) or "inverse" (one uniform a radius).
+        model  : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
+        Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
+        """
+        return self._sample(sample_shape, rng, **how)[0]
+
+    @final
+    def sample_and_log_prob(self, sample_shape: Any = (), rng: Any = None, **how: str) -> tuple[np.ndarray, np.ndarray]:
+        """Draws as ``sample`` makes them, and their log density from the radius that each was drawn with.
+
+        The density is right beyond what coordinates hold, since no point is read back.
+        """
+        return self._sample(sample_shape, rng, **how)
+
+    def _sample(
+        self, sample_shape: Any, rng: Any, method: str = "rejection", model: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        shape = checks.sample_shape(sample_shape) + self.batch_shape
+        checks.choice(method, "method", METHODS)
+        model = self._check_model(model)
+        generator = checks.generator(rng)
+        n, width = int(np.prod(shape)), self._width(model)
+        points, log_prob = np.empty((n, width), self.dtype), np.empty(n, self.dtype)
+        with np.errstate(all="ignore"):
+            for block in rejection.blocks(n, width, self._batch):
+                x, lp = self._draw(block.start, block.stop, generator, method, model)
+                points[block], log_prob[block] = x, lp
+                self._check_draws(points[block], block, model)
+        return points.reshape((*shape, width)), log_prob.reshape(shape)[()]
+
+    @final
+    @quiet
+    def log_prob(self, x: Any, *, model: str | None = None) -> np.ndarray:
+        """Log density at x, (*broadcast of x's and the batch's shape); -inf off the space, NaN where x is NaN.
+
+        x : (*batch, k) points, in the coordinates of ``model`` on hyperbolic space.
+        """
+        model = self._check_model(model)
+        points = checks.points(x, "x", self._width(model))
+        checks.broadcast(x=points.shape[:-1], batch=self.batch_shape)
+        outside = ~self._contains(points, model)
+        missing = np.isnan(points).any(axis=-1)
+        wide = points.astype(np.float64)
+        if outside.any():
+            wide = np.where(outside[..., None], self._somewhere(model), wide)
+        value = np.where(missing, np.nan, np.where(outside, -np.inf, self._log_prob(wide, model)))
+        return value.astype(np.result_type(points.dtype, self.dtype) if points.ndim > 1 else self.dtype)[()]
+
+    @final
+    def prob(self, x: Any, *, model: str | None = None) -> np.ndarray:
+        """Density at x with respect to Riemannian volume."""
+        with np.errstate(under="ignore", over="ignore"):
+            return np.exp(self.log_prob(x, model=model))[()]
+
+    @property
+    def _batch(self) -> int:
+        return int(np.prod(self.batch_shape))
+
+    def _width(self, model: str | None) -> int:
+        return self.event_shape[0]
+
+    def _check_model(self, model: str | None) -> str | None:
+        if self._models:
+            return checks.choice(self._models[0] if model is None else model, "model", self._models)
+        if model is not None:
+            raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
+        return None
+
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
+        """Raise where coordinates of the dtype cannot hold a draw."""
+
+    def _which(self, start: int, stop: int) -> Which:
+        """Indices of the flattened batch that the flattened draws start..stop belong to."""
+        return slice(None) if self._batch == 1 else np.arange(start, stop) % self._batch
+
+    def _flat(self, value: np.ndarray, *event: int) -> np.ndarray:
+        """A parameter broadcast over the batch and flattened to (batch, *event), float64."""
+        return np.broadcast_to(value, self.batch_shape + event).reshape((self._batch, *event)).astype(np.float64)
+
+    def _cast(self, value: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(value, self.batch_shape).astype(self.dtype)[()]
+
+
+class RadialDistribution(Distribution):
+    """A law of the radius x a uniform direction x the isometry that takes the origin to mu."""
+
+    radius: RadialLaw
+    """The law of the geodesic distance from mu."""
+
+    @abstractmethod
+    def _place(self, which: Which, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
+        """The points at a distance and in a direction (unit vector in the frame at mu) from the centres ``which``."""
+
+    @abstractmethod
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
+        """Log density at a distance from the centre; ``which`` selects parameters of the flattened batch."""
+
+    @property
+    def variance(self) -> np.ndarray:
+        """E dist(x, mu)^2, (*batch)."""
+        with np.errstate(all="ignore"):
+            return self._cast(self.radius._moments()[2])
+
+    def _draw(
+        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        n, d, which = stop - start, self.radius.d, self._which(start, stop)
+        if method == "rejection" and isinstance(self.radius, KernelLaw):
+            radius, norm, direction = rejection.vectors(
+                select(self.radius._hats, slice(start, stop), self._batch), n, d, rng
+            )
+        else:
+            direction = rng.standard_normal((n, d))
+            norm = np.sqrt(np.einsum("ij,ij->i", direction, direction))
+            radius = self._radius_of(which).icdf(rng.random(n))
+        direction /= norm[:, None]
+        return self._place(which, radius, direction, model), self._log_density(which, radius)
+
+    @abstractmethod
+    def _radius_of(self, which: Which) -> RadialLaw:
+        """The radial law, in float64, of selected elements of the flattened batch."""

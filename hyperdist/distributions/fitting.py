@@ -1,0 +1,77 @@
+"""Maximum likelihood in one parameter of an exponential family: match a mean by Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hyperdist import quadrature
+from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
+
+_MAX_STEPS = 200
+
+
+@quiet
+def scale_from_second_moment(
+    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], start: np.ndarray
+) -> np.ndarray:
+    """The sigma whose law has E r^2 = target, (*batch), where exp(-r^2/(2 sigma^2)) is the law's factor.
+
+    Newton's method on log E r^2 in log sigma, d E r^2/d log sigma = Var(r^2)/sigma^2, at most a factor e a step.
+    Raises ValueError where target is 0 or above what any sigma gives: then the likelihood has no maximum.
+    """
+    target = np.asarray(target, np.float64)
+    if not (target > 0).all():
+        raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
+    log_sigma = np.log(np.asarray(start, np.float64))
+    for _ in range(_MAX_STEPS):
+        sigma = np.exp(log_sigma)
+        kernel, scale = law(sigma)._kernel, law(sigma)._scale
+        centre = kernel.centre
+
+        def square(y: np.ndarray, t: np.ndarray, centre: Any = centre) -> np.ndarray:
+            return t * (2.0 * centre + t)
+
+        mean, second = quadrature.expectations(kernel, square, lambda y, t: np.square(square(y, t)))
+        moment = scale * scale * (centre * centre + mean)
+        slope = scale**4 * (second - mean * mean) / (sigma * sigma) / moment
+        step = (np.log(target) - np.log(moment)) / slope
+        log_sigma = log_sigma + np.clip(step, -1.0, 1.0)
+        if (log_sigma > 100).any():
+            break
+        if (np.abs(step) < 1e-13).all():
+            return np.exp(log_sigma)
+    if (log_sigma > 100).any():
+        raise ValueError("the data are at least as spread out as the uniform law, so that no finite sigma is best")
+    return np.exp(log_sigma)
+
+
+@quiet
+def concentration_from_resultant(versine: np.ndarray, d: int) -> np.ndarray:
+    """The kappa of the von Mises-Fisher law on S^d with 1 - A(kappa) = versine, (*batch).
+
+    Newton's method in log kappa from the start of Banerjee et al. (2005), eq. 4.4, at most a factor e a step; on
+    log A where A < 1/2 and on log(1 - A) elsewhere, each nearly linear there.
+    """
+    versine = np.asarray(versine, np.float64)
+    resultant = 1.0 - versine
+    if not (versine > 0).all():
+        raise ValueError("the data must have a positive spread: with all points of positive weight equal, kappa is infinite")
+    if not (resultant > 0).all():
+        raise ValueError("the data must have a mean vector other than 0")
+    squared_rest = versine * (1.0 + resultant)
+    log_kappa = np.log(resultant * (d + squared_rest) / squared_rest)
+    concentrated = resultant > 0.5
+    for _ in range(_MAX_STEPS):
+        law = VonMisesFisherRadius(d, np.minimum(np.exp(log_kappa), KAPPA_MAX))
+        slope = law.kappa * law.cosine_variance()
+        mean_versine, mean_resultant = law.mean_versine(), law.mean_resultant_length()
+        gap = np.where(concentrated, np.log(mean_versine / versine), np.log(resultant / mean_resultant))
+        step = gap / (slope / np.where(concentrated, mean_versine, mean_resultant))
+        log_kappa = log_kappa + np.clip(step, -1.0, 1.0)
+        if (np.abs(step) < 1e-13).all():
+            break
+    return np.exp(log_kappa)

@@ -1,0 +1,99 @@
+"""What laws on hyperbolic space share: the centre, the models, and the isometry from the origin."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.distributions.base import Distribution
+from hyperdist.spaces import Lorentz, PoincareBall, charts, poincare, tangent
+
+
+class HyperbolicDistribution(Distribution):
+    """A law with a centre mu in the Poincare ball of curvature -c."""
+
+    _models = charts.MODELS
+
+    def _set_centre(self, mu: Any, c: Any, **others: np.ndarray) -> None:
+        """Check mu, c and the shapes of the other parameters; set mu, c, dtype, batch and event shape."""
+        mu, c = checks.vector(mu, "mu"), checks.curvature(c)
+        shapes = {name: value.shape for name, value in others.items()}
+        self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **shapes, c=c.shape)
+        self.event_shape = mu.shape[-1:]
+        checks.inside_ball(mu, c, "mu")
+        self.dtype = np.result_type(mu, *(value for value in (*others.values(), c) if value.ndim))
+        self.mu, self.c = mu, c
+
+    @property
+    def space(self) -> PoincareBall:  # type: ignore[override]
+        """The ball that holds mu and, by default, the draws."""
+        return PoincareBall(self.c)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The Frechet mean mu, (*batch, d), in ball coordinates."""
+        return np.broadcast_to(self.mu, self.batch_shape + self.event_shape).astype(self.dtype)
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The point of largest density, mu, (*batch, d)."""
+        return self.mean
+
+    @cached_property
+    def _flat_c(self) -> np.ndarray:
+        return self._flat(self.c)
+
+    @cached_property
+    def _flat_mu(self) -> np.ndarray:
+        """Tangent coordinates of the centres, (batch, d), float64."""
+        return charts.poincare_to_tangent(self._flat(self.mu, *self.event_shape), self._flat_c)
+
+    @cached_property
+    def _tangent_mu(self) -> np.ndarray:
+        return self._flat_mu.reshape(self.batch_shape + self.event_shape)
+
+    def _at_distance(self, which: Any, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
+        return charts.exp_polar(self._flat_mu[which], radius, direction, self._flat_c[which], model or "poincare")
+
+    def _check_model(self, model: str | None) -> str | None:
+        model = super()._check_model(model)
+        if model == "lorentz" and not np.all(np.asarray(self.c) > 0):
+            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+        return model
+
+    def _width(self, model: str | None) -> int:
+        return self.event_shape[0] + (model == "lorentz")
+
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
+        if model == "poincare":
+            charts.check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
+        elif not np.isfinite(points).all():
+            raise ValueError(
+                f"a draw lies further from the origin than {model} coordinates of {self.dtype} hold: "
+                "ask for model='tangent' or a wider dtype"
+            )
+
+    def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        if model == "tangent":
+            return np.isfinite(x).all(axis=-1)
+        if model == "poincare":
+            return self.space.contains(x)
+        return Lorentz(self.c).contains(x)
+
+    def _somewhere(self, model: str | None) -> np.ndarray:
+        origin = np.zeros(self._width(model))
+        if model == "lorentz":
+            return np.concatenate([1.0 / np.sqrt(np.asarray(self.c, float))[..., None], origin[1:] + 0.0 * np.asarray(self.c)[..., None]], axis=-1)
+        return origin
+
+    def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        """Geodesic distance of points from mu."""
+        c = self.c.astype(np.float64)
+        if model == "poincare":
+            return poincare.dist(x, self.mu.astype(np.float64), c)
+        return tangent.dist(charts.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)
+
+

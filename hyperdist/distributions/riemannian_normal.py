@@ -1,0 +1,90 @@
+"""The Riemannian normal on hyperbolic space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hyperdist.distributions.area import log_sphere_area
+from hyperdist.distributions.base import RadialDistribution
+from hyperdist.distributions.fitting import scale_from_second_moment
+from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.radial.base import quiet
+from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
+from hyperdist import checks
+from hyperdist.spaces import PoincareBall
+
+
+class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
+    """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
+
+    mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1
+    sigma : (*batch)     scale in geodesic length
+    c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d
+    Sampling  exact, by rejection from two hats, at least 0.907 of the proposals accepted for every d, sigma and c.
+    Accuracy  log_normalizer, radial cdf and moments to 1e-13 (1 + |value|) for d <= 1000, sqrt(c) sigma <= 1e3.
+    Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
+
+    >>> import hyperdist
+    >>> q = hyperdist.RiemannianNormal([0.0, 0.0], 1.0, c=1.0)
+    >>> round(float(q.log_normalizer()), 9)
+    2.181953374
+    >>> q.sample((3,), rng=0).shape
+    (3, 2)
+    """
+
+    radius: RiemannianNormalRadius
+
+    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0) -> None:
+        sigma, c = check_scale(sigma, c)
+        self._set_centre(mu, c, sigma=sigma)
+        self.sigma = sigma
+        wide = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
+        self.radius = RiemannianNormalRadius(self.event_shape[0], wide, c.astype(np.float64))
+        self.radius.dtype = self.dtype
+
+    def __repr__(self) -> str:
+        return f"RiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r})"
+
+    def log_normalizer(self) -> np.ndarray:
+        """log Z = log(2 pi^(d/2)/Gamma(d/2)) + the radius's log-normaliser, (*batch)."""
+        return self._cast(self._log_z())
+
+    @quiet
+    def _log_z(self) -> np.ndarray:
+        return log_sphere_area(self.event_shape[0]) + self.radius._log_normalizer()
+
+    @quiet
+    def entropy(self) -> np.ndarray:
+        """log Z + E dist^2/(2 sigma^2), (*batch)."""
+        return self._cast(self._log_z() + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
+
+    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        ratio = self._distance(x, model) / self.radius.sigma
+        return -0.5 * ratio * ratio - self._log_z()
+
+    def _place(self, which: Any, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
+        return self._at_distance(which, radius, direction, model)
+
+    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+        ratio = radius / self.radius.sigma.reshape(-1)[which]
+        return -0.5 * ratio * ratio - np.reshape(self._log_z(), -1)[which]
+
+    def _radius_of(self, which: Any) -> RiemannianNormalRadius:
+        d, law = self.event_shape[0], self.radius
+        return RiemannianNormalRadius(d, law.sigma.reshape(-1)[which], law.c.reshape(-1)[which])
+
+    @classmethod
+    def fit(cls, x: Any, weights: Any = None, *, c: Any = 1.0) -> RiemannianNormal:
+        """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared distance.
+
+        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar.
+        Raises ValueError where all points of positive weight coincide: the likelihood then has no maximum.
+        """
+        points, space = checks.vector(x, "x"), PoincareBall(c)
+        mu = space.frechet_mean(points, weights)
+        second = checks.weighted_mean(space.dist_sq(points.reshape(points.shape[:1] + (1,) * (mu.ndim - 1) + points.shape[1:]), mu), weights)
+        d = points.shape[-1]
+        sigma = scale_from_second_moment(second, lambda s: RiemannianNormalRadius(d, s, np.float64(c)), np.sqrt(second / d))
+        return cls(mu, sigma.astype(points.dtype), c)

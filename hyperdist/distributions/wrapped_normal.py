@@ -1,0 +1,95 @@
+"""The wrapped normal on hyperbolic space."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
+from hyperdist.radial.base import quiet
+from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
+from hyperdist.spaces import charts
+from hyperdist.stable import log_sinhc
+
+
+class WrappedNormal(HyperbolicDistribution):
+    """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
+
+    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1
+    sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
+    c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d
+    Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
+    Frame    the standard one at the origin carried to mu by the boost; on the ball v = lambda_mu log_mu(x).
+    Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
+    """
+
+    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0) -> None:
+        sigma, c = check_scale(sigma, c if np.ndim(c) == 0 else np.asarray(c)[..., None])
+        c = c[..., 0] if c.ndim else c
+        mu = checks.vector(mu, "mu")
+        full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
+        # sigma may have more coordinates than mu only if mu's axis has length 1, which is d = 1.
+        if full[-1] != mu.shape[-1]:
+            raise ValueError(f"sigma must broadcast against mu, one scale a coordinate, got {sigma.shape} for {mu.shape}")
+        self._set_centre(mu, c, sigma=np.empty(full[:-1], sigma.dtype))
+        self.dtype = np.result_type(self.dtype, sigma) if sigma.ndim else np.result_type(mu, *([c] if c.ndim else []))
+        self.sigma = sigma
+
+    def __repr__(self) -> str:
+        return f"WrappedNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r})"
+
+    @property
+    def _wide_sigma(self) -> np.ndarray:
+        return np.broadcast_to(self.sigma.astype(np.float64), self.batch_shape + self.event_shape)
+
+    @property
+    def radius(self) -> RiemannianNormalRadius:
+        """The law of dist(x, mu), sigma times chi_d; ValueError where the coordinates' scales differ."""
+        sigma = self._wide_sigma
+        if not (sigma == sigma[..., :1]).all():
+            raise ValueError("radius needs one scale for all coordinates, got different sigma along the last axis")
+        law = RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0)
+        law.dtype = self.dtype
+        return law
+
+    def log_normalizer(self) -> np.ndarray:
+        """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""
+        return self._cast(self._log_z())
+
+    def _log_z(self) -> np.ndarray:
+        return np.sum(np.log(self._wide_sigma), axis=-1) + 0.5 * self.event_shape[0] * math.log(2.0 * math.pi)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """E dist(x, mu)^2 = sum of sigma_i^2, (*batch)."""
+        return self._cast(np.sum(np.square(self._wide_sigma), axis=-1))
+
+    @quiet
+    def entropy(self) -> np.ndarray:
+        """The normal's entropy plus (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch)."""
+        d = self.event_shape[0]
+        spread = np.sqrt(self.c.astype(np.float64))[..., None] * self._wide_sigma
+        return self._cast(self._log_z() + 0.5 * d + (d - 1) * mean_log_sinhc(spread))
+
+    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        c = self.c.astype(np.float64)
+        radius, direction = charts.log_polar(self._tangent_mu, x, c, model or "poincare")
+        ratio = radius[..., None] * (direction / self._wide_sigma)
+        excess = (self.event_shape[0] - 1) * log_sinhc(np.sqrt(c) * radius)
+        return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z()
+
+    def _draw(
+        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        which, d = self._which(start, stop), self.event_shape[0]
+        normals = rng.standard_normal((stop - start, d))
+        log_prob = -0.5 * np.einsum("ij,ij->i", normals, normals) - np.reshape(self._log_z(), -1)[which]
+        normals *= self._flat(self.sigma, d)[which]
+        radius = np.sqrt(np.einsum("ij,ij->i", normals, normals))
+        normals /= np.where(radius > 0.0, radius, 1.0)[:, None]
+        log_prob -= (d - 1) * log_sinhc(np.sqrt(self._flat_c[which]) * radius)
+        return self._at_distance(which, radius, normals, model), log_prob
