@@ -1,6 +1,6 @@
 """Random numbers of a test follow from its name, so that a failure repeats; FREE_SEEDS=1 draws new ones.
 
-The seed is printed where a test fails. A failure under FREE_SEEDS is repeated by TEST_SEED=<printed number> on the one test.
+The seed is printed where a test fails; TEST_SEED=<that number>, on the one test, repeats a failure of FREE_SEEDS.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def independent(x: Any, y: Any) -> float:
 
 
 def mean_is(x: Any, expected: Any) -> float:
-    """p-value of the hypothesis that draws x (n, ...) have this mean: z-tests with their own variance, by Bonferroni."""
+    """p-value of the hypothesis that draws x (n, ...) have this mean: z-tests with their own variance, Bonferroni."""
     values = np.asarray(x, dtype=float)
     error = np.std(values, axis=0, ddof=1) / np.sqrt(values.shape[0])
     z = np.abs(np.mean(values, axis=0) - np.asarray(expected, dtype=float)) / error
