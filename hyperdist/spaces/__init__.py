@@ -1,1 +1,26 @@
-"""Spaces: one file a space, kernels over any array namespace and a host class that checks its input."""
+"""Spaces: one file a space of kernels over any array namespace, and host classes that check their input.
+
+Kernels (``poincare``, ``lorentz``, ``tangent``, ``sphere``, ``torus``, ``euclidean``, ``charts``) are pure array functions:
+they take NumPy, torch or any array API arrays, give NaN for what is outside, and never raise.
+"""
+
+from hyperdist.spaces import charts, euclidean, lorentz, poincare, sphere, tangent, torus
+from hyperdist.spaces._base import Space
+from hyperdist.spaces.hosts import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+
+__all__ = [
+    "Euclidean",
+    "Lorentz",
+    "PoincareBall",
+    "Space",
+    "Sphere",
+    "Tangent",
+    "Torus",
+    "charts",
+    "euclidean",
+    "lorentz",
+    "poincare",
+    "sphere",
+    "tangent",
+    "torus",
+]

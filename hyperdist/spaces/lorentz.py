@@ -14,7 +14,7 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
-from hyperdist.spaces._rows import column, dot, scaled
+from hyperdist.spaces._rows import column, dot, root, scaled
 
 _NEAR = 1.5
 """Largest cosh(a) of a pair for which E is formed from x - y and x + y."""
@@ -69,8 +69,8 @@ def half(x: Array, y: Array, c: Any) -> Half:
     limit, down = _REACH[str(s.dtype).rpartition(".")[2]]
     safe_s = xp.where(polar[..., None], s, s * 0.0 + 1.0)
     safe_t = xp.where(polar[..., None], t, t * 0.0 + 1.0)
-    a_scale = xp.where(a_cosh * one > limit, one * down, one)[..., None]
-    b_scale = xp.where(b_cosh * one > limit, one * down, one)[..., None]
+    a_scale = xp.where(polar & (a_cosh > limit), one * down, one)[..., None]
+    b_scale = xp.where(polar & (b_cosh > limit), one * down, one)[..., None]
     across, unit, half_sine_sq = bearing(safe_s * a_scale, safe_t * b_scale)
     a_tanh, b_tanh = xp.sqrt(1.0 - xp.square(1.0 / a_cosh)), xp.sqrt(1.0 - xp.square(1.0 / b_cosh))
     a_tanh, b_tanh = xp.where(polar, a_tanh, one), xp.where(polar, b_tanh, one)
@@ -112,10 +112,9 @@ def log_frame(x: Array, y: Array, c: Any) -> Array:
 
 
 def to_frame(x: Array, u: Array, c: Any) -> Array:
-    """Frame coordinates of the tangent u = (u_0, w) at x = (x_0, s): w - sqrt(c) u_0/(1 + sqrt(c) x_0) sqrt(c) s."""
-    k = c**0.5
-    weight = c * u[..., 0] / (1.0 + cosh_radius(x[..., 1:], c))
-    return u[..., 1:] - column(weight) * x[..., 1:] + column(k) * 0.0
+    """Frame coordinates of the tangent u = (u_0, w) at x = (x_0, s): w - sqrt(c) u_0/(1 + sqrt(c) x_0) s."""
+    weight = c**0.5 * u[..., 0] / (1.0 + cosh_radius(x[..., 1:], c))
+    return u[..., 1:] - column(weight) * x[..., 1:]
 
 
 def from_frame(x: Array, v: Array, c: Any) -> Array:
@@ -125,6 +124,11 @@ def from_frame(x: Array, v: Array, c: Any) -> Array:
     time = c**0.5 * dot(s, v)
     weight = c * dot(s, v) / (1.0 + cosh_radius(s, c))
     return xp.concat([time[..., None], v + column(weight) * s], axis=-1)
+
+
+def dist(x: Array, y: Array, c: Any) -> Array:
+    """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
+    return root(dist_sq(x, y, c))
 
 
 def exp(x: Array, u: Array, c: Any) -> Array:

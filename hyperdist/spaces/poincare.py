@@ -49,6 +49,12 @@ def mobius_scalar_mul(t: Any, x: Array, c: Any) -> Array:
     return column(tanhc_sq(c * dot(stretched, stretched))) * stretched
 
 
+def mobius_matvec(m: Array, x: Array, c: Any) -> Array:
+    """exp_0(m log_0 x) of a matrix m (*batch, e, d): (*batch, e)."""
+    moved = (m @ log_origin(x, c)[..., None])[..., 0]
+    return column(tanhc_sq(c * dot(moved, moved))) * moved
+
+
 def gyration(x: Array, y: Array, w: Array, c: Any) -> Array:
     """gyr[x, y] w, a rotation in the plane of x and y: -(x (+) y) (+) (x (+) (y (+) w)), in closed form.
 
@@ -73,6 +79,11 @@ def dist_sq(x: Array, y: Array, c: Any) -> Array:
     difference = x - y
     square = dot(difference, difference) / (gap(x, c) * gap(y, c))
     return 4.0 * square * namespace(x, y).square(asinhc_sq(c * square))
+
+
+def dist(x: Array, y: Array, c: Any) -> Array:
+    """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
+    return root(dist_sq(x, y, c))
 
 
 def exp(x: Array, u: Array, c: Any) -> Array:

@@ -147,10 +147,3 @@ def log_polar(mu: Array, x: Array) -> tuple[Array, Array]:
     first = xp.concat([v[..., :1] * 0.0 + 1.0, v[..., 1:] * 0.0], axis=-1)
     safe = xp.sqrt(xp.where(unknown, square * 0.0 + 1.0, square))
     return 2.0 * xp.atan2(root(apart), root(together)), xp.where(unknown[..., None], first, v / safe[..., None])
-
-
-def origin(d: int, dtype: Any = float) -> Any:
-    """e_0 of S^d as a NumPy array of d + 1 coordinates."""
-    import numpy as np
-
-    return np.eye(1, d + 1, dtype=dtype)[0]

@@ -14,7 +14,7 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
-from hyperdist.spaces._rows import column, dot, reject, scaled
+from hyperdist.spaces._rows import column, dot, reject, root, scaled
 from hyperdist.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
 
 _NEAR = 1.0
@@ -153,6 +153,11 @@ def from_frame(x: Array, v: Array, c: Any) -> Array:
     growth, sinhc, _ = scaled(far_sq)
     across = reject(v, far_x)
     return xp.where(near[..., None], close, (xp.exp(-growth) / sinhc)[..., None] * across + (v - across))
+
+
+def dist(x: Array, y: Array, c: Any) -> Array:
+    """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
+    return root(dist_sq(x, y, c))
 
 
 def exp(x: Array, u: Array, c: Any) -> Array:

@@ -1,0 +1,175 @@
+"""What every space has, from a module of kernels and a check of a point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.spaces._rows import column, root
+
+
+class Space(ABC):
+    """A Riemannian manifold: points x, y and tangents u, v are arrays (*batch, k), scalars (*batch); batches broadcast.
+
+    Lengths are geodesic. Coordinates of a tangent in the orthonormal frame at a point are (*batch, d); the frame at mu
+    is the image of the standard one at the origin under a fixed isometry that takes the origin to mu.
+
+    Integers and lists are promoted to float64; float32 points give float32 results. Every method raises ValueError, or
+    TypeError for a dtype, that names the argument, its value and the bound.
+    """
+
+    _kernels: ClassVar[Any]
+    """The module of array functions: dist_sq, exp, log, inner, transport, to_frame, from_frame, log_volume."""
+    _extra: ClassVar[int] = 0
+    """k - d: coordinates of a point beyond the dimension."""
+
+    @abstractmethod
+    def _parameters(self, dtype: np.dtype) -> tuple[np.ndarray, ...]:
+        """Arguments of every kernel after the arrays, in their dtype."""
+
+    @abstractmethod
+    def _belongs(self, x: np.ndarray) -> np.ndarray:
+        """Whether finite points lie on the space, to rounding, (*batch)."""
+
+    @abstractmethod
+    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
+        """What to say of points that do not: the bound and the worst value."""
+
+    def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray | None:
+        """How far u is from tangent to x over what rounding explains, (*batch); None where every vector is tangent."""
+        return None
+
+    @abstractmethod
+    def origin(self, d: int) -> np.ndarray:
+        """The origin of the space of dimension d, (k,)."""
+
+    @abstractmethod
+    def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The Frechet mean (*batch, k) of float64 points (n, k) with weights (n, *batch)."""
+
+    @final
+    def contains(self, x: Any) -> np.ndarray:
+        """Whether each point lies on the space, to rounding of its dtype, (*batch); False where a coordinate is not finite."""
+        x = checks.vector(x, "x", 1 + self._extra)
+        finite = np.isfinite(x).all(axis=-1)
+        with np.errstate(all="ignore"):
+            return (finite & self._belongs(np.where(finite[..., None], x, x.dtype.type(0))))[()]
+
+    @final
+    def check_point(self, x: Any, name: str = "x") -> np.ndarray:
+        """x as an array of floats, (*batch, k), where every point lies on the space."""
+        x = checks.finite(checks.vector(x, name, 1 + self._extra), name)
+        with np.errstate(all="ignore"):
+            bad = ~self._belongs(x)
+        if bad.any():
+            raise ValueError(self._explain(x, bad, name))
+        return x
+
+    @final
+    def check_tangent(self, x: Any, u: Any, name: str = "u") -> np.ndarray:
+        """u as an array of floats, (*batch, k), where it is tangent to the space at x."""
+        return self._check_tangent(self.check_point(x), u, name)
+
+    def _check_tangent(self, x: np.ndarray, u: Any, name: str) -> np.ndarray:
+        u = checks.finite(checks.points(u, name, x.shape[-1]), name)
+        checks.broadcast(x=x.shape, **{name: u.shape})
+        with np.errstate(all="ignore"):
+            error = self._tangent_error(x, u)
+        if error is not None and (error > 1).any():
+            raise ValueError(
+                f"{name} must be tangent to the space at x, orthogonal to it; it is off by "
+                f"{float(np.max(error)):.3g} times what rounding explains"
+            )
+        return u
+
+    @final
+    def dist_sq(self, x: Any, y: Any) -> np.ndarray:
+        """Squared geodesic distance, (*batch)."""
+        return self._call("dist_sq", x=x, y=y)
+
+    @final
+    def dist(self, x: Any, y: Any) -> np.ndarray:
+        """Geodesic distance, (*batch); exactly 0 where x equals y."""
+        return root(self.dist_sq(x, y))[()]
+
+    @final
+    def exp(self, x: Any, u: Any) -> np.ndarray:
+        """The point that the geodesic from x with velocity u reaches at time 1, (*batch, k)."""
+        return self._call("exp", x=x, u=u)
+
+    @final
+    def log(self, x: Any, y: Any) -> np.ndarray:
+        """The velocity at x of the shortest geodesic that reaches y at time 1, (*batch, k)."""
+        return self._call("log", x=x, y=y)
+
+    @final
+    def inner(self, x: Any, u: Any, v: Any) -> np.ndarray:
+        """Riemannian inner product of tangents u, v at x, (*batch)."""
+        return self._call("inner", x=x, u=u, v=v)
+
+    @final
+    def norm(self, x: Any, u: Any) -> np.ndarray:
+        """Riemannian length of the tangent u at x, (*batch)."""
+        return root(self.inner(x, u, u))[()]
+
+    @final
+    def transport(self, x: Any, y: Any, u: Any) -> np.ndarray:
+        """The tangent u at x carried along the shortest geodesic to y, (*batch, k)."""
+        return self._call("transport", x=x, y=y, u=u)
+
+    @final
+    def geodesic(self, x: Any, y: Any, t: Any) -> np.ndarray:
+        """The point at time t (*batch) of the shortest geodesic from x (t = 0) to y (t = 1), (*batch, k)."""
+        t = checks.finite(checks.as_float(t, "t"), "t")
+        u = self.log(x, y)
+        checks.broadcast(t=t.shape, geodesic=u.shape[:-1])
+        return self.exp(x, column(t).astype(u.dtype) * u)
+
+    @final
+    def to_frame(self, mu: Any, u: Any) -> np.ndarray:
+        """Coordinates of the tangent u in the orthonormal frame at mu, (*batch, d)."""
+        return self._call("to_frame", x=mu, u=u)
+
+    @final
+    def from_frame(self, mu: Any, v: Any) -> np.ndarray:
+        """The tangent at mu with coordinates v (*batch, d) in the orthonormal frame there, (*batch, k)."""
+        mu = self.check_point(mu, "mu")
+        v = checks.finite(checks.points(v, "v", mu.shape[-1] - self._extra), "v")
+        return self._apply("from_frame", {"mu": mu, "v": v})
+
+    @final
+    def log_volume(self, x: Any) -> np.ndarray:
+        """log sqrt det G at x in these coordinates, (*batch): volume = exp(log_volume) dx."""
+        return self._call("log_volume", x=x)
+
+    @final
+    def frechet_mean(self, x: Any, weights: Any = None) -> np.ndarray:
+        """The point with the least weighted sum of squared distances to x, (*batch, k).
+
+        x (n, k), n >= 1;  weights (n,) or (n, *batch), >= 0 with a positive sum; by default all equal.
+        """
+        x = self.check_point(x)
+        if x.ndim != 2:
+            raise ValueError(f"x must have shape (n, k), got shape {x.shape}")
+        with np.errstate(all="ignore"):
+            return self._mean(x.astype(np.float64), checks.shares(weights, len(x))).astype(x.dtype)
+
+    def _call(self, kernel: str, **arrays: Any) -> np.ndarray:
+        """Check points (x, y) and tangents (u, v), then apply a kernel."""
+        checked = {"x": self.check_point(arrays["x"])}
+        if "y" in arrays:
+            checked["y"] = self.check_point(checks.points(arrays["y"], "y", checked["x"].shape[-1]), "y")
+        for name in ("u", "v"):
+            if name in arrays:
+                checked[name] = self._check_tangent(checked["x"], arrays[name], name)
+        return self._apply(kernel, checked)
+
+    def _apply(self, kernel: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        dtype = np.result_type(*arrays.values())
+        parameters = self._parameters(dtype)
+        checks.broadcast(**{name: a.shape[:-1] for name, a in arrays.items()}, **{"c": p.shape for p in parameters})
+        with np.errstate(all="ignore"):
+            return getattr(self._kernels, kernel)(*(a.astype(dtype, copy=False) for a in arrays.values()), *parameters)[()]
