@@ -52,7 +52,7 @@ class Space(ABC):
 
     @final
     def contains(self, x: Any) -> np.ndarray:
-        """Whether each point lies on the space, to rounding of its dtype, (*batch); False where a coordinate is not finite."""
+        """Whether each point lies on the space, to rounding of its dtype, (*batch); False where it is not finite."""
         x = checks.vector(x, "x", 1 + self._extra)
         finite = np.isfinite(x).all(axis=-1)
         with np.errstate(all="ignore"):
@@ -170,6 +170,8 @@ class Space(ABC):
     def _apply(self, kernel: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
         dtype = np.result_type(*arrays.values())
         parameters = self._parameters(dtype)
-        checks.broadcast(**{name: a.shape[:-1] for name, a in arrays.items()}, **{"c": p.shape for p in parameters})
+        shapes = {name: a.shape[:-1] for name, a in arrays.items()}
+        checks.broadcast(**shapes, **dict(zip("c", [p.shape for p in parameters], strict=False)))
         with np.errstate(all="ignore"):
-            return getattr(self._kernels, kernel)(*(a.astype(dtype, copy=False) for a in arrays.values()), *parameters)[()]
+            cast = [a.astype(dtype, copy=False) for a in arrays.values()]
+            return getattr(self._kernels, kernel)(*cast, *parameters)[()]

@@ -9,8 +9,8 @@ Then sinh^2(D/2) = c |E|^2 =: H, and in the frame at x, carried from the origin 
     log_x(y) = -2 (D / sinh D) (cosh(b/2)/cosh(a/2) E + H X),   X = tanh(a/2) xhat / sqrt(c),
 
 X being the ball coordinates of x: multiply out the Mobius difference (-X) (+) Y of the ball, whose geodesic radius is D
-and whose numerator is (1 - c|X|^2)(Y - X) - c|Y - X|^2 X, with E = cosh(a/2) cosh(b/2) (X - Y). Every model computes E its
-own way without cancellation; the two terms of the logarithm cancel by a factor of 3 at most.
+and whose numerator is (1 - c|X|^2)(Y - X) - c|Y - X|^2 X, with E = cosh(a/2) cosh(b/2) (X - Y). Every model computes E
+its own way without cancellation; the two terms of the logarithm cancel by a factor of 3 at most.
 
 E is stored as ``vector * exp(scale)``, so that nothing overflows however far out the points are.
 """

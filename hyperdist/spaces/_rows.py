@@ -71,8 +71,8 @@ def reject(x: Array, y: Array) -> Array:
     """The part of x that is orthogonal to y, to a few eps of itself even where x and y are all but parallel.
 
     y must not be 0. With y_p the largest coordinate of y, x - (x_p/y_p) y has the coordinates (x_i y_p - x_p y_i)/y_p,
-    differences of two products that are formed exactly: 0 where x and y are parallel, and never near the direction of y,
-    so that what is left along y can be taken out in plain arithmetic.
+    differences of two products that are formed exactly: 0 where x and y are parallel, and never near the direction of
+    y, so that what is left along y can be taken out in plain arithmetic.
     """
     xp = namespace(x, y)
     pivot = xp.arange(y.shape[-1], device=y.device) == xp.argmax(xp.abs(y), axis=-1)[..., None]

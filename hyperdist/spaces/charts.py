@@ -1,8 +1,8 @@
 """Maps between the models of hyperbolic space, and draws carried from the origin to any point in any model.
 
-The models are "poincare" (ball), "lorentz" (hyperboloid, time coordinate first) and "tangent" (exponential coordinates at
-the origin). One frame serves all: the standard frame at the origin, carried to mu by the boost that takes the origin to
-mu, so that a vector (R, u) in the frame at mu reaches the same point whatever model it is asked in.
+The models are "poincare" (ball), "lorentz" (hyperboloid, time coordinate first) and "tangent" (exponential coordinates
+at the origin). One frame serves all: the standard frame at the origin, carried to mu by the boost that takes the
+origin to mu, so that a vector (R, u) in the frame at mu reaches the same point whatever model it is asked in.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ def ball_radius_limit(dtype: Any, c: Any) -> Any:
 
 
 def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
-    """``x`` where every ball point lies inside the ball in its own dtype; else ValueError names a model that holds it."""
+    """``x`` where every ball point lies inside the ball in its own dtype; else ValueError names a model to use."""
     bad = ~(np.asarray(c, dtype=x.dtype) * dot(x, x) < 1.0)
     if bad.any():
         limit = float(np.min(ball_radius_limit(x.dtype, c)))
         raise ValueError(
-            f"{int(bad.sum())} of {bad.size} points lie further from the origin than ball coordinates of {x.dtype} hold "
+            f"{int(bad.sum())} of {bad.size} points lie further from the origin than {x.dtype} ball coordinates hold "
             f"(about {limit:.1f}): ask for model='tangent', which holds any radius, or model='lorentz'"
         )
     return x
@@ -136,7 +136,9 @@ def _from_origin(xp: Any, mu: Array, radius: Array, direction: Array, c: Any, mo
     return tangent_to_lorentz(column(radius) * direction + mu, c)
 
 
-def _coefficients(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> tuple[Array, Array, Array, Array, Array]:
+def _coefficients(
+    xp: Any, mu: Array, radius: Array, direction: Array, c: Any
+) -> tuple[Array, Array, Array, Array, Array]:
     """(p, q, w, s, h): the space part of the Lorentz point is (p mu + q w) e^s, and sinh^2(D/2) = h e^s.
 
     In units of 1/sqrt(c), with a = |mu|, R the radius, m = mu/a and phi the angle of u and m, the boost gives
@@ -199,9 +201,9 @@ def log_polar(mu: Array, x: Array, c: Any, model: str = "poincare") -> tuple[Arr
     """(radius, direction) of the geodesic from mu to x, in the frame at mu: the inverse of ``exp_polar``.
 
     mu : (*batch, d) tangent coordinates;  x : points of ``model``.  Where x = mu the direction is the first axis.
-    Accuracy  radius: relative error <= 1e-13 for tangent coordinates to radius 300; for the other models what rounding
-              to tangent coordinates costs, eps |x| / distance. direction: eps e^a / sinh(R) at most, the condition of the
-              problem, a and R in units of 1/sqrt(c).
+    Accuracy  radius: relative error <= 1e-13 for tangent coordinates to radius 300; for the other models what
+              rounding to tangent coordinates costs, eps |x| / distance. direction: eps e^a / sinh(R) at most, the
+              condition of the problem, a and R in units of 1/sqrt(c).
     Gradient  that of the radius is taken as 0 at x = mu, where it has none.
     """
     xp = namespace(mu, x, c)

@@ -91,18 +91,29 @@ def _descend(problem: _Problem, starts: list[np.ndarray]) -> np.ndarray:
         spread, size = np.sqrt(2.0 * cost), np.sqrt(dot(step, step))
         trusted = size < _TRUSTED * spread
         active &= (size > 4.0 * np.finfo(float).eps * spread) & ~(trusted & (size > 0.5 * last))
-        last, length = size, active.astype(float)
-        for _ in range(_HALVINGS):
-            candidate = problem.exp_frame(y, column(length) * step)
-            worse = active & ~trusted & ~(problem.cost(candidate) <= cost)
-            if not worse.any():
-                break
-            length = np.where(worse, 0.5 * length, length)
-        active &= ~worse
+        last = size
+        candidate, lower = _downhill(problem, y, cost, step, trusted)
+        active &= lower
         if not active.any():
             break
         y = np.where(active[:, None], candidate, y)
     return y
+
+
+def _downhill(
+    problem: _Problem, y: np.ndarray, cost: np.ndarray, step: np.ndarray, trusted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(point, found): the first of y + step, y + step/2, ... whose cost is no higher; a trusted step as it is."""
+    length = np.ones(len(y))
+    candidate = problem.exp_frame(y, step)
+    lower = trusted | (problem.cost(candidate) <= cost)
+    for _ in range(_HALVINGS):
+        if lower.all():
+            break
+        length = np.where(lower, length, 0.5 * length)
+        candidate = problem.exp_frame(y, column(length) * step)
+        lower = trusted | (problem.cost(candidate) <= cost)
+    return candidate, lower
 
 
 def _some(points: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
@@ -177,8 +188,8 @@ def spherical(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def toroidal(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean (*batch, d) of angles (n, d), weights (n, *batch) of sum 1: the global minimum in each coordinate.
 
-    Each coordinate is a circle of its own. Opened between two neighbours, a circle is a line, with the mean of the angles
-    that count a turn more below the cut; the Frechet mean is the best of those n means.
+    Each coordinate is a circle of its own. Opened between two neighbours, a circle is a line, with the mean of the
+    angles that count a turn more below the cut; the Frechet mean is the best of those n means.
     """
     n, d = points.shape
     w = weights.reshape(n, -1)

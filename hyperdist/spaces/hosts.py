@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -18,6 +17,9 @@ from hyperdist.spaces._rows import column, dot
 @dataclass(frozen=True, eq=False)
 class Hyperbolic(Space):
     """Hyperbolic space of curvature -c in some coordinates; c >= 0, a scalar or (*batch)."""
+
+    _model: ClassVar[str]
+    """One of ``charts.MODELS``."""
 
     c: Any = 1.0
 
@@ -32,11 +34,6 @@ class Hyperbolic(Space):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(c={self.c.tolist()!r})"
-
-    @property
-    @abstractmethod
-    def _model(self) -> str:
-        """One of ``charts.MODELS``."""
 
     def _parameters(self, dtype: np.dtype) -> tuple[np.ndarray, ...]:
         return (self.c.astype(dtype),)
@@ -72,13 +69,11 @@ class Hyperbolic(Space):
             return change(x, self.c.astype(x.dtype), model)
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        if self.c.ndim and x.ndim == 2:
-            weights = np.broadcast_to(weights.reshape(weights.shape + (1,) * (self.c.ndim + 1 - weights.ndim)),
-                                      (len(x), *np.broadcast_shapes(weights.shape[1:], self.c.shape)))  # fmt: skip
-            c = np.broadcast_to(self.c, weights.shape[1:])
-            points = charts.to_tangent(x.reshape(len(x), *(1,) * c.ndim, -1), c, self._model)
-        else:
-            c, points = self.c, charts.to_tangent(x, self.c, self._model)
+        batch = np.broadcast_shapes(weights.shape[1:], self.c.shape)
+        missing = (1,) * (len(batch) + 1 - weights.ndim)
+        weights = np.broadcast_to(weights.reshape(len(x), *missing, *weights.shape[1:]), (len(x), *batch))
+        c = np.broadcast_to(self.c, batch)
+        points = charts.to_tangent(x.reshape(len(x), *(1,) * c.ndim, -1), c, self._model)
         return charts.from_tangent(frechet.hyperbolic(points, weights, c), c, self._model)
 
 
@@ -154,7 +149,9 @@ class Lorentz(Hyperbolic):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.c > 0).all():
-            raise ValueError("c must be > 0 on the hyperboloid, whose time coordinate 1/sqrt(c) is infinite at c = 0, got 0.0")
+            raise ValueError(
+                "c must be > 0: the hyperboloid has no flat limit, its time coordinate is 1/sqrt(c); got 0.0"
+            )
 
     def _off(self, x: np.ndarray) -> np.ndarray:
         """Relative error of the time coordinate."""
@@ -183,9 +180,9 @@ class Lorentz(Hyperbolic):
 class Tangent(Hyperbolic):
     """Hyperbolic space of curvature -c in exponential coordinates at the origin; |x| is the distance from it.
 
-    It holds any radius in any dtype, where the ball ends at 37/sqrt(c) (float64) or 17/sqrt(c) (float32). Tangent vectors
-    in these coordinates shrink by sinh(a)/a across the radius, so that ``exp`` and ``log`` lose their direction beyond
-    a = 36 and underflow beyond 700; distances do not.
+    It holds any radius in any dtype, where the ball ends at 37/sqrt(c) (float64) or 17/sqrt(c) (float32). Tangent
+    vectors in these coordinates shrink by sinh(a)/a across the radius, so that ``exp`` and ``log`` lose their
+    direction beyond a = 36 and underflow beyond 700; distances do not.
     """
 
     _kernels = tangent
@@ -230,9 +227,9 @@ class Euclidean(_Fixed):
 class Sphere(_Fixed):
     """The unit sphere S^d; a point is a unit vector of d + 1 coordinates, the origin (1, 0, ..., 0).
 
-    Where y = -x, ``log`` and ``transport`` take the geodesic along the first axis of the frame at x. ``frechet_mean`` is
-    the best of several descents' starting points followed downhill: the least one where the points lie in a half-sphere,
-    a local least one in general.
+    Where y = -x, ``log`` and ``transport`` take the geodesic along the first axis of the frame at x. ``frechet_mean``
+    is the best of several descents' starting points followed downhill: the least one where the points lie in a half-
+    sphere, a local least one in general.
     """
 
     _kernels = sphere
@@ -263,7 +260,10 @@ class Sphere(_Fixed):
 
 @final
 class Torus(_Fixed):
-    """The flat torus (R/2 pi Z)^d; a point is d angles in [-pi, pi). Where two ways round are shortest, ``log`` takes -pi."""
+    """The flat torus (R/2 pi Z)^d; a point is d angles in [-pi, pi).
+
+    Where two ways round are shortest, ``log`` takes -pi.
+    """
 
     _kernels = torus
 

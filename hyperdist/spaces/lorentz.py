@@ -1,8 +1,8 @@
 """The hyperboloid -x_0^2 + |s|^2 = -1/c in R^(d+1), points x = (x_0, s), time coordinate first; c > 0.
 
 A point is read from its space part s alone: the time coordinate of a point at radius 30 is rounded by more than 1/c, so
-that -x_0^2 + |s|^2 says nothing there, while sqrt(1/c + |s|^2) is right to an eps. There is no limit at c = 0, where the
-time coordinate is infinite: use ``tangent`` or ``poincare``.
+that -x_0^2 + |s|^2 says nothing there, while sqrt(1/c + |s|^2) is right to an eps. There is no limit at c = 0, where
+the time coordinate is infinite: use ``tangent`` or ``poincare``.
 
 Accuracy of ``dist``: relative error <= 1e-13 in float64 for radii up to 300, and near x = y. Radii up to where cosh
 overflows work, 709/sqrt(c) in float64 and 88/sqrt(c) in float32.
@@ -49,8 +49,8 @@ def half(x: Array, y: Array, c: Any) -> Half:
     """The half-way vector of two points (see ``_hyperbolic``) from their space parts, over cosh(a/2) cosh(b/2).
 
     It is the difference s/(1 + cosh a) - t/(1 + cosh b) of ball coordinates. Both radii small: by s - t and s + t with
-    cosh b - cosh a = c (t - s).(t + s)/(cosh a + cosh b). One small, one not: as it stands. Else: along and across t, with
-    sinh(a - b) = c (s - t).(s + t)/(sinh a cosh b + sinh b cosh a).
+    cosh b - cosh a = c (t - s).(t + s)/(cosh a + cosh b). One small, one not: as it stands. Else: along and across t,
+    with sinh(a - b) = c (s - t).(s + t)/(sinh a cosh b + sinh b cosh a).
     """
     xp = namespace(x, y, c)
     s, t = x[..., 1:] + y[..., 1:] * 0.0, y[..., 1:] + x[..., 1:] * 0.0

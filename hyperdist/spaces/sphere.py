@@ -1,14 +1,13 @@
 """The unit sphere S^d in R^(d+1); the origin is e_0 = (1, 0, ..., 0).
 
-Kernels are pure; distances come from |x - y| and |x + y|, so they are right near 0 and near pi. Where y = -x every great
-circle is a shortest path: the logarithm and the transport then take the one that starts along the first axis of the
-frame at x, a valid choice that is constant in its neighbourhood of nothing, so gradients there are those of that path.
+Kernels are pure; distances come from |x - y| and |x + y|, so they are right near 0 and near pi. Where y = -x every
+great circle is a shortest path: the logarithm and the transport then take the one that starts along the first axis of
+the frame at x.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._rows import column, dot, root
@@ -105,11 +104,12 @@ def transport(x: Array, y: Array, u: Array) -> Array:
 
 
 def from_frame(mu: Array, v: Array) -> Array:
-    """The tangent at mu with frame coordinates v (*batch, d): (-s m.v, v - (m.v)/(1 + |mu_0|) m), m = mu_1.., s = sign mu_0.
+    """The tangent at mu with frame coordinates v (*batch, d).
 
-    This is (0, v) after the rotation that takes e_0 to mu where mu_0 >= 0, and after the reflection that does where
-    mu_0 < 0: no division by what can be small, at the price of a jump where mu_0 changes sign. No frame on an even
-    sphere is continuous everywhere.
+    With m = (mu_1, ..., mu_d) and s the sign of mu_0 it is (-s m.v, v - (m.v)/(1 + |mu_0|) m). This is (0, v) after
+    the rotation that takes e_0 to mu where mu_0 >= 0, and after the reflection that does where mu_0 < 0: no division
+    by what can be small, at the price of a jump where mu_0 changes sign. No frame on an even sphere is continuous
+    everywhere.
     """
     xp = namespace(mu, v)
     m, first = mu[..., 1:], mu[..., :1]
@@ -136,8 +136,8 @@ def exp_polar(mu: Array, radius: Array, direction: Array) -> Array:
 def log_polar(mu: Array, x: Array) -> tuple[Array, Array]:
     """(radius, direction) of x seen from mu: the inverse of ``exp_polar``.
 
-    radius is 2 atan2(|x - mu|, |x + mu|), right to a few eps near 0 and pi. Where x = mu or x = -mu the direction is the
-    first axis.
+    radius is 2 atan2(|x - mu|, |x + mu|), right to a few eps near 0 and pi. Where x = mu or x = -mu the direction is
+    the first axis.
     """
     xp = namespace(mu, x)
     p, apart, together, _ = _departure(mu, x)

@@ -57,9 +57,10 @@ def _near(x: Array, y: Array, half_a: Any, half_b: Any, c: Any) -> Array:
 def half(x: Array, y: Array, c: Any) -> Half:
     """The half-way vector of x and y (see ``_hyperbolic``), chosen among three forms by the two radii.
 
-    Both radii below 1: a power series in the squares, smooth at 0. One below 1/4, the other above 1: the definition, whose
-    terms differ by a factor of 2. Else: along and across y, sinh(a/2) cosh(b/2) r + (sinh((a - b)/2) - 2 sin^2(theta/2)
-    sinh(a/2) cosh(b/2)) yhat, r being the part of xhat orthogonal to y, and a - b = (x - y).(x + y)/(a + b).
+    Both radii below 1: a power series in the squares, smooth at 0. One below 1/4, the other above 1: the definition,
+    whose terms differ by a factor of 2. Else: along and across y, sinh(a/2) cosh(b/2) r + (sinh((a - b)/2) - 2
+    sin^2(theta/2) sinh(a/2) cosh(b/2)) yhat, r being the part of xhat orthogonal to y, and a - b = (x - y).(x + y)/(a
+    + b).
     """
     xp = namespace(x, y, c)
     a_sq, b_sq = c * dot(x, x), c * dot(y, y)
