@@ -1,0 +1,70 @@
+"""ArviZ 0.x (Python 3.11) and 1.x behind three functions; imported on first use, because it takes seconds."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+SIMULATIONS = 500
+"""Simulated ECDFs that calibrate a simultaneous band."""
+
+
+def is_modular() -> bool:
+    """True for ArviZ 1.x, whose statistics live in ``arviz_stats``."""
+    return int(version("arviz").split(".")[0]) >= 1
+
+
+@lru_cache(maxsize=1)
+def _backend() -> Any:
+    """Functions of (chain, draw) arrays named ``ess`` and ``rhat``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if is_modular():
+            from arviz_stats.base import array_stats as backend
+        else:
+            import arviz as backend
+    return backend
+
+
+def _diagnostic(name: str, draws: np.ndarray) -> float:
+    axes = {"chain_axis": 0, "draw_axis": 1} if is_modular() else {}
+    return float(getattr(_backend(), name)(draws, **axes))
+
+
+def ess(draws: np.ndarray) -> float:
+    """Bulk effective sample size of draws (chain, draw)."""
+    return _diagnostic("ess", draws)
+
+
+def rhat(draws: np.ndarray) -> float:
+    """Rank-normalised split R-hat of draws (chain, draw)."""
+    return _diagnostic("rhat", draws)
+
+
+def ecdf_band(n: int, points: np.ndarray, probability: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper simultaneous band for the ECDF of n uniforms at ``points`` (Sailynoja, Burkner, Vehtari 2022)."""
+    rng = np.random.default_rng(seed)
+    if is_modular():
+        from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
+
+        pointwise = simulate_confidence_bands(n, 1, points, probability, SIMULATIONS, rng)
+        return get_pointwise_confidence_band(pointwise, n, points)
+    _backend()
+    from arviz.stats.ecdf_utils import ecdf_confidence_band
+
+    uniform = _Uniform()
+    return ecdf_confidence_band(
+        n, points, points, probability, method="simulated", rvs=uniform.rvs, num_trials=SIMULATIONS, random_state=rng
+    )
+
+
+class _Uniform:
+    """Uniform draws in the form that ArviZ 0.x asks for."""
+
+    @staticmethod
+    def rvs(n: int, random_state: np.random.Generator) -> np.ndarray:
+        return random_state.random(n)

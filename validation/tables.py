@@ -1,0 +1,36 @@
+"""The accuracy tables and acceptance rates alone, and the committed record that the README quotes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from validation import accuracy, report, runner
+from validation.judge import judge
+from validation.record import REPORTS, record, to_json, write
+from validation.validate import SEED, acceptance_tasks, distance_tasks
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``accuracy``."""
+    parser.add_argument("--full", action="store_true", help="the whole grid")
+    parser.add_argument("--out", type=Path, default=REPORTS / "accuracy", help="folder of record.json")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the tables, write the record; 1 where an error is above its target."""
+    console = Console()
+    tasks = [
+        runner.Task("accuracy", cell.key, "validation.accuracy:evaluate", (cell,))
+        for cell in accuracy.grid(options.full)
+    ]
+    tasks += acceptance_tasks(options.full, SEED) + distance_tasks(SEED)
+    verdict = judge(runner.run(tasks, options.workers, console=console))
+    settings = {"full": options.full, "cells": sum(task.kind == "accuracy" for task in tasks)}
+    write(options.out / "record.json", to_json(record([SEED], settings, verdict.rows)))
+    report.print_accuracy(console, verdict)
+    return 0 if verdict.passed else 1
