@@ -54,7 +54,7 @@ def test_generator_gives_what_is_stored(name, parameters):
     assert same(stored, row(name, parameters))
 
 
-@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 10, 20, 100, 300])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 10, 20, 100])
 def test_hyperbolic_rows_agree_with_the_erf_expansion(d):
     """Normaliser, E x^2 and, to d = 20, tails above 1e-40; cells that cancel more than 240 digits are left out."""
     compared = 0

@@ -45,9 +45,9 @@ def test_ks_finds_a_shift_of_the_cdf_by_three_hundredths(rng):
 
 
 def test_directions_find_a_drift_and_a_stretch(rng):
-    """Length 0.06 of the mean, or one axis 10 % longer, at n = 20,000, d = 3."""
+    """Normals moved by 0.08, or 10 % longer on one axis, before they are normalised."""
     x = rng.standard_normal((20_000, 3))
-    for shifted in (x + [0.08, 0, 0], x * [1.1, 1, 1]):
+    for shifted in (x + np.array([0.08, 0.0, 0.0]), x * np.array([1.1, 1.0, 1.0])):
         u = shifted / np.linalg.norm(shifted, axis=1, keepdims=True)
         assert statistics.uniform_directions(u) < ALPHA
 
