@@ -1,46 +1,94 @@
 """The one accept loop.
 
 A proposal is a function of the norm of d standard normals, so that where a direction is wanted the same d
-normals give it: radius and direction cost d + 1 random numbers, plus one exponential to accept. Every
+normals give it: radius and direction cost d random numbers or d + 1, plus one exponential to accept. Every
 element has its own, and elements are made in blocks of a fixed size, so that the draws depend on the
 generator's state alone and the extra memory on nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Propose = Callable[[np.random.Generator, np.ndarray, "slice | np.ndarray"], tuple[np.ndarray, np.ndarray]]
-"""(rng, chi, which) -> (radius, log acceptance probability <= 0) for the elements ``which`` of the block.
+Which = Any
+"""A slice or an index array into the flattened batch of parameters."""
 
-A log probability of -inf or NaN rejects. ``chi`` is the norm of d standard normals.
-"""
 
-_BLOCK_SCALARS = 1 << 16
+class Proposal(NamedTuple):
+    """Radii, a cheap upper bound of minus the log acceptance probability, and that cost itself for chosen elements.
+
+    An element is accepted where a standard exponential exceeds its cost: at once where it exceeds the ceiling.
+    A cost of +inf or NaN rejects.
+    """
+
+    radius: np.ndarray
+    ceiling: np.ndarray
+    cost: Callable[[np.ndarray], np.ndarray]
+
+
+def certain(radius: np.ndarray, cost: np.ndarray) -> Proposal:
+    """A proposal whose cost is known for every element."""
+    return Proposal(radius, cost, lambda index: cost[index])
+
+
+Propose = Callable[[np.random.Generator, np.ndarray, Which], Proposal]
+"""(rng, chi, which) -> Proposal for the elements ``which``; ``chi`` is the norm of d standard normals for each."""
+
+_BLOCK_SCALARS = 1 << 17
 _MAX_ROUNDS = 10_000
 
 
-def two_hats(by_second: np.ndarray, first: Propose, second: Propose) -> Propose:
-    """One proposal of two, each element under the hat that ``by_second`` (flattened batch) names for it."""
+def pick(parameter: np.ndarray, which: Which, index: np.ndarray) -> np.ndarray:
+    """The flattened parameter of the elements ``index`` of a proposal for ``which``."""
+    return parameter if isinstance(which, slice) else parameter[which[index]]
 
-    def propose(rng: np.random.Generator, chi: np.ndarray, which: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        choice = by_second[which]
-        if choice.all():
-            return second(rng, chi, which)
-        radius, log_accept = first(rng, chi, which)
-        if choice.any():
-            index = np.flatnonzero(choice)
-            elements = np.arange(by_second.size)[which][index]
-            radius[index], log_accept[index] = second(rng, chi[index], elements)
-        return radius, log_accept
+
+def one_of(choice: np.ndarray, hats: Sequence[Propose]) -> Propose:
+    """A proposal under the hat that ``choice`` (flattened batch) names for each element."""
+    used = np.unique(choice)
+    if used.size == 1:
+        return hats[used[0]]
+
+    def propose(rng: np.random.Generator, chi: np.ndarray, which: Which) -> Proposal:
+        elements = np.arange(choice.size)[which]
+        radius, cost = np.empty(chi.shape), np.empty(chi.shape)
+        for hat in used:
+            index = np.flatnonzero(choice[elements] == hat)
+            part = hats[hat](rng, chi[index], elements[index])
+            radius[index], cost[index] = part.radius, part.cost(np.arange(index.size))
+        return Proposal(radius, cost, lambda index: cost[index])
 
     return propose
 
 
+_FEW_COLUMNS = 4
+"""Up to so many coordinates a loop over columns beats a reduction over rows."""
+
+
+def row_squares(rows: np.ndarray) -> np.ndarray:
+    """Squared lengths of the rows of (n, d)."""
+    if rows.shape[1] > _FEW_COLUMNS:
+        return np.einsum("ij,ij->i", rows, rows)
+    total = np.square(rows[:, 0])
+    for j in range(1, rows.shape[1]):
+        total += np.square(rows[:, j])
+    return total
+
+
+def scale_rows(rows: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
+    """out = rows times one factor a row; ``out`` may be ``rows``."""
+    if rows.shape[1] > _FEW_COLUMNS:
+        np.multiply(rows, factor[:, None], out=out)
+    else:
+        for j in range(rows.shape[1]):
+            np.multiply(rows[:, j], factor, out=out[:, j])
+
+
 def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
-    """Slices of 0..n of at most 2^16 scalars (one element of d coordinates at least), in whole batches if they fit."""
+    """Slices of 0..n of at most 2^17 scalars (one element of d coordinates at least), in whole batches if they fit."""
     size = max(1, _BLOCK_SCALARS // d)
     if size > batch:
         size -= size % batch
@@ -51,39 +99,46 @@ def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
 def radii(propose: Propose, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
     """``n`` radii of one block."""
 
-    def chi(size: int) -> tuple[np.ndarray, None]:
-        return np.sqrt(2.0 * rng.standard_gamma(0.5 * d, size)), None
+    def draw(size: int, index: np.ndarray | None) -> np.ndarray:
+        return np.sqrt(2.0 * rng.standard_gamma(0.5 * d, size))
 
-    return _accept(propose, n, chi, rng)[0]
+    return _accept(propose, n, draw, rng)[0]
 
 
-def vectors(propose: Propose, n: int, d: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``n`` radii of one block, with d normals each whose direction is uniform, and the norms of those."""
+def vectors(propose: Propose, normals: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Radii of one block and the norms of ``normals`` (n, d), which is filled: its rows have uniform directions."""
+    n, d = normals.shape
 
-    def chi(size: int) -> tuple[np.ndarray, np.ndarray]:
-        normals = rng.standard_normal((size, d))
-        return np.sqrt(np.einsum("ij,ij->i", normals, normals)), normals
+    def draw(size: int, index: np.ndarray | None) -> np.ndarray:
+        if index is None:
+            rng.standard_normal(out=normals)
+            return np.sqrt(row_squares(normals))
+        fresh = rng.standard_normal((size, d))
+        normals[index] = fresh
+        return np.sqrt(row_squares(fresh))
 
-    radius, norm, normals = _accept(propose, n, chi, rng)
-    assert normals is not None
-    return radius, norm, normals
+    return _accept(propose, n, draw, rng)
 
 
 def _accept(
-    propose: Propose, n: int, draw: Callable[[int], tuple[np.ndarray, np.ndarray | None]], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    norm, normals = draw(n)
-    radius, log_accept = propose(rng, norm, slice(None))
-    pending = np.flatnonzero(~(rng.standard_exponential(n) + log_accept >= 0.0))
+    propose: Propose, n: int, draw: Callable[[int, np.ndarray | None], np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Radii and norms; ``draw(size, index)`` makes new norms for the elements ``index``, all of them for None."""
+    norm = draw(n, None)
+    proposal = propose(rng, norm, slice(None))
+    radius = proposal.radius
+    pending = _rejected(proposal, rng)
     for _ in range(_MAX_ROUNDS):
         if not pending.size:
-            return radius, norm, normals
-        new_norm, new_normals = draw(pending.size)
-        new_radius, log_accept = propose(rng, new_norm, pending)
-        accepted = rng.standard_exponential(pending.size) + log_accept >= 0.0
-        index = pending[accepted]
-        radius[index], norm[index] = new_radius[accepted], new_norm[accepted]
-        if normals is not None and new_normals is not None:
-            normals[index] = new_normals[accepted]
-        pending = pending[~accepted]
+            return radius, norm
+        norm[pending] = fresh = draw(pending.size, pending)
+        proposal = propose(rng, fresh, pending)
+        radius[pending] = proposal.radius
+        pending = pending[_rejected(proposal, rng)]
     raise RuntimeError(f"{pending.size} of {n} draws were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
+
+
+def _rejected(proposal: Proposal, rng: np.random.Generator) -> np.ndarray:
+    threshold = rng.standard_exponential(proposal.radius.size)
+    unsure = np.flatnonzero(~(threshold >= proposal.ceiling))
+    return unsure[~(threshold[unsure] >= proposal.cost(unsure))] if unsure.size else unsure

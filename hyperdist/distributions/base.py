@@ -7,8 +7,10 @@ generator state gives the same draws.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, final
+from collections.abc import Callable
+from typing import Any, Self, final
 
 import numpy as np
 
@@ -33,9 +35,9 @@ class Distribution(ABC):
 
     @abstractmethod
     def _draw(
-        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Points and log densities of the flattened draws start..stop, whose parameters repeat over the batch."""
+        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> Callable[[], np.ndarray]:
+        """Fill ``out`` (n, k), float64, with the flattened draws start, start + 1, ...; return their log density."""
 
     @abstractmethod
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
@@ -73,6 +75,7 @@ class Distribution(ABC):
         """A point of largest density, (*batch, k)."""
 
     _models: tuple[str, ...] = ()
+    _order: np.ndarray | None = None
 
     @final
     def sample(self, sample_shape: Any = (), rng: Any = None, **how: str) -> np.ndarray:
@@ -84,7 +87,7 @@ class Distribution(ABC):
         model  : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
         """
-        return self._sample(sample_shape, rng, **how)[0]
+        return self._sample(sample_shape, rng, False, **how)[0]
 
     @final
     def sample_and_log_prob(self, sample_shape: Any = (), rng: Any = None, **how: str) -> tuple[np.ndarray, np.ndarray]:
@@ -92,23 +95,29 @@ class Distribution(ABC):
 
         The density is right beyond what coordinates hold, since no point is read back.
         """
-        return self._sample(sample_shape, rng, **how)
+        return self._sample(sample_shape, rng, True, **how)
 
     def _sample(
-        self, sample_shape: Any, rng: Any, method: str = "rejection", model: str | None = None
+        self, sample_shape: Any, rng: Any, density: bool, method: str = "rejection", model: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         shape = checks.sample_shape(sample_shape) + self.batch_shape
         checks.choice(method, "method", METHODS)
         model = self._check_model(model)
         generator = checks.generator(rng)
         n, width = int(np.prod(shape)), self._width(model)
-        points, log_prob = np.empty((n, width), self.dtype), np.empty(n, self.dtype)
+        points = np.empty((n, width), self.dtype)
+        log_prob = np.empty(n if density else 0, self.dtype)
         with np.errstate(all="ignore"):
             for block in rejection.blocks(n, width, self._batch):
-                x, lp = self._draw(block.start, block.stop, generator, method, model)
-                points[block], log_prob[block] = x, lp
-                self._check_draws(points[block], block, model)
-        return points.reshape((*shape, width)), log_prob.reshape(shape)[()]
+                view = points[block]
+                out = view if self.dtype == np.float64 else np.empty(view.shape)
+                density_of_block = self._draw(out, block.start, generator, method, model)
+                if out is not view:
+                    view[...] = out
+                self._check_draws(view, block, model)
+                if density:
+                    log_prob[block] = density_of_block()
+        return points.reshape((*shape, width)), log_prob.reshape(shape)[()] if density else log_prob
 
     @final
     @quiet
@@ -153,7 +162,15 @@ class Distribution(ABC):
 
     def _which(self, start: int, stop: int) -> Which:
         """Indices of the flattened batch that the flattened draws start..stop belong to."""
+        if self._order is not None:
+            return self._order[start:stop]
         return slice(None) if self._batch == 1 else np.arange(start, stop) % self._batch
+
+    def _in_order(self, order: np.ndarray) -> Self:
+        """This law with draws that belong to the elements ``order`` of the flattened batch, not to each in turn."""
+        law = copy.copy(self)
+        law._order = order
+        return law
 
     def _flat(self, value: np.ndarray, *event: int) -> np.ndarray:
         """A parameter broadcast over the batch and flattened to (batch, *event), float64."""
@@ -170,8 +187,13 @@ class RadialDistribution(Distribution):
     """The law of the geodesic distance from mu."""
 
     @abstractmethod
-    def _place(self, which: Which, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
-        """The points at a distance and in a direction (unit vector in the frame at mu) from the centres ``which``."""
+    def _place(
+        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Which, model: str | None
+    ) -> None:
+        """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm.
+
+        ``out`` may share its memory with ``normals``, frame coordinates (n, d) that it may overwrite.
+        """
 
     @abstractmethod
     def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
@@ -184,19 +206,20 @@ class RadialDistribution(Distribution):
             return self._cast(self.radius._moments()[2])
 
     def _draw(
-        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        n, d, which = stop - start, self.radius.d, self._which(start, stop)
+        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> Callable[[], np.ndarray]:
+        n, d = out.shape[0], self.radius.d
+        which = self._which(start, start + n)
+        normals = out if out.shape[1] == d else np.empty((n, d))
         if method == "rejection" and isinstance(self.radius, KernelLaw):
-            radius, norm, direction = rejection.vectors(
-                select(self.radius._hats, slice(start, stop), self._batch), n, d, rng
-            )
+            propose = select(self.radius._hats, which)
+            radius, norm = rejection.vectors(propose, normals, rng)
         else:
-            direction = rng.standard_normal((n, d))
-            norm = np.sqrt(np.einsum("ij,ij->i", direction, direction))
+            rng.standard_normal(out=normals)
+            norm = np.sqrt(rejection.row_squares(normals))
             radius = self._radius_of(which).icdf(rng.random(n))
-        direction /= norm[:, None]
-        return self._place(which, radius, direction, model), self._log_density(which, radius)
+        self._place(out, normals, norm, radius, which, model)
+        return lambda: self._log_density(which, radius)
 
     @abstractmethod
     def _radius_of(self, which: Which) -> RadialLaw:

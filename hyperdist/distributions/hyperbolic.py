@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks
+from hyperdist import checks, rejection
 from hyperdist.distributions.base import Distribution
-from hyperdist.spaces import Lorentz, PoincareBall, charts, poincare, tangent
+from hyperdist.spaces import Lorentz, PoincareBall, charts, poincare, polar, tangent
 
 
 class HyperbolicDistribution(Distribution):
@@ -55,8 +55,31 @@ class HyperbolicDistribution(Distribution):
     def _tangent_mu(self) -> np.ndarray:
         return self._flat_mu.reshape(self.batch_shape + self.event_shape)
 
-    def _at_distance(self, which: Any, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
-        return charts.exp_polar(self._flat_mu[which], radius, direction, self._flat_c[which], model or "poincare")
+    def _place(
+        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
+    ) -> None:
+        """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm."""
+        c, mu = self._flat_c[which], self._flat_mu[which]
+        norm = np.where(norm > 0.0, norm, 1.0)
+        reach = self._centre_reach
+        if reach == 0.0 and model != "lorentz":
+            rejection.scale_rows(normals, polar.origin_factor(radius, c, model or "poincare") / norm, out)
+        elif model == "poincare" and self._batch == 1 and reach <= polar.NEAR and c[0] > 0.0:
+            centre = mu[0]
+            cosine = normals @ (centre / np.sqrt(centre @ centre)) / norm
+            along_mu, along_u = polar.ball_factors(centre, radius, cosine, float(c[0]))
+            rejection.scale_rows(normals, along_u / norm, out)
+            for j in range(centre.size):
+                out[:, j] += along_mu * centre[j]
+        else:
+            rejection.scale_rows(normals, 1.0 / norm, normals)
+            out[...] = charts.exp_polar(mu, radius, normals, c, model or "poincare")
+
+    @cached_property
+    def _centre_reach(self) -> float:
+        """The largest distance of a centre from the origin, in units of 1/sqrt(c) where c > 0."""
+        length = np.sqrt(np.sum(np.square(self._flat_mu), axis=-1))
+        return float(np.max(length * np.where(self._flat_c > 0, np.sqrt(self._flat_c), 1.0), initial=0.0))
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
@@ -68,9 +91,12 @@ class HyperbolicDistribution(Distribution):
         return self.event_shape[0] + (model == "lorentz")
 
     def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
+        square = rejection.row_squares(points)
         if model == "poincare":
-            charts.check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
-        elif not np.isfinite(points).all():
+            c = self._flat_c[self._which(block.start, block.stop)]
+            if not (c * square).max() < 1.0 - 8.0 * np.finfo(self.dtype).eps:
+                charts.check_holdable(points, c)
+        elif not np.isfinite(square).all():
             raise ValueError(
                 f"a draw lies further from the origin than {model} coordinates of {self.dtype} hold: "
                 "ask for model='tangent' or a wider dtype"

@@ -64,9 +64,6 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
         ratio = self._distance(x, model) / self.radius.sigma
         return -0.5 * ratio * ratio - self._log_z()
 
-    def _place(self, which: Any, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
-        return self._at_distance(which, radius, direction, model)
-
     def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
         ratio = radius / self.radius.sigma.reshape(-1)[which]
         return -0.5 * ratio * ratio - np.reshape(self._log_z(), -1)[which]
@@ -76,15 +73,17 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
         return RiemannianNormalRadius(d, law.sigma.reshape(-1)[which], law.c.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, c: Any = 1.0) -> RiemannianNormal:
+    def fit(cls, x: Any, weights: Any = None, *, c: Any = 1.0, min_scale: Any = None) -> RiemannianNormal:
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared distance.
 
-        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar.
+        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar;  min_scale : least sigma.
         Raises ValueError where all points of positive weight coincide: the likelihood then has no maximum.
         """
         points, space = checks.vector(x, "x"), PoincareBall(c)
         mu = space.frechet_mean(points, weights)
-        second = checks.weighted_mean(space.dist_sq(points.reshape(points.shape[:1] + (1,) * (mu.ndim - 1) + points.shape[1:]), mu), weights)
-        d = points.shape[-1]
-        sigma = scale_from_second_moment(second, lambda s: RiemannianNormalRadius(d, s, np.float64(c)), np.sqrt(second / d))
+        n, d = points.shape
+        second = checks.weighted_mean(space.dist_sq(points.reshape(n, *(1,) * (mu.ndim - 1), d), mu), weights)
+        sigma = scale_from_second_moment(
+            second, lambda s: RiemannianNormalRadius(d, s, np.float64(c)), np.sqrt(second / d), min_scale
+        )
         return cls(mu, sigma.astype(points.dtype), c)

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from hyperdist import checks
+from hyperdist import checks, rejection
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import concentration_from_resultant, scale_from_second_moment
@@ -51,8 +51,11 @@ class SphericalDistribution(RadialDistribution):
         return self._flat(self._unit_mu, *self.event_shape)
 
     @final
-    def _place(self, which: Any, radius: np.ndarray, direction: np.ndarray, model: str | None) -> np.ndarray:
-        return sphere.exp_polar(self._flat_mu[which], radius, direction)
+    def _place(
+        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
+    ) -> None:
+        rejection.scale_rows(normals, 1.0 / np.where(norm > 0.0, norm, 1.0), normals)
+        out[...] = sphere.exp_polar(self._flat_mu[which], radius, normals)
 
     @final
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
@@ -116,18 +119,22 @@ class SphericalRiemannianNormal(SphericalDistribution):
         return SphericalNormalRadius(self.radius.d, self.radius.sigma.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None) -> SphericalRiemannianNormal:
+    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None) -> SphericalRiemannianNormal:
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared angle.
 
-        x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element.
+        x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least sigma.
         Raises ValueError where no finite sigma > 0 is best: equal points, or points as spread as the uniform law's.
         """
         points = checks.on_sphere(checks.vector(x, "x", 2), "x")
         mu = cls.space.frechet_mean(points, weights)
         angles = sphere.dist_sq(points.astype(np.float64).reshape(len(points), *(1,) * (mu.ndim - 1), -1), mu.astype(np.float64))
         second, d = checks.weighted_mean(angles, weights), points.shape[-1] - 1
-        sigma = scale_from_second_moment(second, lambda s: SphericalNormalRadius(d, s), np.sqrt(second / d))
+        sigma = scale_from_second_moment(second, lambda s: SphericalNormalRadius(d, s), np.sqrt(second / d), min_scale)
         return cls(mu, sigma.astype(points.dtype))
+
+
+_CANCELS = 1e-3
+"""Below it 1 - |mean| has lost three digits."""
 
 
 class VonMisesFisher(SphericalDistribution):
@@ -184,10 +191,11 @@ class VonMisesFisher(SphericalDistribution):
         return VonMisesFisherRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None) -> VonMisesFisher:
+    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None) -> VonMisesFisher:
         """Maximum likelihood: the direction of the mean vector, and the kappa whose resultant length is its own.
 
-        x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element.
+        x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
+        1/sqrt(kappa) in radians.
         Raises ValueError where no kappa in (0, 1e15] is best: equal points, or a mean vector of 0.
         """
         points = checks.on_sphere(checks.vector(x, "x", 2), "x").astype(np.float64)
@@ -197,11 +205,21 @@ class VonMisesFisher(SphericalDistribution):
         if not (length > 0).all():
             raise ValueError("x must have a mean vector other than 0: no direction is better than another")
         mu = total / length[..., None]
-        # 1 - |mean| without cancellation: half the mean squared chord to the mean direction.
-        chords = np.sum(np.square(points.reshape(len(points), *(1,) * (mu.ndim - 1), -1) - mu), axis=-1)
-        versine = 0.5 * np.sum(shares * chords, axis=0)
+        kappa = concentration_from_resultant(_mean_versine(points, shares, mu, length), points.shape[-1] - 1, min_scale)
         dtype = checks.as_float(x, "x").dtype
-        return cls(mu.astype(dtype), concentration_from_resultant(versine, points.shape[-1] - 1).astype(dtype))
+        return cls(mu.astype(dtype), kappa.astype(dtype))
+
+
+def _mean_versine(points: np.ndarray, shares: np.ndarray, mu: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """1 - |mean|, (*batch), of unit vectors; where that cancels, half the mean squared chord to the mean direction."""
+    versine = np.reshape(1.0 - length, -1)
+    centres, weights = mu.reshape(-1, points.shape[-1]), shares.reshape(len(points), -1)
+    close = np.flatnonzero(versine < _CANCELS)
+    if close.size:
+        versine[close] = 0.0
+        for x, centre in zip(points.T, centres[close].T, strict=True):
+            versine[close] += 0.5 * np.einsum("nk,nk->k", weights[:, close], np.square(x[:, None] - centre))
+    return versine.reshape(length.shape)
 
 
 class SphericalUniform(SphericalDistribution):

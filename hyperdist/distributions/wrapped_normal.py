@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from hyperdist import checks
+from hyperdist import checks, rejection
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.radial.base import quiet
@@ -83,13 +84,19 @@ class WrappedNormal(HyperbolicDistribution):
         return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z()
 
     def _draw(
-        self, start: int, stop: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        which, d = self._which(start, stop), self.event_shape[0]
-        normals = rng.standard_normal((stop - start, d))
-        log_prob = -0.5 * np.einsum("ij,ij->i", normals, normals) - np.reshape(self._log_z(), -1)[which]
+        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> Callable[[], np.ndarray]:
+        n, d = out.shape[0], self.event_shape[0]
+        which = self._which(start, start + n)
+        normals = out if out.shape[1] == d else np.empty((n, d))
+        rng.standard_normal(out=normals)
+        square = rejection.row_squares(normals)
         normals *= self._flat(self.sigma, d)[which]
-        radius = np.sqrt(np.einsum("ij,ij->i", normals, normals))
-        normals /= np.where(radius > 0.0, radius, 1.0)[:, None]
-        log_prob -= (d - 1) * log_sinhc(np.sqrt(self._flat_c[which]) * radius)
-        return self._at_distance(which, radius, normals, model), log_prob
+        radius = np.sqrt(rejection.row_squares(normals))
+        self._place(out, normals, radius, radius, which, model)
+
+        def log_density() -> np.ndarray:
+            excess = (d - 1) * log_sinhc(np.sqrt(self._flat_c[which]) * radius)
+            return -0.5 * square - excess - np.reshape(self._log_z(), -1)[which]
+
+        return log_density

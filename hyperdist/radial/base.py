@@ -266,7 +266,8 @@ class KernelLaw(RadialLaw):
         batch = int(np.prod(self.batch_shape))
         out = np.empty(n)
         for block in rejection.blocks(n, 1, batch):
-            out[block] = rejection.radii(select(self._hats, block, batch), block.stop - block.start, self.d, rng)
+            which = slice(None) if batch == 1 else np.arange(block.start, block.stop) % batch
+            out[block] = rejection.radii(select(self._hats, which), block.stop - block.start, self.d, rng)
         return out
 
     @cached_property
@@ -295,9 +296,8 @@ class KernelLaw(RadialLaw):
         return quadrature.expectations(kernel, surprise)[0] + self._log_mass + np.log(self._scale)
 
 
-def select(propose: rejection.Propose, block: slice, batch: int) -> rejection.Propose:
-    """The proposal for a block of flattened draws whose parameters repeat with period ``batch``."""
-    if batch == 1:
-        return lambda rng, chi, which: propose(rng, chi, slice(None))
-    index = np.arange(block.start, block.stop) % batch
-    return lambda rng, chi, which: propose(rng, chi, index[which])
+def select(propose: rejection.Propose, which: Any) -> rejection.Propose:
+    """The proposal for a block of draws whose parameters are the elements ``which`` of the flattened batch."""
+    if isinstance(which, slice):
+        return lambda rng, chi, element: propose(rng, chi, which)
+    return lambda rng, chi, element: propose(rng, chi, which[element])

@@ -98,14 +98,15 @@ class SphericalNormalRadius(KernelLaw):
         excess = 0.5 * precision - 0.5 * d / (point * point)
         stretch = point / math.sqrt(d)
 
-        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             r, p = chi * stretch[which], point[which]
             rise = n * np.log(np.sin(r) / r * (p / np.sin(p))) if n else 0.0
-            return r, np.where(r < math.pi, rise - excess[which] * (r - p) * (r + p), -np.inf)
+            return rejection.certain(r, np.where(r < math.pi, excess[which] * (r - p) * (r + p) - rise, np.inf))
 
-        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
             r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            return r, cauchy_log_accept(d, r, q) - 0.5 * precision[which] * (r - q) * (r + q)
+            fall = 0.5 * precision[which] * (r - q) * (r + q)
+            return rejection.certain(r, fall - cauchy_log_accept(d, r, q))
 
-        return rejection.two_hats(cauchy < gamma, gamma_hat, cauchy_hat)
+        return rejection.one_of((cauchy < gamma).astype(int), (gamma_hat, cauchy_hat))

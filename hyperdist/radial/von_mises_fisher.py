@@ -138,19 +138,18 @@ class VonMisesFisherRadius(KernelLaw):
         point, rate, touch, by_cauchy = (np.reshape(a, -1) for a in self._tangents)
         kappa, power = np.reshape(self.kappa, -1), 0.5 * d - 1.0
 
-        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             w = 0.5 * chi * chi / rate[which]
-            log_accept = np.where(w < 2.0, 0.0, -np.inf)
+            fall = 0.0
             if d > 2:
-                room = 2.0 - point[which]
-                excess = (w - point[which]) / room
-                log_accept = np.where(w < 2.0, power * (np.log1p(-excess) + excess), -np.inf)
-            return 2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), log_accept
+                excess = (w - point[which]) / (2.0 - point[which])
+                fall = -power * (np.log1p(-excess) + excess)
+            return rejection.certain(2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), np.where(w < 2.0, fall, np.inf))
 
-        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> tuple[ndarray, ndarray]:
+        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
             r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
             fall = 2.0 * kappa[which] * np.sin(0.5 * (r + q)) * np.sin(0.5 * (r - q))
-            return r, cauchy_log_accept(d, r, q) - fall
+            return rejection.certain(r, fall - cauchy_log_accept(d, r, q))
 
-        return rejection.two_hats(by_cauchy, gamma_hat, cauchy_hat)
+        return rejection.one_of(by_cauchy.astype(int), (gamma_hat, cauchy_hat))

@@ -1,0 +1,70 @@
+"""The laws that every contract runs on: one line a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import hyperdist as hd
+
+
+@dataclass(frozen=True)
+class Case:
+    """A law by name: ``build(dtype)`` makes it, ``models`` are the coordinates its draws come in."""
+
+    name: str
+    build: Callable[[Any], Any]
+    models: tuple[str | None, ...] = (None,)
+    radial: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+HYPERBOLIC = ("poincare", "lorentz", "tangent")
+
+
+def ball_point(d: int, length: float, dtype: Any) -> np.ndarray:
+    """A point of the unit ball at a Euclidean distance from 0, along no axis."""
+    direction = np.cos(1.0 + np.arange(d))
+    return (length * direction / np.linalg.norm(direction)).astype(dtype)
+
+
+def unit(m: int, dtype: Any) -> np.ndarray:
+    """A unit vector along no axis, exact to the last bits of its dtype."""
+    direction = np.cos(1.0 + np.arange(m))
+    return (direction / np.linalg.norm(direction)).astype(dtype)
+
+
+def _riemannian(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:
+    return lambda dtype: hd.RiemannianNormal(ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype))
+
+
+def _wrapped(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:
+    return lambda dtype: hd.WrappedNormal(ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype))
+
+
+CASES = [
+    Case("riemannian-d1", _riemannian(1, 0.7, 1.0, 0.3), HYPERBOLIC),
+    Case("riemannian-d2", _riemannian(2, 1.0, 1.0, 0.4), HYPERBOLIC),
+    Case("riemannian-d2-normal-hat", _riemannian(2, 2.0, 1.0, 0.4), HYPERBOLIC),
+    Case("riemannian-d5-c", _riemannian(5, 0.8, 0.3, 0.5), HYPERBOLIC),
+    Case("riemannian-d10", _riemannian(10, 0.3, 1.4, 0.5), HYPERBOLIC),
+    Case("riemannian-d10-origin", _riemannian(10, 1.0, 1.0, 0.0), HYPERBOLIC),
+    Case("riemannian-flat", _riemannian(3, 0.8, 0.0, 0.5), ("poincare", "tangent")),
+    Case("riemannian-batch", _riemannian(3, [[0.1], [1.0], [2.5]], [0.5, 1.0], 0.4), HYPERBOLIC),
+    Case("wrapped-d1", _wrapped(1, 0.7, 1.0, 0.3), HYPERBOLIC),
+    Case("wrapped-d3", _wrapped(3, 0.6, 1.2, 0.4), HYPERBOLIC),
+    Case("wrapped-flat", _wrapped(2, 0.6, 0.0, 0.4), ("poincare", "tangent")),
+    Case("wrapped-batch", _wrapped(3, [[0.2], [0.9]], 1.0, 0.4), HYPERBOLIC),
+    Case("wrapped-anisotropic", _wrapped(3, [0.2, 0.5, 0.9], 1.0, 0.4), HYPERBOLIC, radial=False),
+    Case("vmf-m2", lambda t: hd.VonMisesFisher(unit(2, t), np.asarray(3.0, t))),
+    Case("vmf-m3", lambda t: hd.VonMisesFisher(unit(3, t), np.asarray(0.7, t))),
+    Case("vmf-m10-batch", lambda t: hd.VonMisesFisher(unit(10, t), np.asarray([0.1, 12.0, 200.0], t))),
+    Case("spherical-d1", lambda t: hd.SphericalRiemannianNormal(unit(2, t), np.asarray(1.2, t))),
+    Case("spherical-d2", lambda t: hd.SphericalRiemannianNormal(unit(3, t), np.asarray([0.2, 3.0], t))),
+    Case("spherical-d9", lambda t: hd.SphericalRiemannianNormal(unit(10, t), np.asarray(0.5, t))),
+]
