@@ -53,9 +53,11 @@ def test_density_on_the_disc_integrates_to_one(c):
 
 
 def test_density_on_the_plane_integrates_to_one():
-    q = hd.RiemannianNormal([1.0, -0.5], 0.4, 0.0)
+    """Coordinates of the plane are those of a disc of vanishing curvature: lengths are twice theirs."""
+    q = hd.RiemannianNormal([1.0, -0.5], 0.25, 0.0)
     image = plot.disc_density(q, pixels=PIXELS)
-    assert abs(image.get_array().sum() * (8.0 / PIXELS) ** 2 - 1) < 1e-6
+    left, right, *_ = image.get_extent()
+    assert abs(image.get_array().sum() * (2 * (right - left) / PIXELS) ** 2 - 1) < 1e-6
 
 
 @pytest.mark.parametrize("mu", [[0.6, 0.2], [-0.1, 0.7], [-0.5, -0.5]])

@@ -28,7 +28,7 @@ def test_link_leads_somewhere(target):
 
 
 def test_picture_is_small():
-    assert (ROOT / ".github" / "picture.png").stat().st_size < 150_000
+    assert (ROOT / ".github" / "picture.webp").stat().st_size < 150_000
 
 
 def test_both_commands_install_what_they_run():

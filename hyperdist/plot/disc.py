@@ -1,4 +1,7 @@
-"""Points, densities and geodesics on the Poincaré disc of curvature -c, radius 1/sqrt(c); the plane where c = 0."""
+"""Points, densities and geodesics on the Poincaré disc of curvature -c, radius 1/sqrt(c).
+
+Where c = 0 it is the plane, in the same coordinates: at the origin of any disc, lengths are twice those on paper.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from matplotlib.path import Path
 
 from hyperdist import checks
 from hyperdist.plot import _density, _style, _tiling
-from hyperdist.spaces import Euclidean, PoincareBall
+from hyperdist.spaces import PoincareBall
 
-_PLANE = 4.0
-"""Half-width of the window on the plane, c = 0, where none is asked for."""
+_PLANE = 2.0
+"""Half-width of the window on the plane, c = 0, where none is asked for: 4 units of length either way."""
 
 _STEPS = 257
 """Points along one geodesic, in equal steps: to length 40 a chord leaves its arc by under 1/1000 of the disc."""
@@ -41,9 +44,9 @@ def disc(ax: Axes | None = None, c: float = 1.0, *, extent: float | None = None,
 
     ax      axes to draw on; None takes the current ones.
     c       size of the curvature, a number >= 0; the disc has radius 1/sqrt(c), and c = 0 is the plane.
-    extent  half-width of the window; None shows the whole disc, or 4 either way where c = 0.
+    extent  half-width of the window in coordinates; None shows the whole disc, or 2 either way where c = 0.
     grid    whether to draw a faint grid of geodesics: the tiling by right-angled pentagons, each of area pi/(2c), or
-            the lines at whole numbers where c = 0.
+            by unit squares where c = 0.
     returns the axes.
     Raises  ValueError where c is negative or not one number, extent is not positive, or the axes are a disc already.
     """
@@ -96,8 +99,7 @@ def disc_geodesic(x: Any, y: Any, ax: Axes | None = None, c: float | None = None
     x, y = _inside(x, outline, "x"), _inside(y, outline, "y")
     shape = checks.broadcast(x=x.shape, y=y.shape)
     x, y = (np.broadcast_to(end, shape).reshape(-1, 1, 2) for end in (x, y))
-    space = PoincareBall(outline.c) if outline.c > 0 else Euclidean()
-    lines = np.asarray(space.geodesic(x, y, np.linspace(0.0, 1.0, _STEPS)))
+    lines = PoincareBall(outline.c).geodesic(x, y, np.linspace(0.0, 1.0, _STEPS))
     defaults = {"colors": "#e0912f", "linewidths": 1.4, "zorder": 4.5, "capstyle": "round"}
     aliases = {"color": "colors", "linewidth": "linewidths", "lw": "linewidths"}
     artist = LineCollection(list(lines), **_style.over(defaults, style, aliases))
@@ -126,7 +128,7 @@ def disc_density(
     returns   the artist.
     Raises    ValueError where q is not such a law, or the axes show another curvature.
     """
-    if tuple(q.event_shape) != (2,) or not hasattr(q.space, "c"):
+    if tuple(q.event_shape) != (2,) or not isinstance(q.space, PoincareBall):
         raise ValueError(
             f"q must be a hyperbolic law of dimension 2, got {q!r} with event shape {tuple(q.event_shape)}"
         )
@@ -177,7 +179,7 @@ def _clip(artist: Any, outline: _Disc) -> Any:
 
 
 def _plane_grid(window: float) -> np.ndarray:
-    """Lines at whole numbers, (n, 2, 2)."""
-    at = np.arange(math.ceil(-window), math.floor(window) + 1.0)
+    """Lines one unit of length, half a unit of the coordinates, apart, (n, 2, 2)."""
+    at = 0.5 * np.arange(math.ceil(-2 * window), math.floor(2 * window) + 1)
     ends = np.stack([np.stack([at, np.full_like(at, -window)], -1), np.stack([at, np.full_like(at, window)], -1)], 1)
     return np.concatenate([ends, ends[..., ::-1]])

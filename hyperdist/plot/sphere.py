@@ -13,6 +13,7 @@ from matplotlib.projections.geo import GeoAxes
 
 from hyperdist import checks
 from hyperdist.plot import _density, _style
+from hyperdist.spaces import Sphere
 
 _PROJECTIONS = ("mollweide", "hammer")
 
@@ -75,7 +76,7 @@ def sphere_density(
     returns   the artist.
     Raises    ValueError where q is not such a law, or ax is not a map that keeps areas.
     """
-    if tuple(q.event_shape) != (3,) or hasattr(q.space, "c"):
+    if tuple(q.event_shape) != (3,) or not isinstance(q.space, Sphere):
         raise ValueError(f"q must be a law on the sphere in R^3, got {q!r} with event shape {tuple(q.event_shape)}")
     pixels = _density.resolution(pixels)
     ax = sphere(ax)
