@@ -68,30 +68,41 @@ def _rule(like: Array) -> tuple[Array, Array]:
 Integrand = Callable[[Array, Array], Array]
 
 
-def tail(kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand) -> tuple[Array, ...]:
+def tail(
+    kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand, graded: bool = False
+) -> tuple[Array, ...]:
     """int exp(h(u) - h(y)) du beyond y, and the same with each of ``integrands(u, t)`` as a factor.
 
-    upper : (*batch) bool  whether the tail above y is meant, or the one below.
+    upper  : (*batch) bool  whether the tail above y is meant, or the one below.
+    graded : cluster the nodes at the far end, for an integrand with a logarithm there.
     """
     xp = namespace(y, t)
     width = kernel.reach(y, t, upper)
     signed = xp.where(upper, width, -width)
     nodes, weights = _rule(t + width)
-    step = nodes * signed
-    u, tu = y + step, t + step
+    if graded:
+        rest = 1.0 - nodes
+        nodes, weights = 1.0 - rest * rest * rest, 3.0 * weights * rest * rest
+        # Down to 0 the point is y rest^3, to all its digits.
+        to_zero = ~upper & (width == y)
+        step = nodes * signed
+        u, tu = xp.where(to_zero, y * (rest * rest * rest), y + step), t + step
+    else:
+        step = nodes * signed
+        u, tu = y + step, t + step
     # At the far end of (0, end) rounding may step outside, where the density is 0.
     u = xp.where(u > 0.0, u, xp.zeros_like(u))
     mass = weights * width * xp.exp(kernel.log_ratio(u, tu) - kernel.log_ratio(y, t))
     return (xp.sum(mass, axis=0), *(xp.sum(mass * f(u, tu), axis=0) for f in integrands))
 
 
-def _both_sides(kernel: Kernel, *integrands: Integrand) -> tuple[Array, ...]:
+def _both_sides(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:
     """Integrals over the whole support, relative to the density at the centre."""
     xp = namespace(kernel.centre)
     y = kernel.centre
     t = xp.zeros_like(y)
-    up = tail(kernel, y, t, t == 0.0, *integrands)
-    down = tail(kernel, y, t, t != 0.0, *integrands)
+    up = tail(kernel, y, t, t == 0.0, *integrands, graded=graded)
+    down = tail(kernel, y, t, t != 0.0, *integrands, graded=graded)
     return tuple(a + b for a, b in zip(up, down, strict=True))
 
 
@@ -100,9 +111,9 @@ def log_mass(kernel: Kernel) -> Array:
     return namespace(kernel.centre).log(_both_sides(kernel)[0])
 
 
-def expectations(kernel: Kernel, *integrands: Integrand) -> tuple[Array, ...]:
-    """Means of ``integrands(y, t)`` under the law."""
-    mass, *rest = _both_sides(kernel, *integrands)
+def expectations(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:
+    """Means of ``integrands(y, t)`` under the law; ``graded`` where one has a logarithm at an end of the support."""
+    mass, *rest = _both_sides(kernel, *integrands, graded=graded)
     return tuple(value / mass for value in rest)
 
 

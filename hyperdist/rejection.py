@@ -90,7 +90,7 @@ def scale_rows(rows: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
 def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
     """Slices of 0..n of at most 2^17 scalars (one element of d coordinates at least), in whole batches if they fit."""
     size = max(1, _BLOCK_SCALARS // d)
-    if size > batch:
+    if size > batch > 0:
         size -= size % batch
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))

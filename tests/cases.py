@@ -55,7 +55,7 @@ CASES = [
     Case("riemannian-d10", _riemannian(10, 0.3, 1.4, 0.5), HYPERBOLIC),
     Case("riemannian-d10-origin", _riemannian(10, 1.0, 1.0, 0.0), HYPERBOLIC),
     Case("riemannian-flat", _riemannian(3, 0.8, 0.0, 0.5), ("poincare", "tangent")),
-    Case("riemannian-batch", _riemannian(3, [[0.1], [1.0], [2.5]], [0.5, 1.0], 0.4), HYPERBOLIC),
+    Case("riemannian-batch", _riemannian(3, [[0.1], [1.0], [1.5]], [0.5, 1.0], 0.4), HYPERBOLIC),
     Case("wrapped-d1", _wrapped(1, 0.7, 1.0, 0.3), HYPERBOLIC),
     Case("wrapped-d3", _wrapped(3, 0.6, 1.2, 0.4), HYPERBOLIC),
     Case("wrapped-flat", _wrapped(2, 0.6, 0.0, 0.4), ("poincare", "tangent")),

@@ -15,7 +15,6 @@ from scipy import integrate
 
 import hyperdist as hd
 from hyperdist.spaces import charts, sphere
-
 from tests.statistics import ALPHA, ks_uniform, mean_is, uniform_directions
 
 DRAWS = 20_000
@@ -83,19 +82,20 @@ def draws_follow_from_the_state(law: Any, model: str | None) -> None:
     assert not np.array_equal(first, law.sample((50,), generator, **how))
 
 
-def density_of_a_draw(law: Any, model: str | None, rng: np.random.Generator) -> None:
+def density_of_a_draw(law: Any, wide: Any, model: str | None, rng: np.random.Generator) -> None:
     """sample_and_log_prob's density is log_prob's at the draw, to the rounding of the coordinates.
 
     A coordinate error eps moves a point by eps e^a/sqrt(c) at radius a from the origin, and the log density by that
-    times its slope; hence the bound, per draw.
+    times its slope, which ``wide``, the same law in float64, gives; hence the bound, per draw.
     """
     how = {} if model is None else {"model": model}
     x, lp = law.sample_and_log_prob((500,), rng, **how)
     again = law.log_prob(x, **how)
-    radius, _ = polar(law, x, model)
+    radius, _ = polar(wide, x, model)
     h = 1e-5
-    away = points_at(law, radius + h, model)
-    slope = np.abs(np.asarray(law.log_prob(points_at(law, radius, model), **how), float) - law.log_prob(away, **how)) / h
+    inward = np.where(radius > h, -h, h)
+    here, there = (wide.log_prob(points_at(wide, r, model), **how) for r in (radius, radius + inward))
+    slope = np.abs(here - there) / h
     stretch = 1.0
     if is_hyperbolic(law):
         reach = radius + np.asarray(hd.PoincareBall(law.c).dist(law.mu, 0 * law.mu), np.float64)

@@ -158,30 +158,37 @@ class VonMisesFisherKernel(_SphericalKernel):
         xp = namespace(y, t, self.kappa)
         kappa = self.kappa
         v, rest = 2.0 * xp.square(xp.sin(0.5 * y)), 2.0 * xp.square(xp.cos(0.5 * y))
-        if self.n == 0:
-            distance = xp.where(upper, DROP / xp.where(kappa > 0.0, kappa, xp.ones_like(kappa) * 1e-300), v)
-        else:
-            half = 0.5 * self.n
-            pull = kappa - half * (1.0 / v - 1.0 / rest)
-            decay = xp.where(upper, pull, -pull)
-            decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
-            bend = half * (1.0 / (v * v) + 1.0 / (rest * rest))
-            # Downwards the curvature grows, so that this distance suffices; upwards it may fall short, and
-            # Newton's method on the concave kernel then overshoots once and stays beyond the root.
-            distance = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP * bend))
-            for _ in range(3):
-                step = xp.where(distance < 0.5 * rest, distance, 0.5 * rest)
-                lost = kappa * step - half * (xp.log1p(step / v) + xp.log1p(-step / rest)) - DROP
-                steepness = kappa - half * (1.0 / (v + step) - 1.0 / (rest - step))
-                onward = step - lost / steepness
-                onward = xp.where(onward > 0.0, onward, rest)
-                distance = xp.where(upper, onward, distance)
-        room = xp.where(upper, rest, v)
-        inside = distance < room
-        edge = v + xp.where(upper, distance, -distance)
-        angle = 2.0 * xp.asin(xp.sqrt(0.5 * xp.where(inside, edge, xp.zeros_like(edge))))
-        width = xp.where(upper, xp.where(inside, angle, math.pi + 0.0 * angle) - y, y - angle)
+        half = 0.5 * self.n
+        # Downwards, as a share of v: the curvature (n/2)(1/v^2 + 1/rest^2) only grows.
+        decay = half * (1.0 - v / rest) - kappa * v
+        decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
+        share = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP * half * (1.0 + xp.square(v / rest))))
+        left = xp.where(share < 1.0, 1.0 - share, xp.zeros_like(share))
+        down = y - 2.0 * xp.asin(xp.sin(0.5 * y) * xp.sqrt(left))
+        # Upwards it may fall: Newton's method on the concave kernel overshoots once and stays beyond the root.
+        distance = self._upward(v, rest)
+        inside = distance < rest
+        angle = 2.0 * xp.asin(xp.sqrt(0.5 * xp.where(inside, v + distance, xp.zeros_like(v))))
+        up = xp.where(inside, angle - y, math.pi - y)
+        width = xp.where(upper, up, down)
         return xp.where(width > 0.0, width, xp.zeros_like(width))
+
+    def _upward(self, v: Array, rest: Array) -> Array:
+        """A distance up from the versine v that loses ``DROP`` nats, or one beyond ``rest`` = 2 - v."""
+        xp = namespace(v, self.kappa)
+        kappa, half = self.kappa, 0.5 * self.n
+        if self.n == 0:
+            return DROP / xp.where(kappa > 0.0, kappa, xp.ones_like(kappa) * 1e-300)
+        pull = kappa - half * (1.0 / v - 1.0 / rest)
+        pull = xp.where(pull > 0.0, pull, xp.zeros_like(pull))
+        bend = half * (1.0 / (v * v) + 1.0 / (rest * rest))
+        distance = 2.0 * DROP / (pull + xp.sqrt(pull * pull + 2.0 * DROP * bend))
+        for _ in range(3):
+            step = xp.where(distance < 0.5 * rest, distance, 0.5 * rest)
+            lost = kappa * step - half * (xp.log1p(step / v) + xp.log1p(-step / rest)) - DROP
+            onward = step - lost / (kappa - half * (1.0 / (v + step) - 1.0 / (rest - step)))
+            distance = xp.where(onward > 0.0, onward, rest)
+        return distance
 
     def score(self, y: Array, t: Array) -> Array:
         """d(log kernel)/d kappa = cos theta, less its value at the centre."""
