@@ -15,9 +15,8 @@ import numpy as np
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-import hyperdist as hd
-from validation import _arviz, acceptance, accuracy, geometry
-from validation.cases import GRID_D, GRID_S
+from validation import _arviz, acceptance, accuracy
+from validation.cases import FAMILIES, GRID_D, GRID_S
 
 STYLE = {
     "font.size": 9, "font.family": "DejaVu Sans", "axes.titlesize": 10,
@@ -30,7 +29,8 @@ BLUE, ORANGE, RED, INK = "#2f6fb0", "#d9822b", "#c23b3b", "#1f2733"
 BAND = 0.99
 
 
-def _address(figure: Figure, kind: str) -> str:
+def address(figure: Figure, kind: str) -> str:
+    """The figure as a data address, and closed."""
     buffer = io.BytesIO()
     figure.savefig(
         buffer, format=kind, bbox_inches="tight", dpi=150, metadata={"Date": None} if kind == "svg" else None
@@ -44,7 +44,7 @@ def draw_all(results: dict[str, list[dict[str, Any]]], tests: list[dict[str, Any
     """Every figure that the results allow, by name."""
     laws, cells, curves = (results.get(kind, []) for kind in ("law", "accuracy", "acceptance"))
     with plt.rc_context(STYLE):
-        found = {"samples": samples()}
+        found: dict[str, str] = {}
         if any(item["pit"] for item in laws):
             found["ecdf"] = ecdf([item for item in laws if item["pit"]])
         if tests:
@@ -60,7 +60,7 @@ def draw_all(results: dict[str, list[dict[str, Any]]], tests: list[dict[str, Any
 
 def ecdf(laws: list[dict[str, Any]]) -> str:
     """ECDF of the probability transforms minus the uniform's, one line a case, with ArviZ's simultaneous band."""
-    families = list(dict.fromkeys(item["case"]["family"] for item in laws))
+    families = [family for family in FAMILIES if any(item["case"]["family"] == family for item in laws)]
     points = np.linspace(0.0, 1.0, 101)[1:-1]
     n = min(len(item["pit"]) for item in laws)
     low, high = _arviz.ecdf_band(n, points, BAND, seed=1)
@@ -80,7 +80,7 @@ def ecdf(laws: list[dict[str, Any]]) -> str:
         axis.fill_between(points, low - points, high - points, color=BLUE, alpha=0.13, linewidth=0)
         axis.plot(points, low - points, color=BLUE, linewidth=0.9)
         axis.plot(points, high - points, color=BLUE, linewidth=0.9)
-        axis.set_title(f"{family}: {outside} of {len(chosen)} leave the band", loc="left")
+        axis.set_title(f"{family}: {outside} of {len(chosen)} leave", loc="left", fontsize=9)
     for axis in grid.flat[len(families) :]:
         axis.set_visible(False)
     for axis in grid[:, 0]:
@@ -89,7 +89,7 @@ def ecdf(laws: list[dict[str, Any]]) -> str:
         axis.set_xlabel("probability transform u")
         axis.tick_params(labelbottom=True)
     figure.tight_layout()
-    return _address(figure, "svg")
+    return address(figure, "svg")
 
 
 def p_values(tests: list[dict[str, Any]]) -> str:
@@ -106,8 +106,8 @@ def p_values(tests: list[dict[str, Any]]) -> str:
     axis.axhline(1e-6 / len(tests), color=RED, linewidth=0.9, linestyle="--")
     axis.text(ends[0], 1.4e-6 / len(tests), "fails below (Holm, family-wise 1e-6)", color=RED, fontsize=8)
     axis.set(xscale="log", yscale="log", xlabel="expected quantile", ylabel="p-value", ylim=(1e-7 / len(tests), 1.6))
-    axis.legend(frameon=False, markerscale=2.5, loc="lower right", fontsize=8)
-    return _address(figure, "svg")
+    axis.legend(frameon=False, markerscale=2.5, loc="center right", bbox_to_anchor=(1.0, 0.4), fontsize=8)
+    return address(figure, "svg")
 
 
 def smallest_p(laws: list[dict[str, Any]]) -> str:
@@ -125,28 +125,20 @@ def smallest_p(laws: list[dict[str, Any]]) -> str:
     image = axis.imshow(np.log10(table), cmap="RdYlBu", norm=norm, aspect="auto")
     for (i, j), value in np.ndenumerate(table):
         if np.isfinite(value):
-            axis.text(
-                j,
-                i,
-                f"{value:.0e}" if value < 1e-3 else f"{value:.2g}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color=INK,
-            )
+            text, ink = f"{value:.0e}" if value < 1e-3 else f"{value:.2g}", "white" if value > 0.05 else INK
+            axis.text(j, i, text, ha="center", va="center", fontsize=7, color=ink)
     axis.set_xticks(range(len(GRID_S)), [f"{s:g}" for s in GRID_S])
     axis.set_yticks(range(len(GRID_D)), [str(d) for d in GRID_D])
     axis.grid(False)
     axis.set(xlabel="s = sqrt(c) sigma", ylabel="dimension d")
     figure.colorbar(image, ax=axis, label="log10 of the smallest p", ticks=[-10, -6, -3, -2, -1, 0])
-    return _address(figure, "svg")
+    return address(figure, "svg")
 
 
 def accuracy_map(cells: list[dict[str, Any]]) -> str:
     """Error over its target for each function (row) and cell (column), one panel a law; white is exact."""
     cells = [item for item in cells if item["cell"]["dtype"] == "float64"]
     families = list(dict.fromkeys(item["cell"]["law"] for item in cells))
-    names = [name for name in accuracy.TARGETS if any(name in item["rows"] for item in cells)]
     figure, grid = plt.subplots(
         len(families), 1, figsize=(10.5, 2.45 * len(families)), squeeze=False, layout="constrained"
     )
@@ -154,6 +146,7 @@ def accuracy_map(cells: list[dict[str, Any]]) -> str:
         chosen = sorted(
             (i for i in cells if i["cell"]["law"] == family), key=lambda i: (i["cell"]["d"], i["cell"]["scale"])
         )
+        names = [name for name in accuracy.TARGETS if any(name in item["rows"] for item in chosen)]
         table = np.full((len(names), len(chosen)), np.nan)
         for j, item in enumerate(chosen):
             for i, name in enumerate(names):
@@ -171,7 +164,7 @@ def accuracy_map(cells: list[dict[str, Any]]) -> str:
         axis.set_title(f"{family}: {len(chosen)} cells, scale increasing within each dimension", loc="left")
         axis.grid(False)
     figure.colorbar(image, ax=grid[:, 0], label="error / error allowed", shrink=0.6, aspect=30)
-    return _address(figure, "png")
+    return address(figure, "png")
 
 
 def acceptance_curves(curves: list[dict[str, Any]]) -> str:
@@ -189,61 +182,4 @@ def acceptance_curves(curves: list[dict[str, Any]]) -> str:
     axis.axhline(acceptance.TARGET, color=RED, linewidth=0.9, linestyle="--")
     axis.set(xscale="log", xlabel="s = sqrt(c) sigma", ylabel="acceptance rate", ylim=(0.885, 1.003), xlim=(1e-3, 1e2))
     axis.legend(frameon=False, ncols=2, loc="lower right", fontsize=8)
-    return _address(figure, "svg")
-
-
-def _disc(axis: Any, title: str) -> None:
-    circle = np.linspace(0.0, 2.0 * np.pi, 400)
-    axis.plot(np.cos(circle), np.sin(circle), color=INK, linewidth=1.0)
-    for radius in (1.0, 2.0, 3.0, 4.0):
-        rho = np.tanh(0.5 * radius)
-        axis.plot(rho * np.cos(circle), rho * np.sin(circle), color="#d4d8de", linewidth=0.6, zorder=0)
-    axis.set_aspect("equal")
-    axis.set_axis_off()
-    axis.set_title(title, fontsize=9.5)
-
-
-def samples() -> str:
-    """Draws on the Poincare disc (rings at distances 1 to 4) and, in an area-preserving map, on the sphere."""
-    figure = plt.figure(figsize=(10.5, 6.3), layout="constrained")
-    n, rng = 2_000, np.random.default_rng(4)
-    mu = geometry.to_ball(np.array([1.1, 0.5]), np.asarray(1.0))
-    weights, centres = (
-        np.array([0.5, 0.3, 0.2]),
-        geometry.to_ball(np.array([[1.6, 0.3], [-1.2, 1.0], [0.0, -1.8]]), np.ones(3)),
-    )
-    disc = [
-        ("Riemannian normal, s = 0.6", hd.RiemannianNormal(mu, 0.6)),
-        ("wrapped normal, scales 0.9 and 0.25", hd.WrappedNormal(mu, np.array([0.9, 0.25]))),
-        (
-            "mixture of Riemannian normals",
-            hd.Mixture(weights, hd.RiemannianNormal(centres, np.array([0.25, 0.35, 0.15]))),
-        ),
-    ]
-    for k, (title, law) in enumerate(disc):
-        axis = figure.add_subplot(2, 3, k + 1)
-        x = law.sample((n,), rng)
-        _disc(axis, title)
-        axis.scatter(x[:, 0], x[:, 1], s=2.2, color=BLUE, alpha=0.5, linewidths=0)
-    pole = np.array([0.6, -0.5, 0.0])
-    pole[2] = np.sqrt(1.0 - pole @ pole)
-    sphere = [
-        ("von Mises-Fisher, kappa = 25", hd.VonMisesFisher(pole, 25.0)),
-        ("Riemannian normal on the sphere, sigma = 0.5", hd.SphericalRiemannianNormal(pole, 0.5)),
-        ("uniform", hd.SphericalUniform(2)),
-    ]
-    for k, (title, law) in enumerate(sphere):
-        axis: Any = figure.add_subplot(2, 3, k + 4, projection="mollweide")
-        x = law.sample((n,), rng)
-        axis.scatter(
-            np.arctan2(x[:, 1], x[:, 0]),
-            np.arcsin(np.clip(x[:, 2], -1, 1)),
-            s=2.2,
-            color=ORANGE,
-            alpha=0.5,
-            linewidths=0,
-        )
-        axis.set_title(title, fontsize=9.5)
-        axis.set_xticklabels([])
-        axis.set_yticklabels([])
-    return _address(figure, "png")
+    return address(figure, "svg")

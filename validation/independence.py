@@ -10,8 +10,9 @@ from validation.laws import View
 from validation.uniformity import Finding, bonferroni
 
 LAGS, CHAINS = 20, 4
-LEAST_ESS = 0.8
-"""Least effective sample size over draws; of independent draws in four chains it is 1 with deviation near 0.02."""
+LEAST_ESS = 0.5
+"""Least effective sample size over draws. Independent draws give 1 with deviation 0.02 (n = 20,000) to 0.04 (n = 5,000);
+of 4,500 simulated runs at n = 5,000 the lowest gave 0.69."""
 
 
 def _scores(u: np.ndarray) -> np.ndarray:

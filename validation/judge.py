@@ -74,6 +74,7 @@ def judge_accuracy(verdict: Verdict, cells: list[dict[str, Any]]) -> None:
     tables: dict[tuple[str, str], dict[str, Any]] = {}
     for item in cells:
         single = item["cell"]["dtype"] == "float32"
+        place = item["key"].removeprefix(item["cell"]["law"] + " ")
         for function, errors in item["rows"].items():
             name = "all functions, float32" if single else function
             target = accuracy.FLOAT32_TARGET if single else accuracy.TARGETS.get(function)
@@ -85,9 +86,9 @@ def judge_accuracy(verdict: Verdict, cells: list[dict[str, Any]]) -> None:
             entry["cells"] += 1
             entry["failed"] += int(target is not None and not error <= target)
             if not error <= entry["error"]:
-                entry["error"], entry["where"] = error, item["key"]
+                entry["error"], entry["where"] = error, place
             if not relative <= entry["relative"]:
-                entry["relative"], entry["relative_where"] = relative, item["key"]
+                entry["relative"], entry["relative_where"] = relative, place
     verdict.accuracy = list(tables.values())
     for entry in verdict.accuracy:
         label = f"{entry['law']}: {entry['function']}"

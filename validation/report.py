@@ -11,18 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from validation import holm, independence, mmd
+from validation.cases import BATCH, FAMILIES
 from validation.judge import Verdict
 from validation.record import to_json
 
 FILES = ("report.html", "report.md", "report.json")
-LAWS = ("RiemannianNormal", "WrappedNormal", "VonMisesFisher", "SphericalRiemannianNormal", "SphericalUniform",
-        "ToroidalWrappedNormal", "ToroidalUniform", "Mixture")  # fmt: skip
 
 
 def law_summary(verdict: Verdict, results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """One line a law: cases, draws, tests, smallest p-value and its Holm correction, effective sample size."""
     lines = []
-    for law in LAWS:
+    for law in FAMILIES:
         cases = [item for item in results.get("law", []) if item["case"]["family"] == law]
         tests = [test for test in verdict.tests if test["law"] == law]
         if not cases or not tests:
@@ -33,7 +32,7 @@ def law_summary(verdict: Verdict, results: dict[str, list[dict[str, Any]]]) -> l
             "where": f"{worst['key']}, {worst['test']}",
             "adjusted": min(test["adjusted"] for test in tests), "ess": min(item["ess"] for item in cases),
             "rhat": max(item["rhat"] for item in cases),
-            "draws": sum(item["case"]["n"] * (8 if item["case"]["batch"] else 1) for item in cases),
+            "draws": sum(item["case"]["n"] * (BATCH if item["case"]["batch"] else 1) for item in cases),
             "failed": sum(test["adjusted"] <= verdict.alpha for test in tests),
         })  # fmt: skip
     return lines
@@ -53,7 +52,7 @@ def write_report(
     folder: Path, record: dict[str, Any], verdict: Verdict, results: dict[str, list[dict[str, Any]]]
 ) -> None:
     """Write the three files into a fresh folder; the caller puts it in place."""
-    from validation import figures  # pyplot takes a second that the workers need not spend
+    from validation import figures, pictures  # pyplot takes a second that the workers need not spend
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -66,18 +65,21 @@ def write_report(
     environment = _environment()
     (folder / "report.json").write_text(to_json(record), encoding="utf-8")
     (folder / "report.md").write_text(environment.get_template("report.md").render(context), encoding="utf-8")
-    context["figures"] = figures.draw_all(results, verdict.tests)
+    context["figures"] = figures.draw_all(results, verdict.tests) | {"samples": pictures.samples()}
     (folder / "report.html").write_text(environment.get_template("report.html").render(context), encoding="utf-8")
 
 
 def print_accuracy(console: Console, verdict: Verdict) -> None:
-    """Worst errors by law and function, and the smallest acceptance rate."""
-    table = Table("law", "function", "worst error", "allowed", "where", "cells", title="Accuracy against mpmath")
-    for entry in verdict.accuracy:
-        text = f"{entry['error']:.1e}"
-        target = "" if entry["target"] is None else f"{entry['target']:.1e}"
-        table.add_row(entry["law"], entry["function"], f"[red]{text}[/red]" if entry["failed"] else text, target,
-                      entry["where"], str(entry["cells"]))  # fmt: skip
+    """The worst error of each function over all laws, and the smallest acceptance rate."""
+    table = Table("function", "allowed", "worst error", "law", "where", title="Accuracy against mpmath")
+    functions = dict.fromkeys((entry["function"], entry["target"]) for entry in verdict.accuracy)
+    for function, target in functions:
+        entries = [e for e in verdict.accuracy if e["function"] == function]
+        worst = max(entries, key=lambda e: e["error"])
+        text = f"{worst['error']:.1e}"
+        table.add_row(function, "" if target is None else f"{target:.1e}",
+                      f"[red]{text}[/red]" if any(e["failed"] for e in entries) else text,
+                      worst["law"], worst["where"])  # fmt: skip
     console.print(table)
     if verdict.acceptance:
         low = verdict.acceptance
