@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from validation import readme
+
 ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "validation" / "reports" / "accuracy" / "record.json"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -29,6 +33,11 @@ def test_link_leads_somewhere(target):
 
 def test_picture_is_small():
     assert (ROOT / ".github" / "picture.webp").stat().st_size < 150_000
+
+
+@pytest.mark.skipif(not RECORD.exists(), reason="no accuracy record is committed")
+def test_accuracy_table_is_the_record():
+    assert readme.fill(README, readme.table(json.loads(RECORD.read_text(encoding="utf-8")))) == README
 
 
 def test_both_commands_install_what_they_run():
