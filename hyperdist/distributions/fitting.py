@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import quadrature
+from hyperdist import checks, quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 
@@ -16,17 +16,24 @@ _MAX_STEPS = 200
 
 @quiet
 def scale_from_second_moment(
-    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], start: np.ndarray
+    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], start: np.ndarray, min_scale: Any = None
 ) -> np.ndarray:
     """The sigma whose law has E r^2 = target, (*batch), where exp(-r^2/(2 sigma^2)) is the law's factor.
 
     Newton's method on log E r^2 in log sigma, d E r^2/d log sigma = Var(r^2)/sigma^2, at most a factor e a step.
+    With ``min_scale`` the best sigma that is no less: the likelihood has one maximum in sigma, so that is the bound itself.
     Raises ValueError where target is 0 or above what any sigma gives: then the likelihood has no maximum.
     """
-    target = np.asarray(target, np.float64)
+    target, start = np.asarray(target, np.float64), np.asarray(start, np.float64)
+    narrow = np.asarray(False)
+    if min_scale is not None:
+        least = checks.positive(min_scale, "min_scale").astype(np.float64)
+        floor = law(least)._moments()[2]
+        narrow = target <= floor
+        target, start = np.where(narrow, floor, target), np.maximum(start, least)
     if not (target > 0).all():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
-    log_sigma = np.log(np.asarray(start, np.float64))
+    log_sigma = np.log(start)
     for _ in range(_MAX_STEPS):
         sigma = np.exp(log_sigma)
         kernel, scale = law(sigma)._kernel, law(sigma)._scale
@@ -43,20 +50,27 @@ def scale_from_second_moment(
         if (log_sigma > 100).any():
             break
         if (np.abs(step) < 1e-13).all():
-            return np.exp(log_sigma)
+            break
     if (log_sigma > 100).any():
         raise ValueError("the data are at least as spread out as the uniform law, so that no finite sigma is best")
-    return np.exp(log_sigma)
+    return np.exp(log_sigma) if min_scale is None else np.where(narrow, min_scale, np.exp(log_sigma))
 
 
 @quiet
-def concentration_from_resultant(versine: np.ndarray, d: int) -> np.ndarray:
+def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = None) -> np.ndarray:
     """The kappa of the von Mises-Fisher law on S^d with 1 - A(kappa) = versine, (*batch).
 
     Newton's method in log kappa from the start of Banerjee et al. (2005), eq. 4.4, at most a factor e a step; on
     log A where A < 1/2 and on log(1 - A) elsewhere, each nearly linear there.
+    With ``min_scale`` the best kappa that is no more than 1/min_scale^2.
     """
     versine = np.asarray(versine, np.float64)
+    narrow, most = np.asarray(False), np.asarray(KAPPA_MAX)
+    if min_scale is not None:
+        most = np.minimum(KAPPA_MAX, checks.positive(min_scale, "min_scale").astype(np.float64) ** -2.0)
+        floor = VonMisesFisherRadius(d, most).mean_versine()
+        narrow = versine <= floor
+        versine = np.where(narrow, floor, versine)
     resultant = 1.0 - versine
     if not (versine > 0).all():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, kappa is infinite")
@@ -74,4 +88,4 @@ def concentration_from_resultant(versine: np.ndarray, d: int) -> np.ndarray:
         log_kappa = log_kappa + np.clip(step, -1.0, 1.0)
         if (np.abs(step) < 1e-13).all():
             break
-    return np.exp(log_kappa)
+    return np.where(narrow, most, np.exp(log_kappa))

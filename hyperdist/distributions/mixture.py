@@ -1,0 +1,224 @@
+"""Finite mixtures of one family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.distributions.base import Distribution, Which
+from hyperdist.distributions.expectation_maximisation import Record, fit_mixture
+from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.radial.base import quiet
+from hyperdist.spaces import charts
+
+_SUM_TOLERANCE = 1e-6
+"""How far the sum of weights may be from 1: what rounding to float32 explains, as in torch's simplex constraint."""
+_BLOCK = 1 << 16
+"""Component densities worked out at a time."""
+
+
+class Mixture(Distribution):
+    """The law of a draw from a component chosen at random.
+
+    weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
+    component : a distribution of batch shape (*batch, K) whose last batch axis is the mixture's
+    record    : of a mixture that ``fit`` made, a ``Record`` (an array of them for batched weights), else None
+    The density is the kernel, so that ``log_normalizer`` is 0. ``mean``, ``variance``, ``mode`` and ``entropy`` have no
+    closed form and raise NotImplementedError, with what to estimate them from.
+
+    >>> import hyperdist
+    >>> q = hyperdist.Mixture([0.3, 0.7], hyperdist.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [20.0, 5.0]))
+    >>> q.sample((4,), rng=0).shape
+    (4, 3)
+    """
+
+    record: Any = None
+
+    def __init__(self, weights: Any, component: Distribution) -> None:
+        if not isinstance(component, Distribution):
+            raise TypeError(f"component must be a distribution, got {component!r}")
+        weights = checks.non_negative(weights, "weights")
+        if weights.ndim == 0 or weights.shape[-1] == 0:
+            raise ValueError(f"weights must have shape (*batch, K) with K >= 1, got shape {weights.shape}")
+        shape = component.batch_shape
+        if checks.broadcast(weights=weights.shape, component=shape) != shape or weights.shape[-1] != shape[-1]:
+            raise ValueError(f"component must have batch shape (*batch, K) = {weights.shape}, got {shape}")
+        total = np.sum(weights, axis=-1, dtype=np.float64, keepdims=True)
+        off = np.abs(total - 1.0)
+        if off.size and off.max() > _SUM_TOLERANCE:
+            raise ValueError(f"weights must have the sum 1 to {_SUM_TOLERANCE:g}, got {float(total.flat[off.argmax()])!r}")
+        self.weights, self.component = weights, component
+        self.batch_shape, self.event_shape, self.dtype = shape[:-1], component.event_shape, component.dtype
+        self._shares = np.broadcast_to(weights / total, shape)
+        self._models = component._models
+        if isinstance(component, HyperbolicDistribution):
+            c = np.broadcast_to(component.c, shape)
+            if not (c == c[..., :1]).all():
+                raise ValueError(f"component must have one curvature c in each mixture, got {component.c!r}")
+
+    def __repr__(self) -> str:
+        return f"Mixture(weights={self.weights!r}, component={self.component!r})"
+
+    @property
+    def space(self) -> Any:
+        """The space of the components."""
+        return self.component.space
+
+    def log_normalizer(self) -> np.ndarray:
+        """0, (*batch): the density itself is the kernel."""
+        return self._cast(np.asarray(0.0))
+
+    def entropy(self) -> np.ndarray:
+        """Not available: the entropy of a mixture is an integral over the space."""
+        raise self._unavailable("entropy", "-log_prob averaged over draws: -q.sample_and_log_prob(n)[1].mean(axis=0)")
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Not available: the Frechet mean of a mixture is no average of its components'."""
+        raise self._unavailable("mean", "the Frechet mean of draws: q.space.frechet_mean(q.sample(n))")
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Not available, as the mean it refers to."""
+        raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
+
+    @property
+    def mode(self) -> np.ndarray:
+        """Not available: a mixture may have many modes, none of them a component's."""
+        raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
+
+    @staticmethod
+    def _unavailable(what: str, instead: str) -> NotImplementedError:
+        return NotImplementedError(f"a mixture's {what} has no closed form; estimate it by {instead}")
+
+    @quiet
+    def responsibilities(self, x: Any, *, model: str | None = None) -> np.ndarray:
+        """Posterior probability of each component at the points x (*batch, k), (*batch, K); NaN off the space."""
+        model = self._check_model(model)
+        points = checks.points(x, "x", self._width(model))
+        joint = self.component.log_prob(points[..., None, :], model=model) + np.log(self._shares)
+        joint = np.exp(joint - np.max(joint, axis=-1, keepdims=True))
+        return (joint / np.sum(joint, axis=-1, keepdims=True)).astype(np.result_type(points.dtype, self.dtype))
+
+    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        shape = np.broadcast_shapes(x.shape[:-1], self.batch_shape)
+        if len(shape) == len(self.batch_shape):
+            return self._log_sum(x, model)
+        x = np.broadcast_to(x, (*shape, x.shape[-1])) if x.ndim - 1 < len(shape) else x
+        rows = max(1, _BLOCK // max(1, int(np.prod(shape[1:])) * self._shares.shape[-1]))
+        parts = [self._log_sum(x[start : start + rows], model) for start in range(0, len(x), rows)]
+        return np.concatenate(parts) if parts else np.empty(shape)
+
+    def _log_sum(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        joint = self.component._log_prob(x[..., None, :], model) + np.log(self._shares)
+        peak = np.max(joint, axis=-1, keepdims=True)
+        peak = np.where(np.isfinite(peak), peak, 0.0)
+        return np.log(np.sum(np.exp(joint - peak), axis=-1)) + peak[..., 0]
+
+    def _check_model(self, model: str | None) -> str | None:
+        return self.component._check_model(model)
+
+    def _width(self, model: str | None) -> int:
+        return self.component._width(model)
+
+    def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        return self.component._contains(x[..., None, :], model)[..., 0]
+
+    def _somewhere(self, model: str | None) -> np.ndarray:
+        point = self.component._somewhere(model)
+        return point if point.ndim == 1 else point[..., 0, :]
+
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
+        which = self._elements(block.start, block.stop) * self._shares.shape[-1]
+        self.component._in_order(which)._check_draws(points, slice(0, len(points)), model)
+
+    def _elements(self, start: int, stop: int) -> np.ndarray:
+        """Elements of the flattened batch that the flattened draws start..stop belong to, as an array."""
+        which: Which = self._which(start, stop)
+        return np.zeros(stop - start, int) if isinstance(which, slice) else which
+
+    def _draw(
+        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
+    ) -> Callable[[], np.ndarray]:
+        element = self._elements(start, start + len(out))
+        chosen = element * self._shares.shape[-1] + self._choose(element, rng.random(len(out)))
+        component = self.component._in_order(chosen)
+        if model is None or model == "tangent":
+            component._draw(out, 0, rng, method, model)
+            return lambda: self._density(out, element, model)
+        # Tangent coordinates hold what the others lose far out, so that the density is right there.
+        draws = np.empty((len(out), self.event_shape[0]))
+        component._draw(draws, 0, rng, method, "tangent")
+        c = np.broadcast_to(self.component.c, self.component.batch_shape).reshape(-1)[chosen]  # type: ignore[attr-defined]
+        out[...] = charts.from_tangent(draws, c.astype(np.float64), model)
+        return lambda: self._density(draws, element, "tangent")
+
+    def _choose(self, element: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """The component of each draw: how many of the element's cumulative weights are <= u, uniform on [0, 1)."""
+        cumulative = np.cumsum(self._shares.reshape(-1, self._shares.shape[-1]), axis=-1)
+        cumulative /= cumulative[:, -1:]
+        if len(cumulative) == 1:
+            return np.searchsorted(cumulative[0], u, side="right")
+        count = np.zeros(len(u), int)
+        for edge in cumulative.T:
+            count += edge[element] <= u
+        return count
+
+    def _density(self, x: np.ndarray, element: np.ndarray, model: str | None) -> np.ndarray:
+        """Log density of points x (n, k), each under its own element of the flattened batch, (n,).
+
+        The points are laid out in rows that hold one of each element, since parameters are selected by broadcasting.
+        """
+        order = np.argsort(element, kind="stable")
+        row = np.empty(len(x), int)
+        row[order] = np.arange(len(x)) - np.searchsorted(element[order], element[order])
+        table = np.broadcast_to(x[0], (int(row.max()) + 1, self._batch, x.shape[-1])).copy()
+        table[row, element] = x
+        value = self._log_prob(table.reshape(len(table), *self.batch_shape, -1), model)
+        return value.reshape(len(table), -1)[row, element]
+
+    @classmethod
+    def fit(
+        cls,
+        x: Any,
+        family: type[Distribution],
+        n_components: int,
+        *,
+        weights: Any = None,
+        starts: int = 8,
+        max_iter: int = 500,
+        tol: float = 1e-8,
+        rng: Any = None,
+        progress: bool = False,
+        **family_options: Any,
+    ) -> Mixture:
+        """Maximum likelihood by expectation-maximisation, the best of several starts.
+
+        x        : (n, k) observations, as ``family.fit`` takes them
+        family   : the class of the components, any that has ``fit``
+        weights  : (n,) or (n, *batch) observation weights; one mixture a batch element
+        starts   : random starts, spread as in k-means++
+        max_iter : M-steps of a start at most
+        tol      : a start has converged when a step gains less, in nats an observation
+        progress : show a progress bar (needs tqdm)
+        family_options : passed on to ``family.fit``, such as c, or min_scale, the least scale of a component
+        returns  a mixture whose ``record`` has each start's log-likelihood trace and why it ended.
+
+        The likelihood of a mixture has no bound: a component may collapse on one point. A start where one does, its
+        variance below eps times the data's, ends there, and says so in the record, unless min_scale is given: then
+        narrow components are held at that scale. A component that has lost all its observations is placed anew at the
+        one that the mixture explains worst.
+        Raises ValueError where every start has collapsed, or where x has fewer distinct points than components.
+        """
+        shares, laws, record = fit_mixture(
+            family, x, n_components, weights, family_options, starts, max_iter, tol, checks.generator(rng), progress
+        )
+        mixture = cls(shares.astype(laws.dtype), laws)
+        mixture.record = record
+        return mixture
+
+
+__all__ = ["Mixture", "Record"]
