@@ -78,7 +78,9 @@ class Distribution(ABC):
     _order: np.ndarray | None = None
 
     @final
-    def sample(self, sample_shape: Any = (), rng: Any = None, **how: str) -> np.ndarray:
+    def sample(
+        self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection", model: str | None = None
+    ) -> np.ndarray:
         """Independent draws, sample_shape + batch_shape + event_shape.
 
         sample_shape : an integer or a tuple of integers >= 0; () adds no axis.
@@ -87,18 +89,20 @@ class Distribution(ABC):
         model  : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
         """
-        return self._sample(sample_shape, rng, False, **how)[0]
+        return self._sample(sample_shape, rng, method, model, density=False)[0]
 
     @final
-    def sample_and_log_prob(self, sample_shape: Any = (), rng: Any = None, **how: str) -> tuple[np.ndarray, np.ndarray]:
+    def sample_and_log_prob(
+        self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection", model: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draws as ``sample`` makes them, and their log density from the radius that each was drawn with.
 
         The density is right beyond what coordinates hold, since no point is read back.
         """
-        return self._sample(sample_shape, rng, True, **how)
+        return self._sample(sample_shape, rng, method, model, density=True)
 
     def _sample(
-        self, sample_shape: Any, rng: Any, density: bool, method: str = "rejection", model: str | None = None
+        self, sample_shape: Any, rng: Any, method: str, model: str | None, *, density: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         shape = checks.sample_shape(sample_shape) + self.batch_shape
         checks.choice(method, "method", METHODS)

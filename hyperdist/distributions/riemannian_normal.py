@@ -41,8 +41,7 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
         self._set_centre(mu, c, sigma=sigma)
         self.sigma = sigma
         wide = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
-        self.radius = RiemannianNormalRadius(self.event_shape[0], wide, c.astype(np.float64))
-        self.radius.dtype = self.dtype
+        self.radius = RiemannianNormalRadius(self.event_shape[0], wide, c.astype(np.float64), dtype=self.dtype)
 
     def __repr__(self) -> str:
         return f"RiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r})"

@@ -80,7 +80,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the Frechet mean
     sigma : (*batch)     scale in radians
-    Sampling  exact, by rejection from two hats, at least 0.897 of the proposals accepted.
+    Sampling  exact, by rejection from two hats, at least 0.92 of the proposals accepted.
     Accuracy  as ``RiemannianNormal``.
     """
 
@@ -91,8 +91,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
         self._set_centre(mu, sigma=sigma)
         self.sigma = sigma
         wide = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
-        self.radius = SphericalNormalRadius(self.event_shape[0] - 1, wide)
-        self.radius.dtype = self.dtype
+        self.radius = SphericalNormalRadius(self.event_shape[0] - 1, wide, dtype=self.dtype)
 
     def __repr__(self) -> str:
         return f"SphericalRiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r})"
@@ -154,8 +153,7 @@ class VonMisesFisher(SphericalDistribution):
         self._set_centre(mu, kappa=kappa)
         self.kappa = kappa
         wide = np.broadcast_to(kappa.astype(np.float64), self.batch_shape)
-        self.radius = VonMisesFisherRadius(self.event_shape[0] - 1, wide)
-        self.radius.dtype = self.dtype
+        self.radius = VonMisesFisherRadius(self.event_shape[0] - 1, wide, dtype=self.dtype)
 
     def __repr__(self) -> str:
         return f"VonMisesFisher(mu={self.mu!r}, kappa={self.kappa!r})"

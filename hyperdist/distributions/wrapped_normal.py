@@ -29,15 +29,14 @@ class WrappedNormal(HyperbolicDistribution):
     """
 
     def __init__(self, mu: Any, sigma: Any, c: Any = 1.0) -> None:
-        sigma, c = check_scale(sigma, c if np.ndim(c) == 0 else np.asarray(c)[..., None])
-        c = c[..., 0] if c.ndim else c
-        mu = checks.vector(mu, "mu")
+        mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)
         full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
-        # sigma may have more coordinates than mu only if mu's axis has length 1, which is d = 1.
         if full[-1] != mu.shape[-1]:
             raise ValueError(f"sigma must broadcast against mu, one scale a coordinate, got {sigma.shape} for {mu.shape}")
+        check_scale(np.broadcast_to(sigma, full).max(axis=-1, initial=1.0), c)
+        check_scale(np.broadcast_to(sigma, full).min(axis=-1, initial=1.0), c)
         self._set_centre(mu, c, sigma=np.empty(full[:-1], sigma.dtype))
-        self.dtype = np.result_type(self.dtype, sigma) if sigma.ndim else np.result_type(mu, *([c] if c.ndim else []))
+        self.dtype = np.result_type(mu, *(value for value in (sigma, c) if value.ndim))
         self.sigma = sigma
 
     def __repr__(self) -> str:
@@ -53,9 +52,7 @@ class WrappedNormal(HyperbolicDistribution):
         sigma = self._wide_sigma
         if not (sigma == sigma[..., :1]).all():
             raise ValueError("radius needs one scale for all coordinates, got different sigma along the last axis")
-        law = RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0)
-        law.dtype = self.dtype
-        return law
+        return RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0, dtype=self.dtype)
 
     def log_normalizer(self) -> np.ndarray:
         """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks, quadrature, rejection
+from hyperdist._namespace import special
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.riemannian_normal import check_scale
 from hyperdist.radial.spherical import (
@@ -20,18 +21,22 @@ from hyperdist.radial.spherical import (
     tangency,
 )
 
+_FLAT = 100.0
+"""A scale from which on the law on the circle is uniform to 0.05 %, and inversion of the normal cdf loses digits."""
+
 
 class SphericalNormalRadius(KernelLaw):
     """Density prop. to exp(-r^2/(2 sigma^2)) sin(r)^(d-1) on 0 < r < pi.
 
     d : int >= 1, the dimension of the sphere;  sigma : (*batch), geodesic length.
+    dtype : of results, by default that of sigma.
     Accuracy  as ``RiemannianNormalRadius``.
     """
 
-    def __init__(self, d: Any, sigma: Any) -> None:
+    def __init__(self, d: Any, sigma: Any, *, dtype: Any = None) -> None:
         self.d = checks.dimension(d)
         sigma, _ = check_scale(sigma, 0.0)
-        self.batch_shape, self.dtype = sigma.shape, sigma.dtype
+        self.batch_shape, self.dtype = sigma.shape, np.dtype(dtype or sigma.dtype)
         self.sigma = sigma.astype(np.float64)
 
     def __repr__(self) -> str:
@@ -84,17 +89,28 @@ class SphericalNormalRadius(KernelLaw):
         cauchy = cauchy_hat_log_mass(d, touch) - 0.5 * np.square(touch / sigma)
         return point, touch, gamma, cauchy
 
+    @cached_property
+    def _choice(self) -> ndarray:
+        """The hat of each batch element: 0 gamma, 1 Cauchy, 2 the law itself, on the circle while it is not flat."""
+        _, _, gamma, cauchy = self._tangents
+        lighter = np.where(cauchy < gamma, 1, 0)
+        return np.where((self.d == 1) & (self.sigma < _FLAT), 2, lighter)
+
     @quiet
     def _acceptance_rate(self) -> ndarray:
         _, _, gamma, cauchy = self._tangents
-        return np.exp(self._log_normalizer() - np.minimum(gamma, cauchy))
+        return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - np.minimum(gamma, cauchy)))
 
     @property
     def _hats(self) -> rejection.Propose:
-        """Gamma hat (log(sin x / x) is concave in x^2) for small scales, spherical Cauchy for large ones."""
+        """Gamma hat (log(sin x / x) is concave in x^2) for small scales, spherical Cauchy for large ones.
+
+        On the circle the law is a normal cut at pi, drawn by inversion.
+        """
         n, d = self.d - 1, self.d
-        point, touch, gamma, cauchy = (np.reshape(a, -1) for a in self._tangents)
-        precision = np.reshape(1.0 / (self.sigma * self.sigma), -1)
+        point, touch, _, _ = (np.reshape(a, -1) for a in self._tangents)
+        sigma = np.reshape(self.sigma, -1)
+        precision = 1.0 / (sigma * sigma)
         excess = 0.5 * precision - 0.5 * d / (point * point)
         stretch = point / math.sqrt(d)
 
@@ -109,4 +125,10 @@ class SphericalNormalRadius(KernelLaw):
             fall = 0.5 * precision[which] * (r - q) * (r + q)
             return rejection.certain(r, fall - cauchy_log_accept(d, r, q))
 
-        return rejection.one_of((cauchy < gamma).astype(int), (gamma_hat, cauchy_hat))
+        def cut_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+            scale = sigma[which]
+            lowest = special(np).ndtr(-math.pi / scale)
+            r = -scale * special(np).ndtri(0.5 - (0.5 - lowest) * rng.random(chi.size))
+            return rejection.certain(r, np.where(r <= math.pi, 0.0, np.inf))
+
+        return rejection.one_of(np.reshape(self._choice, -1), (gamma_hat, cauchy_hat, cut_normal))

@@ -26,15 +26,16 @@ class VonMisesFisherRadius(KernelLaw):
     """Density prop. to exp(kappa cos r) sin(r)^(d-1) on 0 < r < pi: the angle to the mean direction.
 
     d : int >= 1, the dimension of the sphere, one less than the ambient one;  kappa : (*batch), 0 for uniform.
+    dtype : of results, by default that of kappa.
     Accuracy  as ``RiemannianNormalRadius``, for d < 10,000 and kappa in [1e-6, 1e8].
     """
 
-    def __init__(self, d: Any, kappa: Any) -> None:
+    def __init__(self, d: Any, kappa: Any, *, dtype: Any = None) -> None:
         self.d = checks.dimension(d)
         kappa = checks.non_negative(kappa, "kappa")
         if (kappa > KAPPA_MAX).any():
             raise ValueError(f"kappa must be <= {KAPPA_MAX:g}, got {float(kappa.max())!r}")
-        self.batch_shape, self.dtype = kappa.shape, kappa.dtype
+        self.batch_shape, self.dtype = kappa.shape, np.dtype(dtype or kappa.dtype)
         self.kappa = kappa.astype(np.float64)
 
     def __repr__(self) -> str:
