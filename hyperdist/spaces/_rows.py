@@ -15,6 +15,9 @@ from hyperdist.stable import coshm1_sq, sinhc_sq
 _SPLITTER = {"float32": 4097.0, "float64": 134217729.0}
 """2^ceil(p/2) + 1, p the bits of the significand: splits a float into two halves (Dekker 1971)."""
 
+STEEPEST = 40.0
+"""Largest log of a derivative that kernels carry through a factor that is exactly 0; its square fits float32."""
+
 
 def column(a: Any) -> Any:
     """A row scalar (*batch) as (*batch, 1), to multiply vectors; a Python number as it is."""
@@ -56,6 +59,13 @@ def scaled(z: Array) -> tuple[Array, Array, Array]:
     sinhc = xp.where(far, 0.5 * (1.0 - decay) / x, sinhc_sq(near))
     cosh = xp.where(far, 0.5 * (1.0 + decay), 1.0 + near * coshm1_sq(near))
     return xp.where(far, x, zero), sinhc, cosh
+
+
+def steepness(exponent: Array) -> Array:
+    """exp(exponent), and 0 beyond ``STEEPEST``: a factor of what is exactly 0 there, kept for its derivative."""
+    xp = namespace(exponent)
+    over = exponent > STEEPEST
+    return xp.where(over, exponent * 0.0, xp.exp(xp.where(over, exponent * 0.0, exponent)))
 
 
 def _product(a: Array, b: Array) -> tuple[Array, Array]:

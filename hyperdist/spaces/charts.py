@@ -13,7 +13,7 @@ import numpy as np
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces import tangent
-from hyperdist.spaces._rows import column, dot, scaled
+from hyperdist.spaces._rows import column, dot, scaled, steepness
 from hyperdist.spaces.poincare import log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
 
@@ -175,12 +175,13 @@ def _coefficients(
     full = xp.where(opposite, 2.0 * growth, a_growth + r_growth)
     shrink = xp.exp(2.0 * growth - full)
     sinh_step = step * step_sinhc
-    level = k * r_sinh * square
+    lift = steepness(xp.where(small, one * 0.0, a_growth + r_growth - full))
+    level = k * r_sinh * square * lift
     far_mu = (2.0 * sinh_step * step_cosh * shrink + 2.0 * level * (a_cosh - xp.exp(-a_growth))) / a
     far_height = sinh_step * sinh_step * shrink + a * a_far_sinhc * level
     return (
         xp.where(small, near_mu, far_mu),
-        r_sinh * xp.where(small, one, xp.exp(-a_growth)),
+        r_sinh * xp.where(small, one, lift * xp.exp(-a_growth)),
         w,
         xp.where(small, r_growth, full),
         xp.where(small, near_height, far_height),

@@ -72,8 +72,8 @@ def half(x: Array, y: Array, c: Any) -> Half:
     a_scale = xp.where(polar & (a_cosh > limit), one * down, one)[..., None]
     b_scale = xp.where(polar & (b_cosh > limit), one * down, one)[..., None]
     across, unit, half_sine_sq = bearing(safe_s * a_scale, safe_t * b_scale)
-    a_tanh, b_tanh = xp.sqrt(1.0 - xp.square(1.0 / a_cosh)), xp.sqrt(1.0 - xp.square(1.0 / b_cosh))
-    a_tanh, b_tanh = xp.where(polar, a_tanh, one), xp.where(polar, b_tanh, one)
+    a_tanh = xp.sqrt(xp.where(polar, 1.0 - xp.square(1.0 / a_cosh), one))
+    b_tanh = xp.sqrt(xp.where(polar, 1.0 - xp.square(1.0 / b_cosh), one))
     # (a - b): numerator and denominator over cosh a + cosh b, so that neither overflows
     larger = xp.where(a_cosh > b_cosh, a_cosh, b_cosh)
     smaller = xp.where(a_cosh > b_cosh, b_cosh, a_cosh)

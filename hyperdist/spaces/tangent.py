@@ -14,7 +14,7 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
-from hyperdist.spaces._rows import column, dot, reject, root, scaled
+from hyperdist.spaces._rows import STEEPEST, column, dot, reject, root, scaled, steepness
 from hyperdist.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
 
 _NEAR = 1.0
@@ -90,8 +90,9 @@ def half(x: Array, y: Array, c: Any) -> Half:
     aligned = polar & (half_sine_sq == 0.0)
     growth = xp.where(aligned, half_step[0], half_a[0] + half_b[0])
     shrink = xp.exp(half_step[0] - growth)
-    along = step * half_step[1] * shrink - xp.where(aligned, zero, 2.0 * half_sine_sq * sinh_cosh)
-    bent = (xp.where(aligned, zero, sinh_cosh) / k)[..., None] * across + (along / k)[..., None] * unit
+    sinh_cosh = sinh_cosh * steepness(half_a[0] + half_b[0] - growth)
+    along = step * half_step[1] * shrink - 2.0 * half_sine_sq * sinh_cosh
+    bent = (sinh_cosh / k)[..., None] * across + (along / k)[..., None] * unit
 
     vector = xp.where(near[..., None], close, xp.where(polar[..., None], bent, direct))
     return Half(
@@ -140,8 +141,9 @@ def to_frame(x: Array, u: Array, c: Any) -> Array:
     close = column(sinhc_sq(near_sq)) * u - column(c * excess * dot(x, u)) * x
     across = reject(u, far_x)
     along = u - across
-    radial = dot(across, across) == 0.0
-    stretch = sinhc_sq(xp.where(radial, far_sq * 0.0 + 1.0, far_sq))
+    # sinhc may overflow where nothing lies across x for it to stretch
+    needless = (dot(across, across) == 0.0) & (far_sq > STEEPEST**2)
+    stretch = sinhc_sq(xp.where(needless, far_sq * 0.0 + 1.0, far_sq))
     return xp.where(near[..., None], close, stretch[..., None] * across + along)
 
 

@@ -1,0 +1,82 @@
+"""Geometry by mpmath, from definitions: cosines and hyperbolic cosines at enough digits, nothing of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mpmath as mp
+
+DIGITS = 700
+"""cosh(2 x 300) has 261 digits before the point; angles down to 1e-32 enter by their square."""
+
+
+def _exact(x: Sequence[float]) -> list[Any]:
+    return [mp.mpf(float(t)) for t in x]
+
+
+def _dot(x: list[Any], y: list[Any]) -> Any:
+    return mp.fsum(s * t for s, t in zip(x, y, strict=True))
+
+
+def _arcosh(cosh_minus_1: Any) -> Any:
+    return 2 * mp.asinh(mp.sqrt(cosh_minus_1 / 2))
+
+
+def distance_lorentz(s: Sequence[float], t: Sequence[float], c: float) -> Any:
+    """Distance of the points of the hyperboloid with these space parts: cosh(D) = -c <x, y>."""
+    with mp.workdps(DIGITS):
+        x, y, k = _exact(s), _exact(t), mp.mpf(c)
+        return _arcosh(mp.sqrt((1 + k * _dot(x, x)) * (1 + k * _dot(y, y))) - k * _dot(x, y) - 1) / mp.sqrt(k)
+
+
+def distance_tangent(x: Sequence[float], y: Sequence[float], c: float) -> Any:
+    """Distance of exp_0(x) and exp_0(y) by the hyperbolic law of cosines; c = 0 is flat."""
+    with mp.workdps(DIGITS):
+        p, q, k = _exact(x), _exact(y), mp.sqrt(mp.mpf(c))
+        a, b = mp.sqrt(_dot(p, p)), mp.sqrt(_dot(q, q))
+        if c == 0:
+            return mp.sqrt(mp.fsum((s - t) ** 2 for s, t in zip(p, q, strict=True)))
+        if a == 0 or b == 0:
+            return a + b
+        cosine = _dot(p, q) / (a * b)
+        return _arcosh(mp.cosh(k * a) * mp.cosh(k * b) - mp.sinh(k * a) * mp.sinh(k * b) * cosine - 1) / k
+
+
+def distance_ball(x: Sequence[float], y: Sequence[float], c: float) -> Any:
+    """Distance in the Poincare ball: cosh(D) - 1 = 2c|x - y|^2 / ((1 - c|x|^2)(1 - c|y|^2)); c = 0 is 2|x - y|."""
+    with mp.workdps(DIGITS):
+        p, q, k = _exact(x), _exact(y), mp.mpf(c)
+        square = mp.fsum((s - t) ** 2 for s, t in zip(p, q, strict=True))
+        if c == 0:
+            return 2 * mp.sqrt(square)
+        return _arcosh(2 * k * square / ((1 - k * _dot(p, p)) * (1 - k * _dot(q, q)))) / mp.sqrt(k)
+
+
+def angle(x: Sequence[float], y: Sequence[float]) -> Any:
+    """Angle of two vectors, normalised first."""
+    with mp.workdps(60):
+        p, q = _exact(x), _exact(y)
+        a, b = mp.sqrt(_dot(p, p)), mp.sqrt(_dot(q, q))
+        apart = mp.fsum((s / a - t / b) ** 2 for s, t in zip(p, q, strict=True))
+        together = mp.fsum((s / a + t / b) ** 2 for s, t in zip(p, q, strict=True))
+        return 2 * mp.atan2(mp.sqrt(apart), mp.sqrt(together))
+
+
+def exp_polar(mu: Sequence[float], radius: float, direction: Sequence[float], c: float, model: str) -> list[Any]:
+    """The boost that takes the origin to exp_0(mu), applied to (cosh R, sinh R u), in the coordinates of a model; c > 0."""
+    with mp.workdps(DIGITS):
+        m, u, k = _exact(mu), _exact(direction), mp.sqrt(mp.mpf(c))
+        length, norm = mp.sqrt(_dot(m, m)), mp.sqrt(_dot(u, u))
+        u = [t / norm for t in u]
+        m = [t / length for t in m] if length else [mp.mpf(0) for _ in m]
+        a, r, cosine = k * length, k * mp.mpf(float(radius)), _dot(m, u)
+        time = mp.cosh(a) * mp.cosh(r) + mp.sinh(a) * mp.sinh(r) * cosine
+        along = mp.sinh(a) * mp.cosh(r) + (mp.cosh(a) - 1) * mp.sinh(r) * cosine
+        space = [along * s + mp.sinh(r) * t for s, t in zip(m, u, strict=True)]
+        if model == "lorentz":
+            return [time / k, *(t / k for t in space)]
+        if model == "poincare":
+            return [t / (1 + time) / k for t in space]
+        size = mp.sqrt(_dot(space, space))
+        return [t * mp.asinh(size) / size / k if size else t for t in space]
