@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -23,11 +24,7 @@ def _backend() -> Any:
     """Functions of (chain, draw) arrays named ``ess`` and ``rhat``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if is_modular():
-            from arviz_stats.base import array_stats as backend
-        else:
-            import arviz as backend
-    return backend
+        return import_module("arviz_stats.base").array_stats if is_modular() else import_module("arviz")
 
 
 def _diagnostic(name: str, draws: np.ndarray) -> float:
@@ -49,22 +46,15 @@ def ecdf_band(n: int, points: np.ndarray, probability: float, seed: int) -> tupl
     """Lower and upper simultaneous band for the ECDF of n uniforms at ``points`` (Sailynoja, Burkner, Vehtari 2022)."""
     rng = np.random.default_rng(seed)
     if is_modular():
-        from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
-
-        pointwise = simulate_confidence_bands(n, 1, points, probability, SIMULATIONS, rng)
-        return get_pointwise_confidence_band(pointwise, n, points)
-    _backend()
-    from arviz.stats.ecdf_utils import ecdf_confidence_band
-
-    uniform = _Uniform()
-    return ecdf_confidence_band(
-        n, points, points, probability, method="simulated", rvs=uniform.rvs, num_trials=SIMULATIONS, random_state=rng
+        bands = import_module("arviz_stats.ecdf_utils")
+        pointwise = bands.simulate_confidence_bands(n, 1, points, probability, SIMULATIONS, rng)
+        return bands.get_pointwise_confidence_band(pointwise, n, points)
+    _backend()  # imports the package with its warning silenced
+    return import_module("arviz.stats.ecdf_utils").ecdf_confidence_band(
+        n, points, points, probability, method="simulated", rvs=_uniforms, num_trials=SIMULATIONS, random_state=rng
     )
 
 
-class _Uniform:
+def _uniforms(n: int, random_state: np.random.Generator) -> np.ndarray:
     """Uniform draws in the form that ArviZ 0.x asks for."""
-
-    @staticmethod
-    def rvs(n: int, random_state: np.random.Generator) -> np.ndarray:
-        return random_state.random(n)
+    return random_state.random(n)

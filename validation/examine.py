@@ -33,7 +33,7 @@ def two_sample(case: Case, x: np.ndarray, seed: int) -> list[Finding]:
     rng = np.random.default_rng(seed_of(seed, case.key, "reference"))
     x = laws.represent(case, x)
     y = reference.sample(case, x.shape[0], rng)
-    found = [stats.ks_2samp(x[:, 0], y[:, 0]), stats.ks_2samp(x[:, 1], y[:, 1])]
+    found: list[Any] = [stats.ks_2samp(x[:, 0], y[:, 0]), stats.ks_2samp(x[:, 1], y[:, 1])]
     if case.hyperbolic:
         found.append(stats.ks_2samp(np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)))
     statistic, p = uniformity.bonferroni([(float(f.statistic), float(f.pvalue)) for f in found])

@@ -12,13 +12,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from validation import _arviz, acceptance, accuracy
 from validation.cases import FAMILIES, GRID_D, GRID_S
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9, "font.family": "DejaVu Sans", "axes.titlesize": 10,
     "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.color": "#e6e8ec", "grid.linewidth": 0.6, "axes.axisbelow": True,
@@ -142,6 +143,7 @@ def accuracy_map(cells: list[dict[str, Any]]) -> str:
     figure, grid = plt.subplots(
         len(families), 1, figsize=(10.5, 2.45 * len(families)), squeeze=False, layout="constrained"
     )
+    scale = LogNorm(1e-4, 1e4)
     for axis, family in zip(grid[:, 0], families, strict=True):
         chosen = sorted(
             (i for i in cells if i["cell"]["law"] == family), key=lambda i: (i["cell"]["d"], i["cell"]["scale"])
@@ -152,9 +154,7 @@ def accuracy_map(cells: list[dict[str, Any]]) -> str:
             for i, name in enumerate(names):
                 if name in item["rows"]:
                     table[i, j] = max(float(item["rows"][name]["error"]) / accuracy.TARGETS[name], 1e-4)
-        image = axis.imshow(
-            np.where(np.isinf(table), 1e4, table), cmap="RdBu_r", norm=LogNorm(1e-4, 1e4), aspect="auto"
-        )
+        axis.imshow(np.where(np.isinf(table), 1e4, table), cmap="RdBu_r", norm=scale, aspect="auto")
         dimensions = [item["cell"]["d"] for item in chosen]
         starts = [j for j in range(len(chosen)) if j == 0 or dimensions[j] != dimensions[j - 1]]
         for j in starts[1:]:
@@ -163,7 +163,8 @@ def accuracy_map(cells: list[dict[str, Any]]) -> str:
         axis.set_yticks(range(len(names)), names, fontsize=7)
         axis.set_title(f"{family}: {len(chosen)} cells, scale increasing within each dimension", loc="left")
         axis.grid(False)
-    figure.colorbar(image, ax=grid[:, 0], label="error / error allowed", shrink=0.6, aspect=30)
+    colours = ScalarMappable(scale, "RdBu_r")
+    figure.colorbar(colours, ax=grid[:, 0], label="error / error allowed", shrink=0.6, aspect=30)
     return address(figure, "png")
 
 

@@ -11,7 +11,7 @@ from validation.uniformity import Finding, bonferroni
 
 LAGS, CHAINS = 20, 4
 LEAST_ESS = 0.5
-"""Least effective sample size over draws. Independent draws give 1 with deviation 0.02 (n = 20,000) to 0.04 (n = 5,000);
+"""Least effective sample size over draws. Independent draws give 1, deviation 0.02 (n = 20,000) to 0.04 (n = 5,000);
 of 4,500 simulated runs at n = 5,000 the lowest gave 0.69."""
 
 

@@ -28,7 +28,7 @@ def _rule() -> list[tuple[Any, Any]]:
     with mp.workdps(DIGITS + 10):
         rule = []
         for i in range(NODES):
-            x = mp.mpf(math.cos(math.pi * (i + 0.75) / (NODES + 0.5)))
+            x, slope = mp.mpf(math.cos(math.pi * (i + 0.75) / (NODES + 0.5))), mp.mpf(1)
             for _ in range(8):
                 before, value = mp.mpf(1), x
                 for k in range(2, NODES + 1):
