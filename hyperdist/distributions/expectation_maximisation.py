@@ -135,28 +135,28 @@ def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, S
     return points, space
 
 
-def seed(space: Space, x: np.ndarray, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Responsibilities (n, k) about centres spread as in k-means++ (Arthur and Vassilvitskii 2007).
 
     Each centre is an observation drawn with probability prop. to its share times the squared distance to the nearest
-    centre so far. Responsibilities fall off as a normal's with that mean square; to them comes one observation's worth
-    for each component spread over all, so that no component begins on a single point.
+    centre so far. Responsibilities fall off as a normal's with that mean square. Where the scales have no lower bound,
+    one observation's worth for each component is spread over all, so that none begins on a single point.
     """
-    n = len(x)
+    x, n = plan.x, len(plan.x)
     nearest, chance, distances = np.full(n, np.inf), share, np.empty((n, k))
     for j in range(k):
         total = np.sum(chance)
         if not total > 0:
             raise ValueError(f"n_components must be at most the number of distinct observations, {j}, got {k}")
         centre = rng.choice(n, p=chance / total)
-        distances[:, j] = space.dist_sq(x, x[centre])
+        distances[:, j] = plan.space._apply("dist_sq", {"x": x, "y": x[centre]})
         nearest = np.minimum(nearest, distances[:, j])
         chance = share * nearest
-    width = max(float(np.sum(chance)), float(np.finfo(float).tiny))
+    width = float(np.sum(chance))
     distances -= nearest[:, None]
-    soft = np.exp(-0.5 * distances / width)
+    soft = np.exp(np.maximum(-0.5 / width * distances, _NEGLIGIBLE)) if width > 0.0 else (distances == 0.0).astype(float)
     soft /= np.sum(soft, axis=1, keepdims=True)
-    spread = min(0.5, k / n)
+    spread = 0.0 if plan.bounded else min(0.5, k / n)
     return (1.0 - spread) * soft + spread / k
 
 
@@ -319,7 +319,7 @@ def fit_mixture(
     resolution = float(np.finfo(checks.as_float(x, "x").dtype).eps)
     plan = Climb(family, options, points, space, resolution, max_iter, tol)
     elements = range(flat.shape[1])
-    runs = ((e, seed(space, points, flat[:, e], k, rng)) for e in elements for _ in range(starts))
+    runs = ((e, seed(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
     ends: list[list[Start]] = [[] for _ in elements]
     best: list[tuple[float, int, np.ndarray] | None] = [None for _ in elements]
     with _bar(progress, len(elements) * starts * max_iter) as tell:
