@@ -86,8 +86,12 @@ def ball_radius_limit(dtype: Any, c: Any) -> Any:
 
 
 def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
-    """``x`` where every ball point lies inside the ball in its own dtype; else ValueError names a model to use."""
-    bad = ~(np.asarray(c, dtype=x.dtype) * dot(x, x) < 1.0)
+    """``x`` where ball coordinates of its dtype tell every point from its neighbours; else ValueError names other models.
+
+    The bound is 1 - c|x|^2 >= 2 eps, the gap at ``ball_radius_limit``: beyond, rounding moves a point by more than half of
+    1/sqrt(c), and one that is much further out comes back as the last below the boundary, where nothing shows it.
+    """
+    bad = ~(1.0 - np.asarray(c, dtype=x.dtype) * dot(x, x) >= 2.0 * np.finfo(x.dtype).eps)
     if bad.any():
         limit = float(np.min(ball_radius_limit(x.dtype, c)))
         raise ValueError(

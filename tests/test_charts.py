@@ -1,0 +1,239 @@
+"""Accuracy against mpmath at exactly the same inputs, and what the models of hyperbolic space share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperdist.spaces import PoincareBall, Tangent, charts, lorentz, poincare, sphere, tangent
+from tests import oracles_spaces as oracle
+from tests import strategies
+
+EPS = float(np.finfo(np.float64).eps)
+CURVATURES = (0.3, 1.0, 7.0)
+
+
+def relative(got: float, want: Any) -> float:
+    with mp.workdps(30):
+        return float(abs((mp.mpf(float(got)) - want) / want)) if want else abs(float(got))
+
+
+def pairs(rng: np.random.Generator, radius: float, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs in dimension 1 to 4: independent, on one ray, next to each other, opposite, one bit apart."""
+    result = []
+    for i in range(n):
+        d = 1 + i % 4
+        x = rng.standard_normal(d)
+        x *= radius * 10 ** rng.uniform(-9, 0) / np.linalg.norm(x)
+        kind, noise = i % 6, rng.standard_normal(d) * np.linalg.norm(x) * 10 ** rng.uniform(-15, 0)
+        y = rng.standard_normal(d)
+        y *= radius * 10 ** rng.uniform(-9, 0) / np.linalg.norm(y)
+        y = [y, x * (1 - 10 ** rng.uniform(-15, 0)), x + 0.1 * noise, -x * rng.uniform(0.2, 1), np.nextafter(x, 1), -x + 0.1 * noise][kind]
+        result.append((x, y))
+    return result
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_tangent_distance_to_radius_300(c: float, rng: np.random.Generator) -> None:
+    for x, y in pairs(rng, 270.0, 48):
+        want = oracle.distance_tangent(x, y, c)
+        assert relative(tangent.dist(x, y, c), want) <= 1e-13, (x, y)
+        assert relative(np.linalg.norm(tangent.log_frame(x, y, c)), want) <= 1e-13, (x, y)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_lorentz_distance_to_radius_300(c: float, rng: np.random.Generator) -> None:
+    for x, y in pairs(rng, 270.0 / max(1.0, c**0.5), 48):
+        p, q = charts.tangent_to_lorentz(x, c), charts.tangent_to_lorentz(y, c)
+        want = oracle.distance_lorentz(p[1:], q[1:], c)
+        assert relative(lorentz.dist(p, q, c), want) <= 1e-13, (x, y)
+        assert relative(np.linalg.norm(lorentz.log_frame(p, q, c)), want) <= 1e-13, (x, y)
+
+
+@pytest.mark.parametrize("c", (0.0, *CURVATURES))
+def test_ball_distance_to_what_its_coordinates_hold(c: float, rng: np.random.Generator) -> None:
+    """Relative error (d + 4) eps / gap: d + 1 roundings of 1 - c|x|^2, of size eps, and those of the quotient."""
+    for x, y in pairs(rng, 15.0, 60):
+        p, q = charts.tangent_to_poincare(x, c), charts.tangent_to_poincare(y, c)
+        gap = min(poincare.gap(p, c), poincare.gap(q, c))
+        assert relative(poincare.dist(p, q, c), oracle.distance_ball(p, q, c)) <= (len(x) + 4) * EPS / gap, (p, q)
+
+
+def test_sphere_angle_near_0_and_pi(rng: np.random.Generator) -> None:
+    for i in range(60):
+        x = rng.standard_normal(2 + i % 4)
+        y = rng.standard_normal(x.shape)
+        y = [y, x + y * 10 ** rng.uniform(-12, 0), -x + y * 10 ** rng.uniform(-12, 0)][i % 3]
+        x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+        want = oracle.angle(x, y)
+        # Rounding of the norms moves an angle by eps, whatever its size
+        bound = EPS * (8 + 4 / float(want))
+        assert relative(sphere.dist(x, y), want) <= bound
+        assert relative(np.sqrt(sphere.dist_sq(x, y)), want) <= bound
+        assert relative(sphere.log_polar(x, y)[0], want) <= bound
+
+
+@pytest.mark.parametrize("model", charts.MODELS)
+@pytest.mark.parametrize("c", CURVATURES)
+def test_exp_polar(model: str, c: float, rng: np.random.Generator) -> None:
+    """Within 16 eps (1 + a + R) of the length of the coordinates; a rounded direction alone costs that, times sinh(a)
+    where the draw passes the origin, so that directions towards it are tested in d = 1, where they are exact."""
+    for i in range(60):
+        d = 1 + i % 4
+        u, m = rng.standard_normal(d), rng.standard_normal(d)
+        u /= np.linalg.norm(u)
+        m *= 0.0 if i % 5 == 0 else 10 ** rng.uniform(-8, 1) / np.linalg.norm(m)
+        if d > 1 and m @ u < 0:
+            u = -u
+        r = 0.0 if i % 7 == 0 else 10 ** rng.uniform(-8, 1)
+        got, want = charts.exp_polar(m, r, u, c, model), oracle.exp_polar(m, r, u, c, model)
+        with mp.workdps(30):
+            error = mp.sqrt(mp.fsum((mp.mpf(float(g)) - w) ** 2 for g, w in zip(got, want, strict=True)))
+            size = mp.sqrt(mp.fsum(w**2 for w in want))
+            reach = 1 + c**0.5 * (np.linalg.norm(m) + r)
+            start = c**-0.5 if model == "lorentz" else np.linalg.norm(m) + r
+            assert error <= 16 * EPS * reach * (size + EPS * start + (start if d == 1 else 0)), (m, r, u)
+
+
+@pytest.mark.parametrize("model", charts.MODELS)
+@pytest.mark.parametrize("d", [1, 2, 10])
+def test_log_polar_inverts_exp_polar(model: str, d: int, rng: np.random.Generator) -> None:
+    """Radius 0 to 6 from centres at radius 0 to 2: what reads a direction back costs eps cosh(8)."""
+    u = rng.standard_normal((50, d))
+    u /= np.linalg.norm(u, axis=-1, keepdims=True)
+    mu = u[::-1] * rng.uniform(0, 2, (50, 1))
+    radius = rng.uniform(0, 6, 50)
+    radius[0], mu[1] = 0.0, 0.0
+    r, v = charts.log_polar(mu, charts.exp_polar(mu, radius, u, 1.0, model), 1.0, model)
+    bound = 64 * EPS * np.cosh(8.0)
+    assert np.abs(r - radius).max() <= bound
+    assert np.abs(v - u)[1:].max() <= bound / radius[1:].min()
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-1), 1.0, rtol=4 * EPS)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_tangent_form_works_to_radius_1e9(dtype: Any) -> None:
+    """Towards the origin, past it, sideways and away; the triangle's sides are right to eps."""
+    mu = np.array([1e9, 0.0], dtype)
+    u = np.array([[-1, 0], [-1, 0], [0, 1], [1, 0]], dtype)
+    x = charts.exp_polar(mu, np.array([1e9, 3e9, 1e9, 1e9], dtype), u, dtype(1), "tangent")
+    assert x.dtype == dtype
+    eps = np.finfo(dtype).eps
+    side = 2e9 - np.log(2.0)  # cosh(D) = cosh(1e9)^2
+    np.testing.assert_allclose(x, [[0, 0], [-2e9, 0], [side, 0], [2e9, 0]], rtol=4 * eps)
+    y = np.array([[1e9, 0], [0, 1e9], [-1e9, 0], [0, 0]], dtype)
+    np.testing.assert_allclose(Tangent(1).dist(mu, y), [0, side, 2e9, 1e9], rtol=4 * eps)
+
+
+def test_exp_polar_at_a_centre_and_at_radius_0(rng: np.random.Generator) -> None:
+    mu, u = rng.standard_normal((5, 3)), np.eye(3)[[0, 1, 2, 0, 1]]
+    for model in charts.MODELS:
+        at = charts.exp_polar(mu, np.zeros(5), u, 1.0, model)
+        np.testing.assert_allclose(at, charts.from_tangent(mu, 1.0, model), rtol=16 * EPS, atol=0)
+    np.testing.assert_array_equal(charts.exp_polar(0 * mu, np.arange(5.0), u, 1.0, "tangent"), np.arange(5.0)[:, None] * u)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_frames_are_one(c: float, rng: np.random.Generator) -> None:
+    """The same frame vector at the same point reaches the same point in every model, d exp_0 of it included."""
+    mu, v = rng.standard_normal((2, 20, 3)) / c**0.5
+    there = tangent.boost(mu, v, c)
+    r = np.linalg.norm(v, axis=-1)
+    for model, kernels in (("poincare", poincare), ("lorentz", lorentz), ("tangent", tangent)):
+        x = charts.from_tangent(mu, c, model)
+        y = kernels.exp(x, kernels.from_frame(x, v, c), c)
+        tolerance = 64 * EPS * np.exp(2 * c**0.5 * (np.linalg.norm(mu, axis=-1) + r).max())
+        np.testing.assert_allclose(charts.to_tangent(y, c, model), there, rtol=0, atol=tolerance)
+        polar = charts.exp_polar(mu, r, v / r[:, None], c, model)
+        np.testing.assert_allclose(charts.to_tangent(polar, c, model), there, rtol=0, atol=tolerance)
+
+
+@given(data=st.data(), c=strategies.positive_curvatures, d=strategies.dims(1, 5))
+def test_maps_between_models_are_isometric_inverses(data: Any, c: float, d: int) -> None:
+    k = c**0.5
+    x, y = (data.draw(strategies.tangents(d)) / k for _ in range(2))
+    distance = tangent.dist(x, y, c)
+    for model, kernels in (("poincare", poincare), ("lorentz", lorentz)):
+        p, q = charts.from_tangent(x, c, model), charts.from_tangent(y, c, model)
+        reach = k * max(np.linalg.norm(x), np.linalg.norm(y))
+        # A coordinate rounded by eps at radius a moves a point by eps sinh(a), in either model along or across
+        tolerance = 32 * EPS * (np.cosh(reach) ** 2 if model == "poincare" else np.cosh(reach)) * (d + 1)
+        np.testing.assert_allclose(k * kernels.dist(p, q, c), k * distance, rtol=0, atol=tolerance * (1 + reach))
+        np.testing.assert_allclose(k * charts.to_tangent(p, c, model), k * x, rtol=0, atol=tolerance * (1 + reach))
+    p = charts.tangent_to_poincare(x, c)
+    straight = charts.tangent_to_lorentz(x, c)
+    bound = {"rtol": 64 * EPS * np.cosh(k * np.linalg.norm(x)) ** 2 * (d + 1), "atol": 0.0}
+    np.testing.assert_allclose(charts.poincare_to_lorentz(p, c), straight, **bound)
+    np.testing.assert_allclose(charts.lorentz_to_poincare(straight, c), p, **bound)
+
+
+def test_flat_limit_is_reached(rng: np.random.Generator) -> None:
+    """At c = 0 exactly flat, lambda = 2; and c = 1e-12 is within 1e-11 of it."""
+    x, y = rng.standard_normal((2, 30, 3))
+    flat = np.linalg.norm(x - y, axis=-1)
+    np.testing.assert_allclose(tangent.dist(x, y, 0.0), flat, rtol=4 * EPS)
+    np.testing.assert_allclose(poincare.dist(x, y, 0.0), 2 * flat, rtol=4 * EPS)
+    np.testing.assert_allclose(tangent.dist(x, y, 1e-12), flat, rtol=1e-11)
+    np.testing.assert_allclose(charts.exp_polar(x, flat, y, 0.0, "tangent"), x + flat[:, None] * y, rtol=8 * EPS)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_points_that_the_ball_cannot_hold(dtype: Any) -> None:
+    """Just inside the limit passes, outside raises and names the models that can."""
+    limit = charts.ball_radius_limit(dtype, 4.0)
+    u = np.array([1.0, 0.0], dtype)
+    inside, outside = (charts.exp_polar(0 * u, dtype(f * limit), u, dtype(4), "poincare") for f in (0.9, 1.1))
+    assert charts.check_holdable(inside, 4.0) is inside
+    with pytest.raises(ValueError, match=r"1 of 1 points .*model='tangent'.*model='lorentz'"):
+        charts.check_holdable(outside, 4.0)
+    assert charts.ball_radius_limit(dtype, 0.0) == np.inf
+
+
+def test_gyroplane_distance_is_the_least_distance(rng: np.random.Generator) -> None:
+    """Against a brute-force search of the hyperplane of dimension 1: the geodesic through p across a."""
+    for c in CURVATURES:
+        x, p = (charts.tangent_to_poincare(rng.standard_normal(2) / c**0.5, c) for _ in range(2))
+        a = rng.standard_normal(2)
+        across = np.array([-a[1], a[0]]) / np.linalg.norm(a)
+        t = np.linspace(-8, 8, 4001)[:, None] / c**0.5
+        along = poincare.exp(p, poincare.from_frame(p, t * across, c), c)
+        distances = poincare.dist(along, x, c)
+        i = int(np.argmin(distances))
+        # The squared distance is smooth: three points round the least give it to the step's fourth power
+        lowest = _vertex(t[i - 1 : i + 2, 0], np.square(distances[i - 1 : i + 2])) ** 0.5
+        signed = poincare.dist_to_gyroplane(x, p, a, c)
+        step = float(c**0.5 * (t[1, 0] - t[0, 0]))
+        assert abs(abs(signed) - lowest) <= step**3
+        assert np.sign(signed) == np.sign(poincare.log(p, x, c) @ a)
+        wrong = poincare.inner(x, poincare.log(x, p, c), a, c)
+        assert np.sign(wrong) != np.sign(signed), "log_x(p) has the other sign: the misprint of the papers"
+        np.testing.assert_allclose(poincare.dist_to_gyroplane(p, p, a, c), 0.0, atol=0)
+
+
+def _vertex(t: np.ndarray, f: np.ndarray) -> float:
+    """The least value of the parabola through three points."""
+    a, b, c0 = np.polyfit(t - t[1], f, 2)
+    return float(c0 - b * b / (4 * a))
+
+
+def test_gyration_is_what_associativity_lacks(rng: np.random.Generator) -> None:
+    """x (+) (y (+) z) = (x (+) y) (+) gyr[x, y] z; (t + s) (x) x = t (x) x (+) s (x) x; -x (+) x = 0."""
+    for c in CURVATURES:
+        x, y, z = charts.tangent_to_poincare(rng.standard_normal((3, 20, 3)) / c**0.5, c)
+        left = poincare.mobius_add(x, poincare.mobius_add(y, z, c), c)
+        right = poincare.mobius_add(poincare.mobius_add(x, y, c), poincare.gyration(x, y, z, c), c)
+        bound = 1e-12 / c**0.5  # 3 sums at radius up to 9 of each: eps cosh(9)
+        np.testing.assert_allclose(left, right, atol=bound)
+        assert not poincare.mobius_add(-x, x, c).any()
+        both = poincare.mobius_add(poincare.mobius_scalar_mul(0.3, x, c), poincare.mobius_scalar_mul(0.4, x, c), c)
+        np.testing.assert_allclose(both, poincare.mobius_scalar_mul(0.7, x, c), atol=bound)
+        doubled = poincare.mobius_matvec(2 * np.eye(3), x, c)
+        np.testing.assert_allclose(doubled, poincare.mobius_add(x, x, c), atol=bound)
+        geodesic = PoincareBall(c).geodesic(x, y, 0.3)
+        mobius = poincare.mobius_add(x, poincare.mobius_scalar_mul(0.3, poincare.mobius_add(-x, y, c), c), c)
+        np.testing.assert_allclose(geodesic, mobius, atol=bound)
