@@ -1,7 +1,7 @@
 """The one accept loop.
 
 A proposal is a function of the norm of d standard normals, so that where a direction is wanted the same d
-normals give it: radius and direction cost d random numbers or d + 1, plus one exponential to accept. Every
+normals give it (at d = 2 their norm and angle, drawn as such): radius and direction cost d random numbers or d + 1, plus one uniform to accept. Every
 element has its own, and elements are made in blocks of a fixed size, so that the draws depend on the
 generator's state alone and the extra memory on nothing.
 """
@@ -20,8 +20,8 @@ Which = Any
 class Proposal(NamedTuple):
     """Radii, a cheap upper bound of minus the log acceptance probability, and that cost itself for chosen elements.
 
-    An element is accepted where a standard exponential exceeds its cost: at once where it exceeds the ceiling.
-    A cost of +inf or NaN rejects.
+    An element is accepted with probability exp(-cost), at once where a uniform number exceeds the ceiling, since
+    1 - exp(-cost) <= cost <= ceiling. A cost of +inf or NaN rejects.
     """
 
     radius: np.ndarray
@@ -105,19 +105,32 @@ def radii(propose: Propose, n: int, d: int, rng: np.random.Generator) -> np.ndar
     return _accept(propose, n, draw, rng)[0]
 
 
-def vectors(propose: Propose, normals: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Radii of one block and the norms of ``normals`` (n, d), which is filled: its rows have uniform directions."""
-    n, d = normals.shape
+def vectors(propose: Propose, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Radii of one block, and the lengths of ``rows`` (n, d), which is filled: its rows have uniform directions."""
+    n, d = rows.shape
 
     def draw(size: int, index: np.ndarray | None) -> np.ndarray:
+        if d == 2:  # the norm of two normals and their angle are independent, and cheaper to draw than they are
+            _fill_circle(rows, index, np.tan(np.pi * (rng.random(size) - 0.5)))
+            return np.sqrt(2.0 * rng.standard_exponential(size))
         if index is None:
-            rng.standard_normal(out=normals)
-            return np.sqrt(row_squares(normals))
+            rng.standard_normal(out=rows)
+            return np.sqrt(row_squares(rows))
         fresh = rng.standard_normal((size, d))
-        normals[index] = fresh
+        rows[index] = fresh
         return np.sqrt(row_squares(fresh))
 
-    return _accept(propose, n, draw, rng)
+    radius, chi = _accept(propose, n, draw, rng)
+    return radius, np.ones(1) if d == 2 else chi
+
+
+def _fill_circle(rows: np.ndarray, index: np.ndarray | None, tangent: np.ndarray) -> None:
+    """Unit vectors of the angles whose halves have these tangents."""
+    square = tangent * tangent
+    inverse = 1.0 / (1.0 + square)
+    which = slice(None) if index is None else index
+    rows[which, 0] = (1.0 - square) * inverse
+    rows[which, 1] = 2.0 * tangent * inverse
 
 
 def _accept(
@@ -139,6 +152,6 @@ def _accept(
 
 
 def _rejected(proposal: Proposal, rng: np.random.Generator) -> np.ndarray:
-    threshold = rng.standard_exponential(proposal.radius.size)
-    unsure = np.flatnonzero(~(threshold >= proposal.ceiling))
-    return unsure[~(threshold[unsure] >= proposal.cost(unsure))] if unsure.size else unsure
+    uniform = rng.random(proposal.radius.size)
+    unsure = np.flatnonzero(~(uniform >= proposal.ceiling))
+    return unsure[~(uniform[unsure] >= -np.expm1(-proposal.cost(unsure)))] if unsure.size else unsure

@@ -58,9 +58,9 @@ class WrappedPassedOff(hd.RiemannianNormal):
 class HalfSphere(hd.VonMisesFisher):
     """Directions of one half of the tangent space."""
 
-    def _place(self, out: Any, normals: np.ndarray, *rest: Any) -> None:
+    def _place(self, out: Any, normals: np.ndarray, *rest: Any) -> float:  # type: ignore[override]
         normals[:, 0] = np.abs(normals[:, 0])
-        super()._place(out, normals, *rest)
+        return super()._place(out, normals, *rest)
 
 
 class SharedUniform(hd.RiemannianNormal):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Self, final
+from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 
@@ -19,6 +19,15 @@ from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
 
 Which = Any
 """A slice or an index array into the flattened batch."""
+
+
+class Drawn(NamedTuple):
+    """What is known of a block of draws besides their coordinates."""
+
+    log_density: Callable[[], np.ndarray]
+    """Their log density, from the radius each was drawn with."""
+    reach: float
+    """A bound of their distance from the origin in units of 1/sqrt(c), or inf where a check must look at each."""
 
 
 class Distribution(ABC):
@@ -36,8 +45,8 @@ class Distribution(ABC):
     @abstractmethod
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
-        """Fill ``out`` (n, k), float64, with the flattened draws start, start + 1, ...; return their log density."""
+    ) -> Drawn:
+        """Fill ``out`` (n, k), float64, with the flattened draws start, start + 1, ..."""
 
     @abstractmethod
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
@@ -115,12 +124,12 @@ class Distribution(ABC):
             for block in rejection.blocks(n, width, self._batch):
                 view = points[block]
                 out = view if self.dtype == np.float64 else np.empty(view.shape)
-                density_of_block = self._draw(out, block.start, generator, method, model)
+                drawn = self._draw(out, block.start, generator, method, model)
                 if out is not view:
                     view[...] = out
-                self._check_draws(view, block, model)
+                self._check_draws(view, block, model, drawn.reach)
                 if density:
-                    log_prob[block] = density_of_block()
+                    log_prob[block] = drawn.log_density()
         return points.reshape((*shape, width)), log_prob.reshape(shape)[()] if density else log_prob
 
     @final
@@ -161,8 +170,8 @@ class Distribution(ABC):
             raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
         return None
 
-    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
-        """Raise where coordinates of the dtype cannot hold a draw."""
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
+        """Raise where coordinates of the dtype cannot hold a draw; see ``Drawn.reach``."""
 
     def _which(self, start: int, stop: int) -> Which:
         """Indices of the flattened batch that the flattened draws start..stop belong to."""
@@ -193,10 +202,10 @@ class RadialDistribution(Distribution):
     @abstractmethod
     def _place(
         self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Which, model: str | None
-    ) -> None:
+    ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm.
 
-        ``out`` may share its memory with ``normals``, frame coordinates (n, d) that it may overwrite.
+        Returns ``Drawn.reach``. ``out`` may share its memory with ``normals``, frame coordinates (n, d) that it may overwrite.
         """
 
     @abstractmethod
@@ -211,7 +220,7 @@ class RadialDistribution(Distribution):
 
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
+    ) -> Drawn:
         n, d = out.shape[0], self.radius.d
         which = self._which(start, start + n)
         normals = out if out.shape[1] == d else np.empty((n, d))
@@ -222,8 +231,8 @@ class RadialDistribution(Distribution):
             rng.standard_normal(out=normals)
             norm = np.sqrt(rejection.row_squares(normals))
             radius = self._radius_of(which).icdf(rng.random(n))
-        self._place(out, normals, norm, radius, which, model)
-        return lambda: self._log_density(which, radius)
+        reach = self._place(out, normals, norm, radius, which, model)
+        return Drawn(lambda: self._log_density(which, radius), reach)
 
     @abstractmethod
     def _radius_of(self, which: Which) -> RadialLaw:

@@ -57,7 +57,7 @@ class HyperbolicDistribution(Distribution):
 
     def _place(
         self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
-    ) -> None:
+    ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm."""
         c, mu = self._flat_c[which], self._flat_mu[which]
         norm = np.where(norm > 0.0, norm, 1.0)
@@ -74,6 +74,7 @@ class HyperbolicDistribution(Distribution):
         else:
             rejection.scale_rows(normals, 1.0 / norm, normals)
             out[...] = charts.exp_polar(mu, radius, normals, c, model or "poincare")
+        return reach + float(np.sqrt(c.max(initial=0.0)) * radius.max(initial=0.0))
 
     @cached_property
     def _centre_reach(self) -> float:
@@ -90,17 +91,21 @@ class HyperbolicDistribution(Distribution):
     def _width(self, model: str | None) -> int:
         return self.event_shape[0] + (model == "lorentz")
 
-    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
-        square = rejection.row_squares(points)
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
+        if model == "tangent" or reach < (self._ball_reach if model == "poincare" else 0.5 * np.log(np.finfo(self.dtype).max)):
+            return
         if model == "poincare":
-            c = self._flat_c[self._which(block.start, block.stop)]
-            if not (c * square).max() < 1.0 - 8.0 * np.finfo(self.dtype).eps:
-                charts.check_holdable(points, c)
-        elif not np.isfinite(square).all():
+            charts.check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
+        elif not np.isfinite(points).all():
             raise ValueError(
                 f"a draw lies further from the origin than {model} coordinates of {self.dtype} hold: "
                 "ask for model='tangent' or a wider dtype"
             )
+
+    @cached_property
+    def _ball_reach(self) -> float:
+        """The distance from the origin, in units of 1/sqrt(c), to which no ball coordinates round to the boundary."""
+        return float(charts.ball_radius_limit(self.dtype, 1.0)) - 2.0
 
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
         if model == "tangent":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.distributions.base import Distribution, Which
+from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.expectation_maximisation import Record, fit_mixture
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.radial.base import quiet
@@ -131,9 +131,9 @@ class Mixture(Distribution):
         point = self.component._somewhere(model)
         return point if point.ndim == 1 else point[..., 0, :]
 
-    def _check_draws(self, points: np.ndarray, block: slice, model: str | None) -> None:
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
         which = self._elements(block.start, block.stop) * self._shares.shape[-1]
-        self.component._in_order(which)._check_draws(points, slice(0, len(points)), model)
+        self.component._in_order(which)._check_draws(points, slice(0, len(points)), model, reach)
 
     def _elements(self, start: int, stop: int) -> np.ndarray:
         """Elements of the flattened batch that the flattened draws start..stop belong to, as an array."""
@@ -142,19 +142,19 @@ class Mixture(Distribution):
 
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
+    ) -> Drawn:
         element = self._elements(start, start + len(out))
         chosen = element * self._shares.shape[-1] + self._choose(element, rng.random(len(out)))
         component = self.component._in_order(chosen)
         if model is None or model == "tangent":
             component._draw(out, 0, rng, method, model)
-            return lambda: self._density(out, element, model)
+            return Drawn(lambda: self._density(out, element, model), math.inf)
         # Tangent coordinates hold what the others lose far out, so that the density is right there.
         draws = np.empty((len(out), self.event_shape[0]))
         component._draw(draws, 0, rng, method, "tangent")
         c = np.broadcast_to(self.component.c, self.component.batch_shape).reshape(-1)[chosen]  # type: ignore[attr-defined]
         out[...] = charts.from_tangent(draws, c.astype(np.float64), model)
-        return lambda: self._density(draws, element, "tangent")
+        return Drawn(lambda: self._density(draws, element, "tangent"), math.inf)
 
     def _choose(self, element: np.ndarray, u: np.ndarray) -> np.ndarray:
         """The component of each draw: how many of the element's cumulative weights are <= u, uniform on [0, 1)."""

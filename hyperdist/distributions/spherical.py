@@ -53,9 +53,10 @@ class SphericalDistribution(RadialDistribution):
     @final
     def _place(
         self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
-    ) -> None:
+    ) -> float:
         rejection.scale_rows(normals, 1.0 / np.where(norm > 0.0, norm, 1.0), normals)
         out[...] = sphere.exp_polar(self._flat_mu[which], radius, normals)
+        return 0.0
 
     @final
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:

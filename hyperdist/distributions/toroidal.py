@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
@@ -108,7 +107,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
 
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
+    ) -> Drawn:
         which = self._which(start, start + out.shape[0])
         sigma = self._flat(self.sigma, out.shape[1])[which]
         if method == "inverse":
@@ -118,7 +117,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         else:
             deviation = wrapped_draws(sigma, rng.standard_normal(out.shape))
         self._write(out, self._flat(torus.wrap(self.mu), out.shape[1])[which] + deviation)
-        return lambda: self._log_density(deviation, sigma)
+        return Drawn(lambda: self._log_density(deviation, sigma), 0.0)
 
     @classmethod
     def fit(cls, x: Any, weights: Any = None) -> ToroidalWrappedNormal:
@@ -170,9 +169,9 @@ class ToroidalUniform(ToroidalDistribution):
 
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
+    ) -> Drawn:
         self._write(out, 2.0 * math.pi * rng.random(out.shape) - math.pi)
-        return lambda: self._log_prob(out, model)
+        return Drawn(lambda: self._log_prob(out, model), 0.0)
 
     @classmethod
     def fit(cls, x: Any, weights: Any = None) -> ToroidalUniform:

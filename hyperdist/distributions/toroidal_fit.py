@@ -17,6 +17,7 @@ from hyperdist.radial.base import quiet
 from hyperdist.spaces import torus
 
 _STEPS = 500
+_NUDGE = 0.1
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
 _EPS = float(np.finfo(np.float64).eps)
@@ -104,21 +105,33 @@ def wrapped_normal_maximum(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarra
     return torus.wrap(origin + mu).reshape(*batch, d), sigma.reshape(*batch, d)
 
 
+def _uphill(g: np.ndarray, h: np.ndarray, uu: np.ndarray, uv: np.ndarray, vv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the likelihood is concave here, and a step (2, *batch) in (mu/sigma, log sigma): Newton's where it is.
+
+    Where the likelihood is convex in a direction, as at the saddle between two opposite points, Newton's step goes down:
+    its sign is turned, and it has a least length, since at the saddle itself the gradient is 0.
+    """
+    hessian = np.stack([np.stack([uu, uv], axis=-1), np.stack([uv, vv], axis=-1)], axis=-1)
+    bend, axes = np.linalg.eigh(hessian)
+    slope = np.einsum("...ji,...j->...i", axes, np.stack([-g, h], axis=-1))
+    convex = bend >= 0.0
+    step = slope / np.where(bend == 0.0, 1.0, np.abs(bend))
+    step = np.where(convex, np.copysign(np.maximum(np.abs(step), _NUDGE), slope), step)
+    return ~convex.any(axis=-1), np.moveaxis(np.einsum("...ij,...j->...i", axes, step), -1, 0)
+
+
 def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for _ in range(_STEPS):
-        g, h, uu, uv, vv = likelihood.averages(mu, sigma)
-        determinant = uu * vv - uv * uv
-        peaked = (uu < 0.0) & (determinant > 0.0)
-        safe = np.where(peaked, determinant, 1.0)
-        shift = np.where(peaked, (vv * g + uv * h) / safe, 0.0)
-        growth = np.where(peaked, (-uu * h - uv * g) / safe, 0.0)
-        if peaked.all() and (np.abs(shift) < 1e-9).all() and (np.abs(growth) < 1e-9).all():
+        g, h, *curvature = likelihood.averages(mu, sigma)
+        concave, step = _uphill(g, h, *curvature)
+        if concave.all() and (np.abs(step) < 1e-9).all():
             # Newton's method squares what is left.
-            return mu + sigma * shift, sigma * np.exp(growth)
-        newton = mu + sigma * np.clip(shift, -1.0, 1.0), sigma * np.exp(np.clip(growth, -1.0, 1.0))
+            return mu + sigma * step[0], sigma * np.exp(step[1])
+        shift, growth = np.clip(step, -1.0, 1.0)
+        newton = mu + sigma * shift, sigma * np.exp(growth)
         expected = mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g)
         by_newton, by_em = likelihood.value(*newton), likelihood.value(*expected)
-        better = peaked & (by_newton >= by_em - 64.0 * _EPS * (1.0 + np.abs(by_em)))
+        better = by_newton >= by_em - 64.0 * _EPS * (1.0 + np.abs(by_em))
         mu, sigma = np.where(better, newton[0], expected[0]), np.where(better, newton[1], expected[1])
-    last = float(np.max(np.maximum(np.abs(shift), np.abs(growth))))
+    last = float(np.max(np.abs(step)))
     raise ValueError(f"the likelihood did not reach its maximum in {_STEPS} steps, the last of {last:.1e} sigma")

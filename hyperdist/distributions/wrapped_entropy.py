@@ -22,8 +22,8 @@ _STEP = 0.2
 _DECAY = 76.0
 _LAST = 4.5
 _NODES = math.ceil((2.0 * _DECAY) / _STEP)
-_LINEAR = 1e-9
-"""Norm of the spread under which E is norm^2/6 to a relative norm^2/10, hence computed here and scaled."""
+_SMALL, _LARGE = 1e-9, 1e150
+"""Norms of the spread under and over which E is in proportion to norm^2 and to norm, hence computed here and scaled."""
 _BLOCK = 1 << 18
 """Scalars of intermediate arrays; the memory does not grow with the batch or the dimension."""
 
@@ -57,7 +57,7 @@ def _integral(spread: np.ndarray, copies: float) -> np.ndarray:
     norm = np.where(largest > 0.0, norm, 1.0)
     share = np.square(spread / norm[:, None])
     # The grid is in t below norm = 1 and in tau = t norm^2 above, so that no logarithm's rounding is magnified.
-    shrink, grow = np.square(np.clip(norm, _LINEAR, 1.0))[:, None], np.maximum(norm, 1.0)[:, None]
+    shrink, grow = np.square(np.clip(norm, _SMALL, 1.0))[:, None], np.clip(norm, 1.0, _LARGE)[:, None]
     high = np.minimum(2.0 * np.log(grow[:, 0]) + math.log(_LAST), _DECAY)
     step = (high + _DECAY) / _NODES
     total = np.zeros_like(norm)
@@ -67,7 +67,8 @@ def _integral(spread: np.ndarray, copies: float) -> np.ndarray:
         node = np.exp(step[:, None] * index - _DECAY)
         exponent = np.sum(np.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
         total += np.sum(-np.expm1(-0.5 * copies * exponent) * _theta(grow / np.sqrt(math.pi * node)), axis=1)
-    return np.where(largest > 0.0, step * total * np.square(np.minimum(norm / _LINEAR, 1.0)), 0.0)
+    value = step * total * np.square(np.minimum(norm / _SMALL, 1.0)) * np.maximum(norm / _LARGE, 1.0)
+    return np.where(largest > 0.0, value, 0.0)
 
 
 def _theta(u: np.ndarray) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks, rejection
+from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.radial.base import quiet
@@ -82,7 +82,7 @@ class WrappedNormal(HyperbolicDistribution):
 
     def _draw(
         self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Callable[[], np.ndarray]:
+    ) -> Drawn:
         n, d = out.shape[0], self.event_shape[0]
         which = self._which(start, start + n)
         normals = out if out.shape[1] == d else np.empty((n, d))
@@ -90,10 +90,10 @@ class WrappedNormal(HyperbolicDistribution):
         square = rejection.row_squares(normals)
         normals *= self._flat(self.sigma, d)[which]
         radius = np.sqrt(rejection.row_squares(normals))
-        self._place(out, normals, radius, radius, which, model)
+        reach = self._place(out, normals, radius, radius, which, model)
 
         def log_density() -> np.ndarray:
             excess = (d - 1) * log_sinhc(np.sqrt(self._flat_c[which]) * radius)
             return -0.5 * square - excess - np.reshape(self._log_z(), -1)[which]
 
-        return log_density
+        return Drawn(log_density, reach)

@@ -211,7 +211,8 @@ class KernelLaw(RadialLaw):
 
     @property
     @abstractmethod
-    def _hats(self) -> rejection.Propose: ...
+    def _hats(self) -> rejection.Propose:
+        """The proposal, set up once."""
 
     @abstractmethod
     def _acceptance_rate(self) -> np.ndarray: ...

@@ -132,8 +132,9 @@ class RiemannianNormalRadius(KernelLaw):
         mass = np.take_along_axis(self._envelopes[1], self._choice[None], axis=0)[0]
         return np.exp(self._kernel.log_peak + self._log_mass - mass)
 
-    @property
-    def _hats(self) -> rejection.Propose:
+    @cached_property
+    @quiet
+    def _hats(self) -> rejection.Propose:  # type: ignore[override]
         """Gamma hat (log(sinh x / x) is concave in x^2) or normal hat (log sinh x is concave in x): the lighter one.
 
         The gamma hat's tangent point is where its own mean square lies, which makes it lightest; the normal hat's

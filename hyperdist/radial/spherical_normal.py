@@ -101,8 +101,9 @@ class SphericalNormalRadius(KernelLaw):
         _, _, gamma, cauchy = self._tangents
         return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - np.minimum(gamma, cauchy)))
 
-    @property
-    def _hats(self) -> rejection.Propose:
+    @cached_property
+    @quiet
+    def _hats(self) -> rejection.Propose:  # type: ignore[override]
         """Gamma hat (log(sin x / x) is concave in x^2) for small scales, spherical Cauchy for large ones.
 
         On the circle the law is a normal cut at pi, drawn by inversion.

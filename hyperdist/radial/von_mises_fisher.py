@@ -128,8 +128,9 @@ class VonMisesFisherRadius(KernelLaw):
             gamma = gamma + (0.5 * d - 1.0) * (np.log(2.0 - point) + point / (2.0 - point))
         return np.exp(self.log_normalizer_excess() - np.where(by_cauchy, cauchy, gamma))
 
-    @property
-    def _hats(self) -> rejection.Propose:
+    @cached_property
+    @quiet
+    def _hats(self) -> rejection.Propose:  # type: ignore[override]
         """Spherical Cauchy for small kappa/d (Wood 1994); for large, 1 - cos r under a tangent gamma law.
 
         With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is
