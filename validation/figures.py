@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": "#4a5361", "ytick.color": "#4a5361", "svg.fonttype": "path", "figure.dpi": 110,
 }  # fmt: skip
 BLUE, ORANGE, RED, INK = "#2f6fb0", "#d9822b", "#c23b3b", "#1f2733"
+NAMES = ("ecdf", "quantiles", "grid", "accuracy", "acceptance")
 BAND = 0.99
 
 
@@ -42,10 +43,10 @@ def address(figure: Figure, kind: str) -> str:
 
 
 def draw_all(results: dict[str, list[dict[str, Any]]], tests: list[dict[str, Any]]) -> dict[str, str]:
-    """Every figure that the results allow, by name."""
+    """Every figure by name; empty where the results hold nothing to draw."""
     laws, cells, curves = (results.get(kind, []) for kind in ("law", "accuracy", "acceptance"))
     with plt.rc_context(STYLE):
-        found: dict[str, str] = {}
+        found = dict.fromkeys(NAMES, "")
         if any(item["pit"] for item in laws):
             found["ecdf"] = ecdf([item for item in laws if item["pit"]])
         if tests:

@@ -25,7 +25,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the tables, write the record; 1 where an error is above its target."""
     console = Console()
     tasks = [
-        runner.Task("accuracy", cell.key, "validation.accuracy:evaluate", (cell,))
+        runner.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,))
         for cell in accuracy.grid(options.full)
     ]
     tasks += acceptance_tasks(options.full, SEED) + distance_tasks(SEED)

@@ -32,7 +32,9 @@ def tasks_of(full: bool, seed: int, only: str = "") -> list[runner.Task]:
     cells = [cell for cell in accuracy.grid(full) if only in cell.key]
     laws = sorted((case for case in cases.grid(full) if only in case.key), key=lambda case: -case.d * case.n)
     found = [runner.Task("law", case.key, "validation.examine:examine", (case, seed)) for case in laws]
-    found += [runner.Task("accuracy", cell.key, "validation.accuracy:evaluate", (cell,)) for cell in cells]
+    found += [
+        runner.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,)) for cell in cells
+    ]
     if not only:
         found += acceptance_tasks(full, seed)
         found += distance_tasks(seed)
