@@ -11,9 +11,10 @@ from hyperdist import checks, rejection
 from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
+from hyperdist.distributions.wrapped_fit import wrapped_normal_maximum
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
-from hyperdist.spaces import charts
+from hyperdist.spaces import PoincareBall, charts
 from hyperdist.stable import log_sinhc
 
 
@@ -97,3 +98,20 @@ class WrappedNormal(HyperbolicDistribution):
             return -0.5 * square - excess - np.reshape(self._log_z(), -1)[which]
 
         return Drawn(log_density, reach)
+
+    @classmethod
+    def fit(
+        cls, x: Any, weights: Any = None, *, c: Any = 1.0, isotropic: bool = False, min_scale: Any = None
+    ) -> WrappedNormal:
+        """Maximum likelihood of mu and sigma, uphill from the Frechet mean.
+
+        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar.
+        isotropic : one scale for all coordinates, sigma (*batch, 1);  min_scale : least sigma.
+        Raises ValueError where some scale goes to 0 without bound: equal points, or points on one geodesic.
+        """
+        points = PoincareBall(c).check_point(x)
+        if points.ndim != 2:
+            raise ValueError(f"x must have shape (n, d), got shape {points.shape}")
+        shares, size = checks.shares(weights, len(points)), np.float64(c)
+        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, size, isotropic, min_scale)
+        return cls(mu.astype(points.dtype), sigma.astype(points.dtype), c)

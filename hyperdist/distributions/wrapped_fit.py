@@ -1,0 +1,175 @@
+"""Maximum likelihood of wrapped normals on hyperbolic space, many at once.
+
+With v = log_mu(x) in the frame at mu and r = |v|, the mean negative log likelihood is, but for a constant,
+
+    L = sum_j (log sigma_j + E v_j^2/(2 sigma_j^2)) + (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r)),
+
+whose best sigma_j^2 at a given mu is E v_j^2 (with one scale for all, E r^2/d). What is left is a function of mu; by the
+envelope theorem its gradient is E <g, dv>, with g = v/sigma^2 + (d - 1) c l v the derivative of L's summand in v, where
+l = (a coth a - 1)/a^2 at a = sqrt(c) r. As mu moves by delta in its frame, v changes for two reasons:
+
+    dv = -delta - c l (r^2 delta - (v.delta) v)               the Hessian of half the squared distance,
+         -c (delta (X.v) - X (delta.v)),   X = mu on the ball,    the frame's turn: the connection of the frame e_i/lambda.
+
+mu is sought in exponential coordinates theta at the Frechet mean, by BFGS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.radial.base import quiet
+from hyperdist.spaces import charts, frechet, tangent
+from hyperdist.spaces._hyperbolic import half_rotate
+from hyperdist.spaces._rows import column, dot
+from hyperdist.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
+
+_STEPS = 200
+_HALVINGS = 40
+_ARMIJO = 1e-4
+"""The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
+_BLOCK = 1 << 16
+"""Scalars of a block of points, so that temporaries do not grow with their number."""
+_TOGETHER = 1 << 23
+"""Scalars of the logarithms of all points for the laws that are fitted side by side."""
+_EPS = float(np.finfo(np.float64).eps)
+
+
+@quiet
+def wrapped_normal_maximum(
+    x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, min_scale: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """(mu, sigma): ball points (*batch, d) and scales (*batch, d), or (*batch, 1) where isotropic.
+
+    x (n, d) ball points, float64;  shares (n, *batch) of sum 1 over n;  c scalar;  min_scale: least sigma, or None.
+    The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
+    Raises ValueError where the likelihood has no maximum: some scale goes to 0.
+    """
+    least = 0.0 if min_scale is None else float(checks.positive(min_scale, "min_scale"))
+    n, d = x.shape
+    points, flat = charts.poincare_to_tangent(x, c), shares.reshape(n, -1)
+    size = max(1, _TOGETHER // (n * d))
+    parts = [
+        _minimise(_Problem(points, flat[:, first : first + size], c, isotropic, least * least))
+        for first in range(0, flat.shape[1], size)
+    ]
+    mu, sigma = (np.concatenate(part).reshape(*shares.shape[1:], -1) for part in zip(*parts, strict=True))
+    return charts.tangent_to_poincare(mu, c), sigma
+
+
+class _Problem:
+    """The function to minimise for several laws, (laws,), in theta (laws, d)."""
+
+    def __init__(self, x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, floor: float) -> None:
+        self.x, self.shares, self.c, self.isotropic, self.floor = x, shares, c, isotropic, floor
+        self.base = frechet.hyperbolic(x[:, None, :], shares, c)
+
+    def centre(self, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Tangent coordinates of mu at theta, for the laws ``which``."""
+        return tangent.boost(self.base[which], theta, self.c)
+
+    def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(L, its gradient in theta, variances (laws, d or 1)) for the laws ``which``."""
+        mu, shares, d = self.centre(theta, which), self.shares[:, which], theta.shape[-1]
+        v = np.empty((len(self.x), *theta.shape))
+        moment, excess = np.zeros(theta.shape), np.zeros(len(theta))
+        blocks = [slice(i, i + max(1, _BLOCK // theta.size)) for i in range(0, len(v), max(1, _BLOCK // theta.size))]
+        for block in blocks:
+            v[block] = tangent.log_frame(mu, self.x[block, None, :], self.c)
+            moment += np.einsum("nb,nbi,nbi->bi", shares[block], v[block], v[block])
+            excess += np.sum(shares[block] * log_sinhc_sq(self.c * dot(v[block], v[block])), axis=0)
+        mean = np.mean(moment, axis=-1, keepdims=True) if self.isotropic else moment
+        variance = np.maximum(mean, self.floor)
+        value = 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1) + (d - 1) * excess
+        gradient = np.zeros(theta.shape)
+        ball = charts.tangent_to_poincare(mu, self.c)
+        for block in blocks:
+            gradient -= np.einsum("nb,nbi->bi", shares[block], self._pull(v[block], variance, ball))
+        return value, self._in_chart(gradient, mu, theta, which), variance
+
+    def _pull(self, v: np.ndarray, variance: np.ndarray, ball: np.ndarray) -> np.ndarray:
+        """-(dv/d delta)^T g for each point, (rows, laws, d)."""
+        square = dot(v, v)
+        bend = self.c * langevinc_sq(self.c * square)
+        g = v / variance + column((v.shape[-1] - 1) * bend) * v
+        along = column(1.0 + bend * square + self.c * dot(ball, v))
+        return along * g - column(bend * dot(v, g) + self.c * dot(ball, g)) * v
+
+    def _in_chart(self, gradient: np.ndarray, mu: np.ndarray, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """A gradient in the frame at mu as one in theta: carried back to the base, times sinh(a)/a across theta."""
+        carried = half_rotate(tangent.half(mu, self.base[which], self.c), self.c, gradient)
+        square = dot(theta, theta)
+        stretch = sinhc_sq(self.c * square)
+        along = (1.0 - stretch) * dot(theta, carried) / np.where(square > 0.0, square, 1.0)
+        return column(stretch) * carried + column(along) * theta
+
+    def check(self, variance: np.ndarray) -> None:
+        """Raise where a scale has gone to 0."""
+        bound = _EPS * np.max(variance, axis=-1, keepdims=True)
+        if self.floor == 0.0 and not (variance > np.maximum(bound, 0.0) if variance.shape[-1] > 1 else variance > 0.0).all():
+            raise ValueError(
+                "the data must have a positive spread in every direction: some best sigma is 0, and the likelihood has "
+                "no maximum; give min_scale, the least sigma, or isotropic=True"
+            )
+
+
+def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
+    """(mu in tangent coordinates, sigma) of every law, by BFGS (Nocedal and Wright 2006, algorithm 6.1) side by side.
+
+    A step whose gain the rounded value cannot show is taken as it is; a law is done when such steps stop shrinking.
+    """
+    laws, d = problem.base.shape
+    theta, active = np.zeros((laws, d)), np.arange(laws)
+    value, gradient, variance = problem.evaluate(theta, active)
+    problem.check(variance)
+    inverse = np.broadcast_to(variance, (laws, d))[:, :, None] * np.eye(d)
+    last = np.full(laws, np.inf)
+    for _ in range(_STEPS):
+        step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
+        promise = -dot(step, gradient[active])
+        blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
+        done = blind & ((promise >= 0.25 * last[active]) | (promise <= _EPS * _EPS))
+        last[active] = np.where(blind, promise, np.inf)
+        active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
+        if not active.size:
+            return problem.centre(theta, np.arange(laws)), np.sqrt(variance)
+        moved, new_value, new_gradient, new_variance = _search(problem, theta, value, active, step, promise, blind)
+        change, turn = moved - theta[active], new_gradient - gradient[active]
+        inverse[active] = _update(inverse[active], change, turn)
+        theta[active], value[active], gradient[active], variance[active] = moved, new_value, new_gradient, new_variance
+        problem.check(variance)
+    raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")
+
+
+def _search(
+    problem: _Problem, theta: np.ndarray, value: np.ndarray, active: np.ndarray, step: np.ndarray, promise: np.ndarray,
+    blind: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """(theta, L, gradient, variance) after the first of step, step/2, ... that goes down far enough."""
+    length = np.ones(len(active))
+    moved = theta[active] + step
+    found = list(problem.evaluate(moved, active))
+    for _ in range(_HALVINGS):
+        again = np.flatnonzero(~(blind | (found[0] <= value[active] - _ARMIJO * length * promise)))
+        if not again.size:
+            break
+        length[again] *= 0.5
+        moved[again] = theta[active[again]] + column(length[again]) * step[again]
+        for whole, part in zip(found, problem.evaluate(moved[again], active[again]), strict=True):
+            whole[again] = part
+    return moved, found[0], found[1], found[2]
+
+
+def _update(inverse: np.ndarray, change: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """The BFGS update of inverse Hessians (laws, d, d); none where the curvature along the step is not positive."""
+    curvature = dot(change, turn)
+    usable = curvature > _EPS * np.sqrt(dot(change, change) * dot(turn, turn))
+    rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
+    turned = np.einsum("bij,bj->bi", inverse, turn)
+    cross = change[:, :, None] * turned[:, None, :]
+    square = rho * (1.0 + rho * dot(turn, turned))
+    outer = change[:, :, None] * change[:, None, :]
+    return inverse - rho[:, None, None] * (cross + np.swapaxes(cross, 1, 2)) + square[:, None, None] * outer
