@@ -16,8 +16,8 @@ import numpy as np
 RADIUS = 1.5
 """Points lie this far from the origin at most, in units of 1/sqrt(c): distances reach 3."""
 CONDITION = float(np.cosh(2 * RADIUS) ** 2)
-"""Coordinates rounded by eps move a point by eps cosh(a)^2 at most (Lorentz, the worst chart), a <= 1.5; what starts from a
-point at distance D <= 3 in its direction is amplified by cosh(D) at most. cosh(3)^2 = 101 bounds their product."""
+"""Coordinates rounded by eps move a point by eps cosh(a)^2 at most (Lorentz, the worst chart), a <= 1.5; an error of a
+direction or velocity is amplified by cosh(D) at most along a geodesic of length D <= 3. cosh(3)^2 = 101 bounds both."""
 STEPS = 32
 """Roundings in a row that a property may add up, besides those of its sums."""
 

@@ -64,7 +64,7 @@ def angle(x: Sequence[float], y: Sequence[float]) -> Any:
 
 
 def exp_polar(mu: Sequence[float], radius: float, direction: Sequence[float], c: float, model: str) -> list[Any]:
-    """The boost that takes the origin to exp_0(mu), applied to (cosh R, sinh R u), in the coordinates of a model; c > 0."""
+    """The boost that takes the origin to exp_0(mu), applied to (cosh R, sinh R u), in a model; c > 0."""
     with mp.workdps(DIGITS):
         m, u, k = _exact(mu), _exact(direction), mp.sqrt(mp.mpf(c))
         length, norm = mp.sqrt(_dot(m, m)), mp.sqrt(_dot(u, u))

@@ -33,8 +33,9 @@ def pairs(rng: np.random.Generator, radius: float, n: int) -> list[tuple[np.ndar
         kind, noise = i % 6, rng.standard_normal(d) * np.linalg.norm(x) * 10 ** rng.uniform(-15, 0)
         y = rng.standard_normal(d)
         y *= radius * 10 ** rng.uniform(-9, 0) / np.linalg.norm(y)
-        y = [y, x * (1 - 10 ** rng.uniform(-15, 0)), x + 0.1 * noise, -x * rng.uniform(0.2, 1), np.nextafter(x, 1), -x + 0.1 * noise][kind]
-        result.append((x, y))
+        on_ray, opposite = x * (1 - 10 ** rng.uniform(-15, 0)), -x * rng.uniform(0.2, 1)
+        partners = [y, on_ray, x + 0.1 * noise, opposite, np.nextafter(x, 1), -x + 0.1 * noise]
+        result.append((x, partners[kind]))
     return result
 
 
@@ -55,7 +56,7 @@ def test_lorentz_distance_to_radius_300(c: float, rng: np.random.Generator) -> N
         assert relative(np.linalg.norm(lorentz.log_frame(p, q, c)), want) <= 1e-13, (x, y)
 
 
-@pytest.mark.parametrize("c", (0.0, *CURVATURES))
+@pytest.mark.parametrize("c", [0.0, *CURVATURES])
 def test_ball_distance_to_what_its_coordinates_hold(c: float, rng: np.random.Generator) -> None:
     """Relative error (d + 4) eps / gap: d + 1 roundings of 1 - c|x|^2, of size eps, and those of the quotient."""
     for x, y in pairs(rng, 15.0, 60):
@@ -135,7 +136,9 @@ def test_exp_polar_at_a_centre_and_at_radius_0(rng: np.random.Generator) -> None
     for model in charts.MODELS:
         at = charts.exp_polar(mu, np.zeros(5), u, 1.0, model)
         np.testing.assert_allclose(at, charts.from_tangent(mu, 1.0, model), rtol=16 * EPS, atol=0)
-    np.testing.assert_array_equal(charts.exp_polar(0 * mu, np.arange(5.0), u, 1.0, "tangent"), np.arange(5.0)[:, None] * u)
+    np.testing.assert_array_equal(
+        charts.exp_polar(0 * mu, np.arange(5.0), u, 1.0, "tangent"), np.arange(5.0)[:, None] * u
+    )
 
 
 @pytest.mark.parametrize("c", CURVATURES)

@@ -62,6 +62,7 @@ class Space(ABC):
     def check_point(self, x: Any, name: str = "x") -> np.ndarray:
         """x as an array of floats, (*batch, k), where every point lies on the space."""
         x = checks.finite(checks.vector(x, name, 1 + self._extra), name)
+        self._broadcast({name: x})
         with np.errstate(all="ignore"):
             bad = ~self._belongs(x)
         if bad.any():
@@ -151,9 +152,11 @@ class Space(ABC):
 
         x (n, k), n >= 1;  weights (n,) or (n, *batch), >= 0 with a positive sum; by default all equal.
         """
-        x = self.check_point(x)
+        x = checks.vector(x, "x", 1 + self._extra)
         if x.ndim != 2:
             raise ValueError(f"x must have shape (n, k), got shape {x.shape}")
+        batch = sum(p.ndim for p in self._parameters(x.dtype))
+        self.check_point(x.reshape(len(x), *(1,) * batch, -1))
         with np.errstate(all="ignore"):
             return self._mean(x.astype(np.float64), checks.shares(weights, len(x))).astype(x.dtype)
 
@@ -170,8 +173,14 @@ class Space(ABC):
     def _apply(self, kernel: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
         dtype = np.result_type(*arrays.values())
         parameters = self._parameters(dtype)
-        shapes = {name: a.shape[:-1] for name, a in arrays.items()}
-        checks.broadcast(**shapes, **dict(zip("c", [p.shape for p in parameters], strict=False)))
+        self._broadcast(arrays)
         with np.errstate(all="ignore"):
             cast = [a.astype(dtype, copy=False) for a in arrays.values()]
             return getattr(self._kernels, kernel)(*cast, *parameters)[()]
+
+    def _broadcast(self, arrays: dict[str, np.ndarray]) -> None:
+        """Check that the batch shapes of the arrays and of the space's parameter, c, go together."""
+        shapes = {name: a.shape[:-1] for name, a in arrays.items()}
+        checks.broadcast(
+            **shapes, **{name: p.shape for name, p in zip("c", self._parameters(np.dtype(float)), strict=False)}
+        )

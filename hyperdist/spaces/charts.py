@@ -86,10 +86,10 @@ def ball_radius_limit(dtype: Any, c: Any) -> Any:
 
 
 def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
-    """``x`` where ball coordinates of its dtype tell every point from its neighbours; else ValueError names other models.
+    """``x`` where ball coordinates of its dtype tell a point from its neighbours; else ValueError.
 
-    The bound is 1 - c|x|^2 >= 2 eps, the gap at ``ball_radius_limit``: beyond, rounding moves a point by more than half of
-    1/sqrt(c), and one that is much further out comes back as the last below the boundary, where nothing shows it.
+    The bound is 1 - c|x|^2 >= 2 eps, the gap at ``ball_radius_limit``: beyond, rounding moves a point by more than half
+    of 1/sqrt(c), and one much further out comes back as the last below the boundary, where nothing shows it.
     """
     bad = ~(1.0 - np.asarray(c, dtype=x.dtype) * dot(x, x) >= 2.0 * np.finfo(x.dtype).eps)
     if bad.any():
