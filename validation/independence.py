@@ -101,6 +101,6 @@ def repeats(x: np.ndarray, dtype: str) -> list[Finding]:
     rounding = np.spacing(np.median(np.abs(rows), axis=0)).astype(np.float64)
     width = np.sort(np.std(rows, axis=0, dtype=np.float64) / rounding)[::-1][:3]
     expected = 10.0 * 0.5 * n * n / float(np.prod(2.0 * np.sqrt(np.pi) * width))
-    order = np.lexsort(rows[:, : min(k, 4)].T)
+    order = np.argsort(rows[:, 0])
     count = int(np.sum(np.all(rows[order[1:]] == rows[order[:-1]], axis=1)))
     return [Finding("repeats", float(stats.poisson.sf(count - 1, expected)) if count else 1.0, float(count), n)]

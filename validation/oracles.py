@@ -22,18 +22,18 @@ SINGULAR, SHRINKING = 8, 16
 """Where the density has a zero of at most this order, its logarithm is integrated on panels that shrink towards it."""
 
 
-@lru_cache(maxsize=1)
-def _rule() -> list[tuple[Any, Any]]:
+@lru_cache(maxsize=4)
+def _rule(size: int = NODES) -> list[tuple[Any, Any]]:
     """Gauss-Legendre nodes and weights on [0, 1]: Newton from the Chebyshev guess."""
     with mp.workdps(DIGITS + 10):
         rule = []
-        for i in range(NODES):
-            x, slope = mp.mpf(math.cos(math.pi * (i + 0.75) / (NODES + 0.5))), mp.mpf(1)
+        for i in range(size):
+            x, slope = mp.mpf(math.cos(math.pi * (i + 0.75) / (size + 0.5))), mp.mpf(1)
             for _ in range(8):
                 before, value = mp.mpf(1), x
-                for k in range(2, NODES + 1):
+                for k in range(2, size + 1):
                     before, value = value, ((2 * k - 1) * x * value - (k - 1) * before) / k
-                slope = NODES * (x * value - before) / (x * x - 1)
+                slope = size * (x * value - before) / (x * x - 1)
                 x -= value / slope
             rule.append(((1 + x) / 2, 1 / ((1 - x * x) * slope**2)))
         return rule
@@ -60,16 +60,16 @@ class RadialOracle:
         self.peak = kernel(self.mode) if self.mode > 0 else kernel(self.width / 1000)
         self._tails: dict[Any, tuple[Any, Any, bool]] = {}
 
-    def _panels(self, start: Any, stop: Any, step: Any) -> list[tuple[Any, Any]]:
+    def _panels(self, start: Any, stop: Any, step: Any, size: int = NODES) -> list[tuple[Any, Any]]:
         """Nodes and weights of the composite rule on [start, stop]."""
         count = max(1, int(mp.ceil((stop - start) / step)))
         h = (stop - start) / count
-        return [(start + (k + t) * h, w * h) for k in range(count) for t, w in _rule()]
+        return [(start + (k + t) * h, w * h) for k in range(count) for t, w in _rule(size)]
 
     def masses(self, ends: list[Any]) -> list[Any]:
-        """Unnormalised mass of each cell between consecutive ends."""
-        cells = itertools.pairwise(ends)
-        return [mp.fsum(w * mp.exp(self.kernel(r) - self.peak) for r, w in self._panels(a, b, b - a)) for a, b in cells]
+        """Unnormalised mass of each cell between consecutive ends, a fraction of a width apart."""
+        cells = [self._panels(a, b, b - a, 8) for a, b in itertools.pairwise(ends)]
+        return [mp.fsum(w * mp.exp(self.kernel(r) - self.peak) for r, w in nodes) for nodes in cells]
 
     @cached_property
     def _mesh(self) -> list[tuple[Any, Any]]:

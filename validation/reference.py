@@ -12,12 +12,12 @@ from validation import geometry, oracles
 from validation.cases import Case
 from validation.laws import WEIGHTS, Parameters, parameters
 
-CELLS, WIDTHS = 160, 9
+CELLS, WIDTHS = 80, 9
 BISECTIONS = 50
 
 
 class RadiusTable:
-    """A quantile function: the mpmath cdf at the ends of 160 cells over 18 widths, a monotone cubic, and bisection."""
+    """A quantile function: the mpmath cdf at the ends of 80 cells over 18 widths, a monotone cubic, and bisection."""
 
     def __init__(self, oracle: oracles.RadialOracle) -> None:
         with mp.workdps(oracles.DIGITS):
