@@ -19,7 +19,7 @@ from hyperdist import checks
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.spherical import SphericalDistribution, VonMisesFisher
-from hyperdist.spaces import PoincareBall, Space
+from hyperdist.spaces import PoincareBall, Space, Torus
 
 _TOGETHER = 1 << 18
 """Responsibilities of runs that climb side by side: above it the arrays leave the cache and nothing is gained."""
@@ -127,7 +127,7 @@ def space_of(family: Any, options: dict[str, Any]) -> Space:
 def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
     """The observations in float64, on the space to its last bit."""
     space = space_of(family, options)
-    points = space.check_point(x, "x").astype(np.float64)
+    points = (space.wrap(x) if isinstance(space, Torus) else space.check_point(x)).astype(np.float64)
     if points.ndim != 2:
         raise ValueError(f"x must have shape (n, k), got shape {points.shape}")
     if issubclass(family, SphericalDistribution):

@@ -10,7 +10,6 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.expectation_maximisation import Record, fit_mixture
-from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.radial.base import quiet
 from hyperdist.spaces import charts
 
@@ -54,10 +53,11 @@ class Mixture(Distribution):
         self.batch_shape, self.event_shape, self.dtype = shape[:-1], component.event_shape, component.dtype
         self._shares = np.broadcast_to(weights / total, shape)
         self._models = component._models
-        if isinstance(component, HyperbolicDistribution):
-            c = np.broadcast_to(component.c, shape)
+        if self._models:
+            c = np.broadcast_to(component.c, shape)  # type: ignore[attr-defined]
             if not (c == c[..., :1]).all():
-                raise ValueError(f"component must have one curvature c in each mixture, got {component.c!r}")
+                raise ValueError(f"component must have one curvature c in each mixture, got {c!r}")
+            self.c = c[..., 0]
 
     def __repr__(self) -> str:
         return f"Mixture(weights={self.weights!r}, component={self.component!r})"
@@ -152,8 +152,7 @@ class Mixture(Distribution):
         # Tangent coordinates hold what the others lose far out, so that the density is right there.
         draws = np.empty((len(out), self.event_shape[0]))
         component._draw(draws, 0, rng, method, "tangent")
-        c = np.broadcast_to(self.component.c, self.component.batch_shape).reshape(-1)[chosen]  # type: ignore[attr-defined]
-        out[...] = charts.from_tangent(draws, c.astype(np.float64), model)
+        out[...] = charts.from_tangent(draws, self._flat(self.c)[element], model)
         return Drawn(lambda: self._density(draws, element, "tangent"), math.inf)
 
     def _choose(self, element: np.ndarray, u: np.ndarray) -> np.ndarray:
