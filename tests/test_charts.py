@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import array_api_strict
 import mpmath as mp
 import numpy as np
 import pytest
@@ -240,3 +241,20 @@ def test_gyration_is_what_associativity_lacks(rng: np.random.Generator) -> None:
         geodesic = PoincareBall(c).geodesic(x, y, 0.3)
         mobius = poincare.mobius_add(x, poincare.mobius_scalar_mul(0.3, poincare.mobius_add(-x, y, c), c), c)
         np.testing.assert_allclose(geodesic, mobius, atol=bound)
+
+
+@pytest.mark.parametrize("asarray", [np.asarray, array_api_strict.asarray], ids=["numpy", "strict"])
+@pytest.mark.parametrize("model", charts.MODELS)
+def test_exp_polar_of_a_batch_is_that_of_its_elements(asarray: Any, model: str, rng: np.random.Generator) -> None:
+    """Centres at 0, near and far in one batch against one at a time, with a c each; float32 stays."""
+    mu = np.float32([0.0, 0.0, 0.3, 0.9, 1.1, 4.0])[:, None] * np.float32([0.6, 0.8])
+    c, radius = np.float32([[0.5], [1.0]]), rng.uniform(0, 4, 6).astype(np.float32)
+    u = np.float32([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-0.6, -0.8], [0.8, -0.6], [-0.8, 0.6]])
+    together = charts.exp_polar(*(asarray(a) for a in (mu, radius, u, c)), model)
+    together = together if asarray is np.asarray else np.asarray(together._array)
+    assert together.dtype == np.float32
+    assert together.shape == (2, 6, 2 + (model == "lorentz"))
+    for i in range(2):
+        for j in range(6):
+            alone = charts.exp_polar(mu[j], radius[j], u[j], c[i, 0], model)
+            np.testing.assert_allclose(together[i, j], alone, rtol=1e-5, atol=1e-6)

@@ -7,7 +7,7 @@ origin to mu, so that a vector (R, u) in the frame at mu reaches the same point 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,12 +112,12 @@ def exp_polar(mu: Array, radius: Array, direction: Array, c: Any, model: str = "
               holds it; with mu = 0 or radius = 0 the coordinates are right to a few eps.
     Range     "tangent" to radius 1e9; "lorentz" to where cosh overflows; "poincare" to ``ball_radius_limit``, beyond
               which points round to the boundary (``check_holdable``).
-    Source    the boost of (cosh R, sinh R u) written with the difference of the radii; see ``_coefficients``.
+    Source    the boost of (cosh R, sinh R u) written with the difference of the radii; see ``_boosted``.
     """
     xp = namespace(mu, radius, direction, c)
     if xp is np and not np.any(mu):
         return _from_origin(np, mu, radius, direction, c, model)
-    along_mu, along_w, w, scale, height = _coefficients(xp, mu, radius, direction, c)
+    along_mu, along_w, w, scale, height = _boosted(xp, mu, radius, direction, c)
     if model == "poincare":
         factor = 0.5 / (xp.exp(-scale) + height)
         return column(factor * along_mu) * mu + column(factor * along_w) * w
@@ -140,55 +140,84 @@ def _from_origin(xp: Any, mu: Array, radius: Array, direction: Array, c: Any, mo
     return tangent_to_lorentz(column(radius) * direction + mu, c)
 
 
-def _coefficients(
-    xp: Any, mu: Array, radius: Array, direction: Array, c: Any
-) -> tuple[Array, Array, Array, Array, Array]:
-    """(p, q, w, s, h): the space part of the Lorentz point is (p mu + q w) e^s, and sinh^2(D/2) = h e^s.
+class _Boosted(NamedTuple):
+    """The space part of the Lorentz point is (along_mu mu + along_w w) e^scale, and sinh^2(D/2) = height e^scale."""
 
-    In units of 1/sqrt(c), with a = |mu|, R the radius, m = mu/a and phi the angle of u and m, the boost gives
+    along_mu: Array
+    along_w: Array
+    w: Array
+    scale: Array
+    height: Array
+
+
+_ROW_SCALARS = ("along_mu", "along_w", "scale", "height")
+
+
+def _boosted(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+    """The boost to mu of (cosh R, sinh R u).
+
+    In units of 1/sqrt(c), with a = |mu|, R the radius, m = mu/a and phi the angle of u and m, it gives
 
         sinh(a - R) + 2 cosh(a) sinh(R) cos^2(phi/2)   along m,      sinh(R) sin(phi)   across,
         sinh^2(D/2) = sinh^2((a - R)/2) + sinh(a) sinh(R) cos^2(phi/2).
 
-    For a >= 1, w = u + m, so that |w|^2 = 4 cos^2(phi/2), and the part along m beyond that of sinh(R) w is
-    sinh(a - R) + 2 (cosh(a) - 1) sinh(R) cos^2(phi/2). For a < 1, w = u, and the coefficient of mu is
-    sinh(a)/a cosh(R) + (cosh(a) - 1)/a^2 sinh(R) (mu.u), smooth at mu = 0 and at c = 0.
+    A form for a < 1 and one for a >= 1; NumPy, which can look, skips the one that no row needs.
     """
+    a_sq = c * dot(mu, mu) + radius * 0.0
+    near = a_sq < 1.0
+    if xp is np and np.all(near):
+        return _boosted_near(xp, mu, radius, direction, c)
+    if xp is np and not np.any(near):
+        return _boosted_far(xp, mu, radius, direction, c)
+    # A centre at 0, and a vector of ones with c = 1, stand in where a form is not used: both are finite there.
+    rows, one = near[..., None], a_sq * 0.0 + 1.0
+    wide = mu + column(one) * 0.0
+    inner = _boosted_near(xp, xp.where(rows, wide, wide * 0.0), radius, direction, c)
+    outer = _boosted_far(xp, xp.where(rows, wide * 0.0 + 1.0, wide), radius, direction, xp.where(near, one, c * one))
+    scalars = {name: xp.where(near, getattr(inner, name), getattr(outer, name)) for name in _ROW_SCALARS}
+    return _Boosted(w=xp.where(rows, inner.w, outer.w), **scalars)
+
+
+def _boosted_near(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+    """For a < 1, smooth at mu = 0 and at c = 0: w = u, and no difference of radii is needed."""
     a_sq = c * dot(mu, mu)
-    small = a_sq < 1.0
-    one = a_sq * 0.0 + 1.0
-    near_sq = xp.where(small, a_sq, a_sq * 0.0)
-    length = xp.sqrt(xp.where(small, one, dot(mu, mu)))
-    k = xp.sqrt(xp.where(small, one, c * one))
-    a = k * length
-    w = direction + xp.where(small[..., None], mu * 0.0, mu / length[..., None])
     r_growth, r_sinhc, r_cosh = scaled(c * radius * radius)
-    r_sinh = radius * r_sinhc
+    r_sinh, cosine = radius * r_sinhc, dot(mu, direction)
+    a_sinhc, a_coshm1 = sinhc_sq(a_sq), coshm1_sq(a_sq)
+    cosh = (1.0 + a_sq * a_coshm1) * r_cosh + c * a_sinhc * r_sinh * cosine
+    return _Boosted(
+        along_mu=a_sinhc * r_cosh + c * a_coshm1 * r_sinh * cosine,
+        along_w=r_sinh + cosine * 0.0,
+        w=direction,
+        scale=r_growth,
+        height=0.5 * (cosh - xp.exp(-r_growth)),
+    )
 
-    cosine = dot(mu, direction)
-    a_sinhc = sinhc_sq(near_sq)
-    near_mu = a_sinhc * r_cosh + c * coshm1_sq(near_sq) * r_sinh * cosine
-    near_cosh = (1.0 + near_sq * coshm1_sq(near_sq)) * r_cosh + c * a_sinhc * r_sinh * cosine
-    near_height = 0.5 * (near_cosh - xp.exp(-r_growth))
 
-    square = 0.25 * dot(w, w)
-    opposite = square == 0.0
-    a_growth, a_far_sinhc, a_cosh = scaled(xp.where(small, one, a_sq))
+def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+    """For a >= 1: w = u + m, so that |w|^2 = 4 cos^2(phi/2).
+
+    The part along m beyond that of sinh(R) w is sinh(a - R) + 2 (cosh(a) - 1) sinh(R) cos^2(phi/2).
+    """
+    k, length = xp.sqrt(c + radius * 0.0), xp.sqrt(dot(mu, mu))
+    a = k * length
+    w = direction + mu / length[..., None]
+    r_growth, r_sinhc, _ = scaled(c * radius * radius)
+    a_growth, a_sinhc, a_cosh = scaled(a * a)
     step = 0.5 * k * (length - radius)
     growth, step_sinhc, step_cosh = scaled(step * step)
-    full = xp.where(opposite, 2.0 * growth, a_growth + r_growth)
-    shrink = xp.exp(2.0 * growth - full)
-    sinh_step = step * step_sinhc
-    lift = steepness(xp.where(small, one * 0.0, a_growth + r_growth - full))
-    level = k * r_sinh * square * lift
-    far_mu = (2.0 * sinh_step * step_cosh * shrink + 2.0 * level * (a_cosh - xp.exp(-a_growth))) / a
-    far_height = sinh_step * sinh_step * shrink + a * a_far_sinhc * level
-    return (
-        xp.where(small, near_mu, far_mu),
-        r_sinh * xp.where(small, one, lift * xp.exp(-a_growth)),
-        w,
-        xp.where(small, r_growth, full),
-        xp.where(small, near_height, far_height),
+    sinh_step, square = step * step_sinhc, 0.25 * dot(w, w)
+    scale = xp.where(square == 0.0, 2.0 * growth, a_growth + r_growth)
+    shrink = xp.exp(2.0 * growth - scale)
+    r_sinh = radius * r_sinhc * steepness(a_growth + r_growth - scale)
+    level = k * r_sinh * square
+    decay = xp.exp(-a_growth)
+    return _Boosted(
+        along_mu=(2.0 * sinh_step * step_cosh * shrink + 2.0 * level * (a_cosh - decay)) / a,
+        along_w=r_sinh * decay,
+        w=w,
+        scale=scale,
+        height=sinh_step * sinh_step * shrink + a * a_sinhc * level,
     )
 
 
