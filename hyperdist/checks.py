@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 
-
 def as_float(value: Any, name: str) -> np.ndarray:
     """A float32 or float64 NumPy array of ``value``; float16 and integers become float64."""
     if isinstance(value, np.ndarray | np.generic):
@@ -118,7 +117,9 @@ def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:
     size = np.sqrt(c) * np.sqrt(np.sum(np.square(x), axis=-1))
     bad = ~(size < 1)
     if bad.any():
-        raise ValueError(f"{name} must lie inside the ball, sqrt(c) |{name}| < 1, got sqrt(c) |{name}| = {_worst(size, bad)}")
+        raise ValueError(
+            f"{name} must lie inside the ball, sqrt(c) |{name}| < 1, got sqrt(c) |{name}| = {_worst(size, bad)}"
+        )
     return x
 
 

@@ -1,9 +1,9 @@
 """The one accept loop.
 
 A proposal is a function of the norm of d standard normals, so that where a direction is wanted the same d
-normals give it (at d = 2 their norm and angle, drawn as such): radius and direction cost d random numbers or d + 1, plus one uniform to accept. Every
-element has its own, and elements are made in blocks of a fixed size, so that the draws depend on the
-generator's state alone and the extra memory on nothing.
+normals give it (at d = 2 their norm and angle, drawn as such): radius and direction cost d random numbers or
+d + 1, plus one uniform to accept. Every element has its own, and elements are made in blocks of a fixed size,
+so that the draws depend on the generator's state alone and the extra memory on nothing.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _accept(
         proposal = propose(rng, fresh, pending)
         radius[pending] = proposal.radius
         pending = pending[_rejected(proposal, rng)]
-    raise RuntimeError(f"{pending.size} of {n} draws were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
+    raise RuntimeError(f"{pending.size} of {n} draws were rejected {_MAX_ROUNDS} times in a row: a broken proposal")
 
 
 def _rejected(proposal: Proposal, rng: np.random.Generator) -> np.ndarray:

@@ -43,7 +43,7 @@ _LANGEVINC = (
 _ATANHC = tuple(1.0 / (2 * k + 1) for k in range(12))
 _ASINHC = tuple((-1.0) ** k * math.comb(2 * k, k) / 4.0**k / (2 * k + 1) for k in range(12))
 # asinh(sqrt z)^2 / z = sum_k (-1)^k 2^(2k+1) (k!)^2 / (2k+2)! z^k
-_ASINH_SQ = tuple((-1.0) ** k * 2.0 ** (2 * k + 1) * math.factorial(k) ** 2 / math.factorial(2 * k + 2) for k in range(14))
+_ASINH_SQ = tuple((-4.0) ** k * 2.0 * math.factorial(k) ** 2 / math.factorial(2 * k + 2) for k in range(14))
 _SINHCM1 = tuple(1.0 / math.factorial(2 * k + 3) for k in range(9))
 
 

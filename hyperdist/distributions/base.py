@@ -43,9 +43,7 @@ class Distribution(ABC):
     space: Any
 
     @abstractmethod
-    def _draw(
-        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Drawn:
+    def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         """Fill ``out`` (n, k), float64, with the flattened draws start, start + 1, ..."""
 
     @abstractmethod
@@ -170,8 +168,8 @@ class Distribution(ABC):
             raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
         return None
 
-    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
-        """Raise where coordinates of the dtype cannot hold a draw; see ``Drawn.reach``."""
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:  # noqa: B027
+        """Raise where coordinates of the dtype cannot hold a draw; see ``Drawn.reach``. Compact spaces hold any."""
 
     def _which(self, start: int, stop: int) -> Which:
         """Indices of the flattened batch that the flattened draws start..stop belong to."""
@@ -196,16 +194,22 @@ class Distribution(ABC):
 class RadialDistribution(Distribution):
     """A law of the radius x a uniform direction x the isometry that takes the origin to mu."""
 
-    radius: RadialLaw
-    """The law of the geodesic distance from mu."""
+    radius: Any
+    """The law of the geodesic distance from mu, a ``RadialLaw``."""
 
     @abstractmethod
     def _place(
-        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Which, model: str | None
+        self,
+        out: np.ndarray,
+        normals: np.ndarray,
+        norm: np.ndarray,
+        radius: np.ndarray,
+        which: Which,
+        model: str | None,
     ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm.
 
-        Returns ``Drawn.reach``. ``out`` may share its memory with ``normals``, frame coordinates (n, d) that it may overwrite.
+        Returns ``Drawn.reach``. ``out`` may share its memory with ``normals``, frame coordinates (n, d) that are lost.
         """
 
     @abstractmethod
@@ -218,9 +222,7 @@ class RadialDistribution(Distribution):
         with np.errstate(all="ignore"):
             return self._cast(self.radius._moments()[2])
 
-    def _draw(
-        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Drawn:
+    def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         n, d = out.shape[0], self.radius.d
         which = self._which(start, start + n)
         normals = out if out.shape[1] == d else np.empty((n, d))

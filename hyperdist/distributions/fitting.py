@@ -12,28 +12,39 @@ from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 
 _MAX_STEPS = 200
+ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
+"""What rounding makes of the distance between equal points, over the size of their coordinates."""
+
+
+def one_curvature(c: Any) -> np.float64:
+    """c as a scalar >= 0: one space for all the observations."""
+    c = checks.curvature(c)
+    if c.ndim:
+        raise ValueError(f"c must be a scalar, one space for all observations, got shape {c.shape}")
+    return np.float64(c)
 
 
 @quiet
 def scale_from_second_moment(
-    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], start: np.ndarray, min_scale: Any = None
+    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], noise: np.ndarray, min_scale: Any = None
 ) -> np.ndarray:
     """The sigma whose law has E r^2 = target, (*batch), where exp(-r^2/(2 sigma^2)) is the law's factor.
 
-    Newton's method on log E r^2 in log sigma, d E r^2/d log sigma = Var(r^2)/sigma^2, at most a factor e a step.
-    With ``min_scale`` the best sigma that is no less: the likelihood has one maximum in sigma, so that is the bound itself.
-    Raises ValueError where target is 0 or above what any sigma gives: then the likelihood has no maximum.
+    Newton's method on log E r^2 in log sigma, d E r^2/d log sigma = Var(r^2)/sigma^2, at most a factor e a step, from
+    the flat law's sigma^2 = target/d.
+    With ``min_scale`` the best sigma that is no less: the likelihood has one maximum, so that is the bound itself.
+    Raises ValueError where target is no more than ``noise``^2, what rounding gives equal points, or above what any
+    sigma gives: then the likelihood has no maximum.
     """
-    target, start = np.asarray(target, np.float64), np.asarray(start, np.float64)
-    narrow = np.asarray(False)
+    target, narrow = np.asarray(target, np.float64), np.asarray(False)
     if min_scale is not None:
         least = checks.positive(min_scale, "min_scale").astype(np.float64)
         floor = law(least)._moments()[2]
         narrow = target <= floor
-        target, start = np.where(narrow, floor, target), np.maximum(start, least)
-    if not (target > 0).all():
+        target = np.where(narrow, floor, target)
+    if not (narrow | (target > np.square(noise))).all():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
-    log_sigma = np.log(start)
+    log_sigma = 0.5 * np.log(target / law(np.ones_like(target)).d)
     for _ in range(_MAX_STEPS):
         sigma = np.exp(log_sigma)
         kernel, scale = law(sigma)._kernel, law(sigma)._scale
@@ -73,7 +84,7 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
         versine = np.where(narrow, floor, versine)
     resultant = 1.0 - versine
     if not (versine > 0).all():
-        raise ValueError("the data must have a positive spread: with all points of positive weight equal, kappa is infinite")
+        raise ValueError("the data must have a positive spread: with all points equal, kappa is infinite")
     if not (resultant > 0).all():
         raise ValueError("the data must have a mean vector other than 0")
     squared_rest = versine * (1.0 + resultant)
@@ -88,4 +99,7 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
         log_kappa = log_kappa + np.clip(step, -1.0, 1.0)
         if (np.abs(step) < 1e-13).all():
             break
-    return np.where(narrow, most, np.exp(log_kappa))
+    kappa = np.where(narrow, most, np.exp(log_kappa))
+    if (kappa > KAPPA_MAX).any():
+        raise ValueError(f"the data must have a positive spread: the best kappa is above {KAPPA_MAX:g}")
+    return kappa

@@ -92,7 +92,7 @@ class HyperbolicDistribution(Distribution):
         return self.event_shape[0] + (model == "lorentz")
 
     def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
-        if model == "tangent" or reach < (self._ball_reach if model == "poincare" else 0.5 * np.log(np.finfo(self.dtype).max)):
+        if model == "tangent" or reach < self._safe_reach[model]:
             return
         if model == "poincare":
             charts.check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
@@ -103,13 +103,14 @@ class HyperbolicDistribution(Distribution):
             )
 
     @cached_property
-    def _ball_reach(self) -> float:
-        """The distance from the origin, in units of 1/sqrt(c), to which no ball coordinates round to the boundary."""
-        return float(charts.ball_radius_limit(self.dtype, 1.0)) - 2.0
+    def _safe_reach(self) -> dict[str | None, float]:
+        """The distance from the origin, in units of 1/sqrt(c), to which no coordinates of a model round or overflow."""
+        ball = float(charts.ball_radius_limit(self.dtype, 1.0)) - 2.0
+        return {"poincare": ball, "lorentz": 0.5 * float(np.log(np.finfo(self.dtype).max))}
 
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
         if model == "tangent":
-            return np.isfinite(x).all(axis=-1)
+            return np.asarray(np.isfinite(x).all(axis=-1))
         if model == "poincare":
             return self.space.contains(x)
         return Lorentz(self.c).contains(x)
@@ -117,7 +118,8 @@ class HyperbolicDistribution(Distribution):
     def _somewhere(self, model: str | None) -> np.ndarray:
         origin = np.zeros(self._width(model))
         if model == "lorentz":
-            return np.concatenate([1.0 / np.sqrt(np.asarray(self.c, float))[..., None], origin[1:] + 0.0 * np.asarray(self.c)[..., None]], axis=-1)
+            time = np.eye(1, origin.size)[0]
+            return time / np.sqrt(self.c.astype(np.float64))[..., None]
         return origin
 
     def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
@@ -126,5 +128,3 @@ class HyperbolicDistribution(Distribution):
         if model == "poincare":
             return poincare.dist(x, self.mu.astype(np.float64), c)
         return tangent.dist(charts.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)
-
-

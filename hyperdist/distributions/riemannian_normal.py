@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
-from hyperdist.distributions.fitting import scale_from_second_moment
+from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
-from hyperdist import checks
 from hyperdist.spaces import PoincareBall
 
 
@@ -75,14 +75,16 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
     def fit(cls, x: Any, weights: Any = None, *, c: Any = 1.0, min_scale: Any = None) -> RiemannianNormal:
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared distance.
 
-        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar;  min_scale : least sigma.
+        x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar;
+        min_scale : least sigma.
         Raises ValueError where all points of positive weight coincide: the likelihood then has no maximum.
         """
-        points, space = checks.vector(x, "x"), PoincareBall(c)
+        c = one_curvature(c)
+        space, dtype = PoincareBall(c), checks.as_float(x, "x").dtype
+        points = space.check_point(x).astype(np.float64)
         mu = space.frechet_mean(points, weights)
         n, d = points.shape
         second = checks.weighted_mean(space.dist_sq(points.reshape(n, *(1,) * (mu.ndim - 1), d), mu), weights)
-        sigma = scale_from_second_moment(
-            second, lambda s: RiemannianNormalRadius(d, s, np.float64(c)), np.sqrt(second / d), min_scale
-        )
-        return cls(mu, sigma.astype(points.dtype), c)
+        noise = ROUNDING * space.conformal_factor(mu) * np.sqrt(np.sum(mu * mu, axis=-1))
+        sigma = scale_from_second_moment(second, lambda s: RiemannianNormalRadius(d, s, c), noise, min_scale)
+        return cls(mu.astype(dtype), sigma.astype(dtype), c)

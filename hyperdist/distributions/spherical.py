@@ -10,7 +10,7 @@ import numpy as np
 from hyperdist import checks, rejection
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
-from hyperdist.distributions.fitting import concentration_from_resultant, scale_from_second_moment
+from hyperdist.distributions.fitting import ROUNDING, concentration_from_resultant, scale_from_second_moment
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import check_scale
 from hyperdist.radial.spherical_normal import SphericalNormalRadius
@@ -125,12 +125,12 @@ class SphericalRiemannianNormal(SphericalDistribution):
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least sigma.
         Raises ValueError where no finite sigma > 0 is best: equal points, or points as spread as the uniform law's.
         """
-        points = checks.on_sphere(checks.vector(x, "x", 2), "x")
-        mu = cls.space.frechet_mean(points, weights)
-        angles = sphere.dist_sq(points.astype(np.float64).reshape(len(points), *(1,) * (mu.ndim - 1), -1), mu.astype(np.float64))
-        second, d = checks.weighted_mean(angles, weights), points.shape[-1] - 1
-        sigma = scale_from_second_moment(second, lambda s: SphericalNormalRadius(d, s), np.sqrt(second / d), min_scale)
-        return cls(mu, sigma.astype(points.dtype))
+        unit = _unit_points(x)
+        mu = cls.space.frechet_mean(unit, weights)
+        angles = sphere.dist_sq(unit.reshape(len(unit), *(1,) * (mu.ndim - 1), -1), mu)
+        second, d, dtype = checks.weighted_mean(angles, weights), unit.shape[-1] - 1, checks.as_float(x, "x").dtype
+        sigma = scale_from_second_moment(second, lambda s: SphericalNormalRadius(d, s), np.asarray(ROUNDING), min_scale)
+        return cls(mu.astype(dtype), sigma.astype(dtype))
 
 
 _CANCELS = 1e-3
@@ -197,7 +197,7 @@ class VonMisesFisher(SphericalDistribution):
         1/sqrt(kappa) in radians.
         Raises ValueError where no kappa in (0, 1e15] is best: equal points, or a mean vector of 0.
         """
-        points = checks.on_sphere(checks.vector(x, "x", 2), "x").astype(np.float64)
+        points = _unit_points(x)
         shares = checks.shares(weights, len(points))
         total = np.tensordot(shares, points, axes=(0, 0))
         length = np.sqrt(np.sum(total * total, axis=-1))
@@ -207,6 +207,14 @@ class VonMisesFisher(SphericalDistribution):
         kappa = concentration_from_resultant(_mean_versine(points, shares, mu, length), points.shape[-1] - 1, min_scale)
         dtype = checks.as_float(x, "x").dtype
         return cls(mu.astype(dtype), kappa.astype(dtype))
+
+
+def _unit_points(x: Any) -> np.ndarray:
+    """Observations (n, m) as unit vectors to the last bit of a double."""
+    points = checks.on_sphere(checks.vector(x, "x", 2), "x").astype(np.float64)
+    if points.ndim != 2:
+        raise ValueError(f"x must have shape (n, m), got shape {points.shape}")
+    return points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
 
 
 def _mean_versine(points: np.ndarray, shares: np.ndarray, mu: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -256,5 +264,3 @@ class SphericalUniform(SphericalDistribution):
         points = checks.on_sphere(checks.vector(x, "x", 2), "x")
         checks.shares(weights, len(points))
         return cls(points.shape[-1] - 1)
-
-

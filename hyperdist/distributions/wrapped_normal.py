@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperdist import checks, rejection
 from hyperdist.distributions.base import Drawn
+from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.distributions.wrapped_fit import wrapped_normal_maximum
@@ -33,7 +34,7 @@ class WrappedNormal(HyperbolicDistribution):
         mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)
         full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
         if full[-1] != mu.shape[-1]:
-            raise ValueError(f"sigma must broadcast against mu, one scale a coordinate, got {sigma.shape} for {mu.shape}")
+            raise ValueError(f"sigma must have one scale a coordinate of mu, got shape {sigma.shape} for {mu.shape}")
         check_scale(np.broadcast_to(sigma, full).max(axis=-1, initial=1.0), c)
         check_scale(np.broadcast_to(sigma, full).min(axis=-1, initial=1.0), c)
         self._set_centre(mu, c, sigma=np.empty(full[:-1], sigma.dtype))
@@ -81,9 +82,7 @@ class WrappedNormal(HyperbolicDistribution):
         excess = (self.event_shape[0] - 1) * log_sinhc(np.sqrt(c) * radius)
         return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z()
 
-    def _draw(
-        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Drawn:
+    def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         n, d = out.shape[0], self.event_shape[0]
         which = self._which(start, start + n)
         normals = out if out.shape[1] == d else np.empty((n, d))
@@ -109,9 +108,10 @@ class WrappedNormal(HyperbolicDistribution):
         isotropic : one scale for all coordinates, sigma (*batch, 1);  min_scale : least sigma.
         Raises ValueError where some scale goes to 0 without bound: equal points, or points on one geodesic.
         """
+        c = one_curvature(c)
         points = PoincareBall(c).check_point(x)
         if points.ndim != 2:
             raise ValueError(f"x must have shape (n, d), got shape {points.shape}")
-        shares, size = checks.shares(weights, len(points)), np.float64(c)
-        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, size, isotropic, min_scale)
+        shares = checks.shares(weights, len(points))
+        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, c, isotropic, min_scale)
         return cls(mu.astype(points.dtype), sigma.astype(points.dtype), c)

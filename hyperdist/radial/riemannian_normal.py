@@ -142,9 +142,7 @@ class RiemannianNormalRadius(KernelLaw):
         these are many, the normal is drawn truncated, by inversion.
         """
         n, d, kernel = self.d - 1, self.d, self._kernel
-        point, s, sigma, centre = (
-            np.reshape(a, -1) for a in (self._envelopes[0], kernel.s, self.sigma, kernel.centre)
-        )
+        point, s, sigma, centre = (np.reshape(a, -1) for a in (self._envelopes[0], kernel.s, self.sigma, kernel.centre))
         excess = 0.5 - 0.5 * d / (point * point)
         stretch, at_point = point / math.sqrt(d), log_sinhc(s * point)
         # Second derivatives bound what a tangent misses: log(sinh x / x) in x^2 has at most 1/90, log sinh x at

@@ -146,7 +146,9 @@ class VonMisesFisherRadius(KernelLaw):
             if d > 2:
                 excess = (w - point[which]) / (2.0 - point[which])
                 fall = -power * (np.log1p(-excess) + excess)
-            return rejection.certain(2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), np.where(w < 2.0, fall, np.inf))
+            return rejection.certain(
+                2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), np.where(w < 2.0, fall, np.inf)
+            )
 
         def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
