@@ -20,6 +20,8 @@ def _dot(x: list[Any], y: list[Any]) -> Any:
 
 
 def _arcosh(cosh_minus_1: Any) -> Any:
+    if abs(cosh_minus_1) < mp.mpf(10) ** (300 - DIGITS):  # 0 but for the digits that cosh(300)^2 leaves
+        return mp.mpf(0)
     return 2 * mp.asinh(mp.sqrt(cosh_minus_1 / 2))
 
 
