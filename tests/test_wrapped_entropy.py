@@ -23,7 +23,7 @@ def two_scales(a: float, b: float) -> mpf:
         return mp.quad(lambda z: z * mp.exp(-z * z / 2) * mp.log(mp.sinh(q * z) / (q * z)), [0, 1, 3, 6, 10])
 
     with mp.workdps(20):
-        n = 64
+        n = 128
         return mp.fsum(along(mp.pi / 2 * (k + mpf(1) / 2) / n) for k in range(n)) / n
 
 

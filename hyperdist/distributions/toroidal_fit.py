@@ -1,9 +1,12 @@
 """Maximum likelihood of wrapped normals on the circle, many at once.
 
-In mu/sigma and log sigma, and with r_n = sigma^n f^(n)/f of the density f at each point, the log likelihood has
-gradient (-E r_1, E r_2) and Hessian entries (E r_2 - E r_1^2, E r_1 r_2 - E r_3, 2 E r_2 + E r_4 - E r_2^2), by the heat
-equation df/dsigma = sigma f''. A step is Newton's, or where that is worse the EM algorithm's over the windings (Fisher
-and Lee 1994), which never goes down: mu - sigma E r_1 and sigma^2 (1 + E r_2 - (E r_1)^2).
+In mu/sigma and log sigma, and with r_n = sigma^n f^(n)/f of the density f at each point, the log likelihood has by the
+heat equation df/dsigma = sigma f''
+
+    gradient (-E r_1, E r_2) and Hessian entries E r_2 - E r_1^2, E r_1 r_2 - E r_3, 2 E r_2 + E r_4 - E r_2^2.
+
+A step is Newton's; where that goes down, the best of its parts and of the EM algorithm's over the windings (Fisher and
+Lee 1994), which never does: mu - sigma E r_1 and sigma^2 (1 + E r_2 - (E r_1)^2).
 """
 
 from __future__ import annotations
@@ -18,31 +21,49 @@ from hyperdist.spaces import torus
 
 _STEPS = 500
 _NUDGE = 0.1
+_LEAST = 1e-150
+"""The smallest sigma whose square a double holds with all its digits."""
+_PARTS = (0.25, 0.0625, 0.015625)
+"""Parts of a step that are tried where all of it goes down."""
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
-_EPS = float(np.finfo(np.float64).eps)
+_ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 
 
-def _scaled_derivatives(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
-    """r_n = sigma^n f^(n)/f at |delta| <= pi for n = 1 ... 4."""
-    large = sigma > circular.SWITCH
-    near, far = np.where(large, 1.0, sigma), np.where(large, sigma, 2.0)
-    moments = [np.zeros(np.broadcast_shapes(delta.shape, sigma.shape)) for _ in range(5)]
-    z = delta / near
-    for k in range(-3, 4):
-        turn = 2.0 * math.pi * k / near
+def _by_images(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
+    """The r_n from the images' shares in the density: Hermite polynomials of their distances, averaged."""
+    z = delta / sigma
+    moments = [np.zeros_like(z) for _ in range(5)]
+    for k in range(-2, 3):
+        turn = 2.0 * math.pi * k / sigma
         y, term = z + turn, np.exp(-turn * (z + 0.5 * turn))
         for moment in moments:
             moment += term
             term = term * y
     m1, m2, m3, m4 = (moment / moments[0] for moment in moments[1:])
-    by_images = [-m1, m2 - 1.0, 3.0 * m1 - m3, m4 - 6.0 * m2 + 3.0]
-    waves = [np.ones_like(z), *(np.zeros_like(z) for _ in range(4))]
+    return [-m1, m2 - 1.0, 3.0 * m1 - m3, m4 - 6.0 * m2 + 3.0]
+
+
+def _by_waves(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
+    """The r_n from the Fourier series, differentiated."""
+    waves = [np.ones_like(delta), *(np.zeros_like(delta) for _ in range(4))]
     for k in range(1, 6):
-        size, cosine, sine = 2.0 * np.exp(-0.5 * np.square(k * far)), np.cos(k * delta), np.sin(k * delta)
+        size, cosine, sine = 2.0 * np.exp(-0.5 * np.square(k * sigma)), np.cos(k * delta), np.sin(k * delta)
         for n, wave in enumerate((cosine, -sine, -cosine, sine, cosine)):
-            waves[n] += (k * far) ** n * size * wave
-    return [np.where(large, wave / waves[0], image) for wave, image in zip(waves[1:], by_images, strict=True)]
+            waves[n] += (k * sigma) ** n * size * wave
+    return [wave / waves[0] for wave in waves[1:]]
+
+
+def _scaled_derivatives(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
+    """r_n = sigma^n f^(n)/f at |delta| <= pi for n = 1 ... 4, by the series that serves sigma."""
+    large = sigma > circular.SWITCH
+    if large.all():
+        return _by_waves(delta, sigma)
+    images = _by_images(delta, np.where(large, 1.0, sigma))
+    if not large.any():
+        return images
+    waves = _by_waves(delta, np.where(large, sigma, 2.0))
+    return [np.where(large, wave, image) for wave, image in zip(waves, images, strict=True)]
 
 
 class _Likelihood:
@@ -75,7 +96,7 @@ def _start(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean direction and sigma by moments: |E e^(i x)| = exp(-sigma^2/2)."""
     sine, cosine = shares.T @ np.sin(x), shares.T @ np.cos(x)
     length = np.hypot(sine, cosine)
-    if not (length > 8.0 * _EPS).all():
+    if not (length > _ROUNDING).all():
         raise ValueError(
             "the data are as spread out as the uniform law, so that no finite sigma is best: "
             f"the mean vector of a coordinate has length {float(length.min()):.1e}"
@@ -101,37 +122,56 @@ def wrapped_normal_maximum(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarra
     equal = np.stack([np.ptp(offset[flat[:, b] > 0], axis=0) == 0 for b in range(flat.shape[1])])
     if equal.any():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
-    mu, sigma = _climb(_Likelihood(offset, flat), *_start(offset, flat))
+    start = _start(offset, flat)
+    if not (start[1] > _LEAST).all():
+        raise ValueError(f"the data must have a spread of at least {_LEAST:g}, got {float(start[1].min())!r}")
+    mu, sigma = _climb(_Likelihood(offset, flat), *start)
     return torus.wrap(origin + mu).reshape(*batch, d), sigma.reshape(*batch, d)
 
 
-def _uphill(g: np.ndarray, h: np.ndarray, uu: np.ndarray, uv: np.ndarray, vv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the likelihood is concave here, and a step (2, *batch) in (mu/sigma, log sigma): Newton's where it is.
+def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A step (2, batch, d) in (mu/sigma, log sigma), and whether it is the last: Newton's where that goes up.
 
-    Where the likelihood is convex in a direction, as at the saddle between two opposite points, Newton's step goes down:
-    its sign is turned, and it has a least length, since at the saddle itself the gradient is 0.
+    Where the likelihood is convex in a direction, as at the saddle between two opposite points, Newton's step goes
+    down: its sign is turned, and at the saddle itself, where the gradient is 0, it has a length. The last step is one
+    whose square is nothing, or one from where the gradient is rounding: two opposite points have a flat maximum.
     """
-    hessian = np.stack([np.stack([uu, uv], axis=-1), np.stack([uv, vv], axis=-1)], axis=-1)
-    bend, axes = np.linalg.eigh(hessian)
+    g, h, uu, uv, vv = averages
+    # The size of a term of the sums: 1, or that of the first wave where the law is nearly uniform.
+    wave = 2.0 * np.square(sigma) * np.exp(-0.5 * np.square(sigma))
+    rounding = _ROUNDING * np.where(sigma > circular.SWITCH, np.minimum(wave, 1.0), 1.0)
+    bend, axes = np.linalg.eigh(np.stack([np.stack([uu, uv], axis=-1), np.stack([uv, vv], axis=-1)], axis=-1))
     slope = np.einsum("...ji,...j->...i", axes, np.stack([-g, h], axis=-1))
-    convex = bend >= 0.0
+    convex = bend > rounding[..., None]
     step = slope / np.where(bend == 0.0, 1.0, np.abs(bend))
-    step = np.where(convex, np.copysign(np.maximum(np.abs(step), _NUDGE), slope), step)
-    return ~convex.any(axis=-1), np.moveaxis(np.einsum("...ij,...j->...i", axes, step), -1, 0)
+    still = np.abs(slope) <= rounding[..., None]
+    step = np.where(convex, np.copysign(np.where(still, _NUDGE, step), slope), step)
+    level = (np.abs(g) <= rounding) & (np.abs(h) <= rounding)
+    last = ~convex.any(axis=-1) & (level | (np.abs(step) < 1e-9).all(axis=-1))
+    step = np.where(level[..., None] & ~convex, 0.0, step)
+    return np.moveaxis(np.einsum("...ij,...j->...i", axes, step), -1, 0), last
 
 
 def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    value, done = likelihood.value(mu, sigma), np.zeros(mu.shape, bool)
     for _ in range(_STEPS):
-        g, h, *curvature = likelihood.averages(mu, sigma)
-        concave, step = _uphill(g, h, *curvature)
-        if concave.all() and (np.abs(step) < 1e-9).all():
-            # Newton's method squares what is left.
-            return mu + sigma * step[0], sigma * np.exp(step[1])
-        shift, growth = np.clip(step, -1.0, 1.0)
-        newton = mu + sigma * shift, sigma * np.exp(growth)
-        expected = mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g)
-        by_newton, by_em = likelihood.value(*newton), likelihood.value(*expected)
-        better = by_newton >= by_em - 64.0 * _EPS * (1.0 + np.abs(by_em))
-        mu, sigma = np.where(better, newton[0], expected[0]), np.where(better, newton[1], expected[1])
-    last = float(np.max(np.abs(step)))
-    raise ValueError(f"the likelihood did not reach its maximum in {_STEPS} steps, the last of {last:.1e} sigma")
+        averages = likelihood.averages(mu, sigma)
+        step, last = _uphill(averages, sigma)
+        # No more than a radian, a sigma or a factor e, in the same direction, which is uphill.
+        shift, growth = step / np.maximum(1.0, np.maximum(np.maximum(1.0, sigma) * np.abs(step[0]), np.abs(step[1])))
+        best = mu + sigma * shift, sigma * np.exp(growth)
+        reached = likelihood.value(*best)
+        taken = done | last | (reached >= value - _ROUNDING * (1.0 + np.abs(value)))
+        if not taken.all():
+            g, h = averages[:2]
+            others = [(mu + part * sigma * shift, sigma * np.exp(part * growth)) for part in _PARTS]
+            for other in (*others, (mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g))):
+                by_other = likelihood.value(*other)
+                better = ~taken & (by_other > reached)
+                best = np.where(better, other[0], best[0]), np.where(better, other[1], best[1])
+                reached = np.where(better, by_other, reached)
+        mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])
+        value, done = np.where(done, value, reached), done | last
+        if done.all():
+            return mu, sigma
+    raise ValueError(f"the likelihood of {int(np.sum(~done))} coordinates did not reach its maximum in {_STEPS} steps")

@@ -3,7 +3,7 @@
 With sinh(x)/x = prod_k (1 + x^2/(k pi)^2) (DLMF 4.36.1) and log(1 + a) = int_0^inf (1 - e^(-t a)) e^(-t) dt/t, the
 expectation over v_i ~ N(0, s_i^2) is one integral, whatever the dimension and however the scales differ:
 
-    E = int_0^inf (1 - phi(t)) theta(t) dt/t,   phi(t) = prod_i (1 + 2 t s_i^2)^(-1/2),   theta(t) = sum_k e^(-k^2 pi^2 t).
+    E = int_0^inf (1 - phi(t)) theta(t) dt/t, phi(t) = prod_i (1 + 2 t s_i^2)^(-1/2), theta(t) = sum_k e^(-k^2 pi^2 t).
 
 For small t Poisson summation turns theta into a second series of positive terms.
 In log t the integrand is analytic for |Im log t| < pi/2 and falls exponentially on both sides, where the

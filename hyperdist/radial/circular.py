@@ -5,8 +5,8 @@ A normal of mean 0 and scale sigma, wrapped, has the density of its absolute ang
     f(a) = 2 sum_k N(a + 2 pi k; sigma) = (1 + 2 sum_{k>=1} exp(-k^2 sigma^2/2) cos(k a))/pi
 
 (Mardia & Jupp 2000, section 3.5.7): images up to sigma = ``SWITCH``, waves above it. All sums keep their relative
-accuracy at both ends: near 0 they are laid about the images 0, +-2 pi, +-4 pi, in y = a; near pi, where f' and the upper
-tail vanish, about +-pi, +-3 pi, +-5 pi, in y = pi - a. Exponentials are relative to exp(-a^2/(2 sigma^2)).
+accuracy at both ends: near 0 they are laid about the images 0, +-2 pi, +-4 pi, in y = a; near pi, where f' and the
+upper tail vanish, about +-pi, +-3 pi, +-5 pi, in y = pi - a. Exponentials are relative to exp(-a^2/(2 sigma^2)).
 
 Pure array functions; both branches of every ``where`` are finite.
 """
@@ -18,15 +18,16 @@ import math
 from hyperdist._namespace import Array, namespace, special
 
 SWITCH = 1.75
-# Images: three of each kind leave exp(-12 pi^2/sigma^2) = 2e-17 of the density at pi, the worst place, at sigma = SWITCH.
+# Images: three of each kind leave exp(-12 pi^2/sigma^2) = 2e-17 of the density at pi, the worst place, at SWITCH.
 _IMAGES = 3
-# Waves: five leave exp(-18 sigma^2) = 1e-24 at sigma = SWITCH, 36 times that in the second derivative.
+# Waves: five leave exp(-18 sigma^2) = 1e-24 at SWITCH, and 36 times that in the second derivative.
 _WAVES = 5
 PI_LOW = 1.2246467991473532e-16
 """pi less its double, so that pi - a keeps its digits where a is near pi."""
 LOWER_END = 0.6744897501960817
 """The median of |N(0, 1)|: the tail below min(this times sigma, pi/2) has a probability in [0.35, 0.6]."""
 _TERMS = 22
+"""The last power of y: for m y < 1 and m >= pi/SWITCH the next term is |He_24(m)| y^24/25! < 1e-19."""
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -96,8 +97,8 @@ def drift(a: Array, sigma: Array) -> Array:
 def _mass(m: Array, nearest: Array, excess: Array, a: Array, y: Array) -> Array:
     """Probability of the two intervals of half-width y about +-m, over exp(-a^2/2); nearest = m - y, units of sigma.
 
-    A difference of scaled erfc's where m y >= 1, and there the second is below exp(-2) of the first; else Taylor's series
-    4 N(m) y sum_k He_2k(m) y^2k/(2k + 1)!, whose terms fall at least like m y and y^2 = (m y/m)^2 <= 0.31 let them.
+    A difference of scaled erfc's where m y >= 1, and there the second is below exp(-2) of the first; else Taylor's
+    series 4 N(m) y sum_k He_2k(m) y^2k/(2k + 1)!. There m >= pi/SWITCH.
     """
     xp = namespace(m, y)
     wide = m * y >= 1.0

@@ -82,8 +82,8 @@ class WrappedNormalAngle(RadialLaw):
     def _newton(self, log_p: ndarray, lower: ndarray) -> ndarray:
         """The angle whose lower or else upper tail has log probability log_p, this being the shorter tail.
 
-        Newton's method, below on the cdf, concave because f falls, above on the log of the sf; and above in whichever of
-        a and s = pi - a starts out as the smaller, so that it keeps its digits.
+        Newton's method, below on the cdf, concave because f falls, above on the log of the sf; and above in whichever
+        of a and s = pi - a starts out as the smaller, so that it keeps its digits.
         """
         sigma = self.sigma
         a, s, in_a = self._start(log_p, lower)
@@ -93,7 +93,8 @@ class WrappedNormalAngle(RadialLaw):
             step = mills * np.where(lower, np.expm1(log_p - log_tail), log_tail - log_p)
             # Where an angle is too small for a double its tail is 0: it stays as it started.
             step = np.where(np.isfinite(step), step, 0.0)
-            a, s = np.where(in_a, a + step, circular.beyond(s - step)), np.where(in_a, circular.beyond(a + step), s - step)
+            a, s = np.where(in_a, a + step, a), np.where(in_a, s, s - step)
+            a, s = np.where(in_a, a, circular.beyond(s)), np.where(in_a, circular.beyond(a), s)
         return np.clip(a, 0.0, math.pi)
 
     def _start(self, log_p: ndarray, lower: ndarray) -> tuple[ndarray, ndarray, ndarray]:
