@@ -16,7 +16,7 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace, special
 from hyperdist.quadrature import DROP, Kernel
-from hyperdist.stable import decayc, langevinc_sq, log_sinhc, tanhc, two_product
+from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, tanhc, two_product
 
 _MODE_STEPS = 8
 
@@ -176,3 +176,52 @@ def closed_form(n: int, s: Array) -> Array:
         binomial *= (n - k) / (k + 1)
     scale = 0.5 * math.log(math.pi / 2.0) - n * (math.log(2.0) + xp.log(safe))
     return scale + 0.5 * (n * safe) * (n * safe) + xp.log(total)
+
+
+def log_kernel(n: int, y: Array, w: Array) -> Array:
+    """Log of the density above up to its constant, for y > 0, as a smooth function of w = s^2 down to w = 0."""
+    xp = namespace(y, w)
+    return n * (xp.log(y) + log_sinhc_sq(w * y * y)) - 0.5 * y * y
+
+
+def log_kernel_score(n: int, y: Array, w: Array) -> Array:
+    """d ``log_kernel``/dw, smooth in w down to w = 0."""
+    return 0.5 * n * y * y * langevinc_sq(w * y * y)
+
+
+def gamma_hat(d: int, s: Array) -> tuple[Array, Array]:
+    """(point, log mass) of the lightest gamma hat: log(sinh x/x) is concave in x^2, its tangent is at the point.
+
+    Under it y is ``point`` / sqrt(d) times the norm of d standard normals.
+    """
+    xp = namespace(s)
+    n = d - 1
+    point = tangency(n, s, 1.0)
+    rate = 0.5 * d / (point * point)
+    at_point = n * log_sinhc(s * point) - (0.5 - rate) * point * point
+    return point, at_point + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
+
+
+def gamma_hat_cost(d: int, s: Array, point: Array, y: Array) -> Array:
+    """Minus the log acceptance probability of y under ``gamma_hat``."""
+    square = point * point
+    return (0.5 - 0.5 * d / square) * (y * y - square) - (d - 1) * (log_sinhc(s * y) - log_sinhc(s * point))
+
+
+def normal_hat_log_mass(kernel: HyperbolicKernel) -> Array:
+    """Log mass of the hat N(mode, 1) over the whole line: log sinh x is concave. Infinite at d = 1."""
+    return kernel.log_peak + (0.5 * math.log(2.0 * math.pi) if kernel.n else math.inf)
+
+
+def normal_hat_cost(n: int, s: Array, mode: Array, t: Array) -> Array:
+    """Minus the log acceptance probability of y = mode + t under the normal hat; infinite where y <= 0.
+
+    Exact to rounding where s mode > 1/2, which holds wherever this hat is the lighter one.
+    """
+    xp = namespace(s, t)
+    inside = mode + t > 0.0
+    safe = xp.where(inside, t, xp.zeros_like(t))
+    # log(sinh(s y)/sinh(s mode)) less its tangent s coth(s mode) t
+    decay = 2.0 / xp.expm1(xp.clip(2.0 * s * mode, None, 700.0))
+    rise = xp.log1p(-xp.expm1(-2.0 * s * safe) * (0.5 * decay)) - s * safe * decay
+    return xp.where(inside, -n * rise, xp.zeros_like(rise) + math.inf)

@@ -220,3 +220,26 @@ def cauchy_hat_log_mass(d: int, touch: Array) -> Array:
     whole = 0.5 * math.log(math.pi) + math.lgamma(0.5 * d) - math.lgamma(0.5 * (d + 1))
     # (1 - x0^2)^d (1 - x0^2)^(-d/2) with 1 - x0^2 = sin(q)^2
     return whole + d * xp.log(xp.sin(touch))
+
+
+def fisher_log_kernel(n: int, y: Array, kappa: Array) -> Array:
+    """Log density of the von Mises-Fisher radius up to a constant in y, kappa (cos y - 1) + n log sin y."""
+    xp = namespace(y, kappa)
+    return kappa * fisher_score(y) + (n * xp.log(xp.sin(y)) if n else 0.0)
+
+
+def fisher_score(y: Array) -> Array:
+    """d ``fisher_log_kernel``/d kappa = cos y - 1."""
+    xp = namespace(y)
+    return -2.0 * xp.square(xp.sin(0.5 * y))
+
+
+def normal_log_kernel(n: int, y: Array, sigma: Array) -> Array:
+    """Log density of the Riemannian normal's radius up to its constant."""
+    xp = namespace(y, sigma)
+    return -0.5 * xp.square(y / sigma) + (n * xp.log(xp.sin(y)) if n else 0.0)
+
+
+def normal_score(y: Array, sigma: Array) -> Array:
+    """d ``normal_log_kernel``/d sigma = y^2/sigma^3."""
+    return y * y / (sigma * sigma * sigma)
