@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperdist.spaces import PoincareBall, Tangent, charts, lorentz, poincare, sphere, tangent
+from hyperdist.spaces import Lorentz, PoincareBall, Tangent, charts, lorentz, poincare, sphere, tangent
 from tests import oracles_spaces as oracle
 from tests import strategies
 
@@ -130,6 +130,17 @@ def test_tangent_form_works_to_radius_1e9(dtype: Any) -> None:
     np.testing.assert_allclose(x, [[0, 0], [-2e9, 0], [side, 0], [2e9, 0]], rtol=4 * eps)
     y = np.array([[1e9, 0], [0, 1e9], [-1e9, 0], [0, 0]], dtype)
     np.testing.assert_allclose(Tangent(1).dist(mu, y), [0, side, 2e9, 1e9], rtol=4 * eps)
+
+
+@pytest.mark.parametrize(("dtype", "radius"), [(np.float64, 700.0), (np.float32, 86.0)])
+def test_lorentz_form_works_to_where_cosh_overflows(dtype: Any, radius: float) -> None:
+    """Opposite, at right angles, on one ray, one at the origin: against the same points in tangent form."""
+    x = np.array([[radius, 0.0]] * 4, dtype)
+    y = np.array([[-radius, 0.0], [0.0, radius], [radius - 1.0, 0.0], [0.0, 0.0]], dtype)
+    p, q = (charts.tangent_to_lorentz(t, dtype(1)) for t in (x, y))
+    # sinh(a) rounded by eps is a rounded by eps, and tangent coordinates are rounded by eps a
+    np.testing.assert_allclose(Lorentz(1).dist(p, q), Tangent(1).dist(x, y), atol=8 * np.finfo(dtype).eps * radius)
+    np.testing.assert_allclose(Lorentz(1).to_tangent(p), x, rtol=8 * np.finfo(dtype).eps)
 
 
 def test_exp_polar_at_a_centre_and_at_radius_0(rng: np.random.Generator) -> None:

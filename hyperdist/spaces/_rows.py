@@ -39,12 +39,6 @@ def root(z: Array) -> Array:
     return xp.where(zero, z * 0.0, xp.sqrt(xp.where(zero, z * 0.0 + 1.0, z)))
 
 
-def root_or_one(z: Array) -> Array:
-    """sqrt(z), and 1 where z = 0: a divisor whose quotient is not used there."""
-    xp = namespace(z)
-    return xp.sqrt(xp.where(z == 0.0, z * 0.0 + 1.0, z))
-
-
 def scaled(z: Array) -> tuple[Array, Array, Array]:
     """(s, sinh(x)/x e^-s, cosh(x) e^-s) of z = x^2, s = 0 where x < 1 and s = x elsewhere.
 

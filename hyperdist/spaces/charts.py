@@ -14,6 +14,7 @@ import numpy as np
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, scaled, steepness
+from hyperdist.spaces.lorentz import cosh_radius
 from hyperdist.spaces.poincare import log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
 
@@ -40,9 +41,16 @@ def tangent_to_lorentz(x: Array, c: Any) -> Array:
 
 
 def lorentz_to_tangent(x: Array, c: Any) -> Array:
-    """Lorentz to tangent coordinates, from the space part alone: asinh(k|s|)/(k|s|) s."""
+    """Lorentz to tangent coordinates, from the space part alone: asinh(k|s|)/(k|s|) s, without overflow of |s|^2."""
+    xp = namespace(x, c)
     s = x[..., 1:]
-    return column(asinhc_sq(c * dot(s, s))) * s
+    cosh = cosh_radius(s, c)
+    near = cosh < 2.0
+    slope = s / cosh[..., None]
+    close = xp.where(near[..., None], slope, slope * 0.0) * cosh[..., None]
+    tanh = xp.sqrt(xp.where(near, cosh * 0.0 + 1.0, c * dot(slope, slope)))
+    radius = xp.log(cosh) + xp.log(1.0 + tanh)
+    return xp.where(near[..., None], column(asinhc_sq(c * dot(close, close))) * s, column(radius / tanh) * slope)
 
 
 def poincare_to_lorentz(x: Array, c: Any) -> Array:
@@ -56,9 +64,8 @@ def poincare_to_lorentz(x: Array, c: Any) -> Array:
 
 def lorentz_to_poincare(x: Array, c: Any) -> Array:
     """Lorentz to ball coordinates, from the space part alone: s/(1 + sqrt(1 + c|s|^2))."""
-    xp = namespace(x, c)
     s = x[..., 1:]
-    return s / (1.0 + xp.sqrt(1.0 + c * dot(s, s)))[..., None]
+    return s / (1.0 + cosh_radius(s, c))[..., None]
 
 
 def to_tangent(x: Array, c: Any, model: str) -> Array:

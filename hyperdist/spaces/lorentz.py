@@ -96,11 +96,6 @@ def half(x: Array, y: Array, c: Any) -> Half:
     )
 
 
-def minkowski(u: Array, v: Array) -> Array:
-    """-u_0 v_0 + u_1 v_1 + ..., (*batch)."""
-    return dot(u[..., 1:], v[..., 1:]) - u[..., 0] * v[..., 0]
-
-
 def dist_sq(x: Array, y: Array, c: Any) -> Array:
     """Squared distance, (*batch)."""
     return half_dist_sq(half(x, y, c), c)
