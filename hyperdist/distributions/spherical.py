@@ -142,8 +142,8 @@ class VonMisesFisher(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the mean direction
     kappa : (*batch)     concentration, 0 < kappa <= 1e15
-    Sampling  exact, by rejection: Wood's (1994) spherical Cauchy hat, or a tangent gamma hat where that is lighter; at
-              least 0.915 of the proposals accepted for m >= 3, 0.657 on the circle.
+    Sampling  exact, by rejection: Wood's (1994) spherical Cauchy hat, or a tangent gamma hat where that is lighter, two
+              arcs on the circle; at least 0.90 of the proposals accepted, 0.915 for m >= 3.
     Accuracy  log_normalizer, cdf and moments to 1e-13 (1 + |value|) for m <= 10,000 and kappa in [1e-6, 1e8].
     """
 

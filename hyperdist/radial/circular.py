@@ -85,13 +85,13 @@ def drift(a: Array, sigma: Array) -> Array:
         ratio = 2.0 * m * (y / near)
         even = even + size * (1.0 + xp.exp(-ratio))
         odd = odd - size * (y / near * (1.0 + xp.exp(-ratio)) + m * xp.expm1(-ratio))
-    by_images = xp.where(lower, -odd, odd) / even
+    by_images = xp.where(lower, 0.0 - odd, odd) / even
     even, odd = 1.0 + 0.0 * y, 0.0 * y
     for k in range(1, _WAVES + 1):
         sign = xp.where(lower, y * 0.0 + 1.0, y * 0.0 + (-1.0) ** k)
         even = even + 2.0 * sign * _decay(k, far) * xp.cos(k * y)
         odd = odd + 2.0 * k * sign * (far * _decay(k, far)) * xp.sin(k * y)
-    return xp.where(large, xp.where(lower, odd, -odd) / even, by_images)
+    return xp.where(large, xp.where(lower, odd, 0.0 - odd) / even, by_images)
 
 
 def _mass(m: Array, nearest: Array, excess: Array, a: Array, y: Array) -> Array:

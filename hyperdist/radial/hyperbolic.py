@@ -98,7 +98,11 @@ class HyperbolicKernel(Kernel):
         if self.n == 0:
             return self.residual - t
         safe = xp.where(y > 0.0, y, self.centre)
-        return self.residual - t + self.n * (_coth_excess(self.s * safe) / safe - _coth_excess(self.s * self.centre) / self.centre)
+        return (
+            self.residual
+            - t
+            + self.n * (_coth_excess(self.s * safe) / safe - _coth_excess(self.s * self.centre) / self.centre)
+        )
 
     def curvature(self, y: Array) -> Array:
         xp = namespace(y, self.s)
@@ -127,8 +131,13 @@ class HyperbolicKernel(Kernel):
         safe = xp.where(far, s, xp.ones_like(s))
         # n (x coth x - 1)/(2 s^2), with x coth x = x + _coth_excess(x): far out as a difference, near 0 by its series.
         beyond = self.n * (safe * t + (_coth_excess(s * y) - _coth_excess(s * centre))) / (2.0 * safe * safe)
-        return xp.where(far, beyond, 0.5 * self.n * (y * y * langevinc_sq(s * s * y * y) - centre * centre * langevinc_sq(s * s * centre * centre)))
-
+        return xp.where(
+            far,
+            beyond,
+            0.5
+            * self.n
+            * (y * y * langevinc_sq(s * s * y * y) - centre * centre * langevinc_sq(s * s * centre * centre)),
+        )
 
     def score_at_centre(self) -> Array:
         """d(log kernel)/d(s^2) at the centre: what ``score`` leaves out."""

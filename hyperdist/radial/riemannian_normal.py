@@ -12,8 +12,17 @@ from numpy import ndarray
 from hyperdist import checks, quadrature, rejection
 from hyperdist._namespace import special
 from hyperdist.radial.base import KernelLaw, quiet
-from hyperdist.radial.hyperbolic import HyperbolicKernel, closed_form, closed_form_is_safe, nondimensional, tangency
-from hyperdist.stable import log_sinhc, two_product
+from hyperdist.radial.hyperbolic import (
+    HyperbolicKernel,
+    closed_form,
+    closed_form_is_safe,
+    gamma_hat,
+    gamma_hat_cost,
+    nondimensional,
+    normal_hat_cost,
+    normal_hat_log_mass,
+)
+from hyperdist.stable import two_product
 
 SCALE_RANGE = (1e-150, 1e150)
 """The scales whose squares and reciprocal squares a double holds; also the bound of sqrt(c) sigma."""
@@ -110,14 +119,9 @@ class RiemannianNormalRadius(KernelLaw):
     @quiet
     def _envelopes(self) -> tuple[ndarray, ndarray]:
         """The gamma hat's tangent point, and log masses of the gamma, normal and truncated normal hats (3, *batch)."""
-        n, d, kernel = self.d - 1, self.d, self._kernel
-        point = tangency(n, kernel.s, 1.0)
-        rate = 0.5 * d / (point * point)
-        gamma = n * log_sinhc(kernel.s * point) - (0.5 - rate) * point * point
-        gamma = gamma + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * np.log(rate)
-        # At d = 1 the gamma hat is the law itself.
-        normal = kernel.log_peak + 0.5 * math.log(2.0 * math.pi) + (np.inf if n == 0 else 0.0)
-        truncated = normal + np.log(special(np).ndtr(kernel.centre))
+        point, gamma = gamma_hat(self.d, self._kernel.s)
+        normal = normal_hat_log_mass(self._kernel)
+        truncated = normal + np.log(special(np).ndtr(self._kernel.centre))
         return point, np.stack(np.broadcast_arrays(gamma, normal, truncated))
 
     @cached_property
@@ -143,46 +147,38 @@ class RiemannianNormalRadius(KernelLaw):
         """
         n, d, kernel = self.d - 1, self.d, self._kernel
         point, s, sigma, centre = (np.reshape(a, -1) for a in (self._envelopes[0], kernel.s, self.sigma, kernel.centre))
-        excess = 0.5 - 0.5 * d / (point * point)
-        stretch, at_point = point / math.sqrt(d), log_sinhc(s * point)
         # Second derivatives bound what a tangent misses: log(sinh x / x) in x^2 has at most 1/90, log sinh x at
         # half of the mode 1/sinh^2.
         gamma_bend = n * s**4 / 180.0
         normal_bend = 0.5 * n * np.square(s / np.sinh(np.minimum(0.5 * s * centre, 300.0)))
-        normal_decay = 2.0 / np.expm1(np.minimum(2.0 * s * centre, 700.0))
 
-        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            y = chi * stretch[which]
-            square = y * y
-            square -= point[which] ** 2
-            ceiling = square * square
+        def by_gamma(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+            y = chi * (point[which] / math.sqrt(d))
+            ceiling = y * y
+            ceiling -= point[which] ** 2
+            np.square(ceiling, out=ceiling)
             ceiling *= gamma_bend[which]
 
             def cost(index: ndarray) -> ndarray:
-                tangent = rejection.pick(excess, which, index) * square[index]
-                rise = log_sinhc(rejection.pick(s, which, index) * y[index]) - rejection.pick(at_point, which, index)
-                return tangent - n * rise
+                return gamma_hat_cost(d, rejection.pick(s, which, index), rejection.pick(point, which, index), y[index])
 
             return rejection.Proposal(y * sigma[which], ceiling, cost)
 
         def about_mode(t: ndarray, which: Any) -> rejection.Proposal:
-            m = centre[which]
-            ceiling = np.where(t > -0.5 * m, normal_bend[which] * t * t, np.inf)
+            mode = centre[which]
+            ceiling = np.where(t > -0.5 * mode, normal_bend[which] * t * t, np.inf)
 
             def cost(index: ndarray) -> ndarray:
-                # log(sinh(s y)/sinh(s m)) less its tangent, exact to rounding where the hat is used, s m > 1/2.
-                scale, offset = rejection.pick(s, which, index), t[index]
-                decay = rejection.pick(normal_decay, which, index)
-                rise = np.log1p(-np.expm1(-2.0 * scale * offset) * (0.5 * decay)) - scale * offset * decay
-                return np.where(rejection.pick(centre, which, index) + offset > 0.0, -n * rise, np.inf)
+                scale = rejection.pick(s, which, index)
+                return normal_hat_cost(n, scale, rejection.pick(centre, which, index), t[index])
 
-            return rejection.Proposal((m + t) * sigma[which], ceiling, cost)
+            return rejection.Proposal((mode + t) * sigma[which], ceiling, cost)
 
-        def normal_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+        def by_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             return about_mode(rng.standard_normal(chi.size), which)
 
-        def truncated_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+        def by_truncated(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             uniform = (1.0 - rng.random(chi.size)) * special(np).ndtr(centre)[which]
             return about_mode(-special(np).ndtri(uniform), which)
 
-        return rejection.one_of(np.reshape(self._choice, -1), (gamma_hat, normal_hat, truncated_hat))
+        return rejection.one_of(np.reshape(self._choice, -1), (by_gamma, by_normal, by_truncated))

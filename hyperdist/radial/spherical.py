@@ -196,32 +196,6 @@ class VonMisesFisherKernel(_SphericalKernel):
         return -2.0 * xp.sin(0.5 * (y + self.centre)) * xp.sin(0.5 * t)
 
 
-def cauchy_radius(chi: Array, z: Array, x0: Array) -> Array:
-    """The angle of a spherical Cauchy draw from d normals of norm chi and one more.
-
-    The law prop. to (1 - x0 cos theta)^-d d(area) on S^d (Kato & McCullagh 2020), the envelope of Wood (1994):
-    a uniform point, its stereographic radius tan(theta/2) shrunk by sqrt((1 - x0)/(1 + x0)).
-    """
-    xp = namespace(chi, z)
-    return 2.0 * xp.atan(xp.sqrt((1.0 - x0) / (1.0 + x0)) * chi / (z + xp.sqrt(z * z + chi * chi)))
-
-
-def cauchy_log_accept(d: int, r: Array, touch: Array) -> Array:
-    """d log((1 - x0 cos r)/(1 - x0 cos q)) for the hat with x0 = cos q that touches at q."""
-    xp = namespace(r, touch)
-    # cos q - cos r as a product, so that the ratio is right for concentrated laws too.
-    rise = 2.0 * xp.sin(0.5 * (r + touch)) * xp.sin(0.5 * (r - touch)) / xp.square(xp.sin(touch))
-    return d * xp.log1p(xp.cos(touch) * rise)
-
-
-def cauchy_hat_log_mass(d: int, touch: Array) -> Array:
-    """log int sin(r)^(d-1) ((1 - x0 cos q)/(1 - x0 cos r))^d dr with x0 = cos q."""
-    xp = namespace(touch)
-    whole = 0.5 * math.log(math.pi) + math.lgamma(0.5 * d) - math.lgamma(0.5 * (d + 1))
-    # (1 - x0^2)^d (1 - x0^2)^(-d/2) with 1 - x0^2 = sin(q)^2
-    return whole + d * xp.log(xp.sin(touch))
-
-
 def fisher_log_kernel(n: int, y: Array, kappa: Array) -> Array:
     """Log density of the von Mises-Fisher radius up to a constant in y, kappa (cos y - 1) + n log sin y."""
     xp = namespace(y, kappa)

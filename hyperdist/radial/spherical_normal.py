@@ -11,15 +11,10 @@ from numpy import ndarray
 
 from hyperdist import checks, quadrature, rejection
 from hyperdist._namespace import special
+from hyperdist.radial import spherical_hats
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.riemannian_normal import check_scale
-from hyperdist.radial.spherical import (
-    SphericalNormalKernel,
-    cauchy_hat_log_mass,
-    cauchy_log_accept,
-    cauchy_radius,
-    tangency,
-)
+from hyperdist.radial.spherical import SphericalNormalKernel
 
 _FLAT = 100.0
 """A scale from which on the law on the circle is uniform to 0.05 %, and inversion of the normal cdf loses digits."""
@@ -76,55 +71,38 @@ class SphericalNormalRadius(KernelLaw):
 
     @cached_property
     @quiet
-    def _tangents(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """Tangent points of the gamma and the Cauchy hat, and their log masses."""
-        n, d, sigma = self.d - 1, self.d, self.sigma
-        point = tangency(n, sigma, 1.0) if n else sigma
-        rate = 0.5 * d / (point * point)
-        excess = 0.5 / (sigma * sigma) - rate
-        gamma = n * np.log(np.sin(point) / point) - excess * point * point if n else np.zeros_like(sigma)
-        gamma = gamma + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * np.log(rate)
-        # The Cauchy hat with parameter cos q is lightest where it touches at q itself: q tan q = d sigma^2.
-        touch = tangency(d, sigma, 0.0)
-        cauchy = cauchy_hat_log_mass(d, touch) - 0.5 * np.square(touch / sigma)
-        return point, touch, gamma, cauchy
+    def _touching(self) -> tuple[ndarray, ndarray, ndarray]:
+        """Tangent points of the gamma and of the Cauchy hat; which of the two is lighter."""
+        return spherical_hats.normal_hats(self.d, self.sigma)
 
     @cached_property
     def _choice(self) -> ndarray:
         """The hat of each batch element: 0 gamma, 1 Cauchy, 2 the law itself, on the circle while it is not flat."""
-        _, _, gamma, cauchy = self._tangents
-        lighter = np.where(cauchy < gamma, 1, 0)
-        return np.where((self.d == 1) & (self.sigma < _FLAT), 2, lighter)
+        return np.where((self.d == 1) & (self.sigma < _FLAT), 2, self._touching[2].astype(int))
 
     @quiet
     def _acceptance_rate(self) -> ndarray:
-        _, _, gamma, cauchy = self._tangents
-        return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - np.minimum(gamma, cauchy)))
+        point, touch, by_cauchy = self._touching
+        gamma, cauchy = spherical_hats.normal_log_masses(self.d, self.sigma, point, touch)
+        mass = np.where(by_cauchy, cauchy, gamma)
+        return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - mass))
 
     @cached_property
     @quiet
     def _hats(self) -> rejection.Propose:  # type: ignore[override]
-        """Gamma hat (log(sin x / x) is concave in x^2) for small scales, spherical Cauchy for large ones.
-
-        On the circle the law is a normal cut at pi, drawn by inversion.
-        """
-        n, d = self.d - 1, self.d
-        point, touch, _, _ = (np.reshape(a, -1) for a in self._tangents)
+        """Gamma hat for small scales, spherical Cauchy for large; on the circle a normal cut at pi, by inversion."""
+        d = self.d
+        point, touch, _ = (np.reshape(a, -1) for a in self._touching)
         sigma = np.reshape(self.sigma, -1)
-        precision = 1.0 / (sigma * sigma)
-        excess = 0.5 * precision - 0.5 * d / (point * point)
-        stretch = point / math.sqrt(d)
 
         def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            r, p = chi * stretch[which], point[which]
-            rise = n * np.log(np.sin(r) / r * (p / np.sin(p))) if n else 0.0
-            return rejection.certain(r, np.where(r < math.pi, excess[which] * (r - p) * (r + p) - rise, np.inf))
+            r = chi * (point[which] / math.sqrt(d))
+            return rejection.certain(r, spherical_hats.normal_gamma_cost(d, sigma[which], point[which], r))
 
         def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
-            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            fall = 0.5 * precision[which] * (r - q) * (r + q)
-            return rejection.certain(r, fall - cauchy_log_accept(d, r, q))
+            r = spherical_hats.cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
+            return rejection.certain(r, spherical_hats.normal_cauchy_cost(d, sigma[which], q, r))
 
         def cut_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             scale = sigma[which]

@@ -10,13 +10,9 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks, quadrature, rejection
+from hyperdist.radial import spherical_hats
 from hyperdist.radial.base import KernelLaw, quiet
-from hyperdist.radial.spherical import (
-    VonMisesFisherKernel,
-    cauchy_hat_log_mass,
-    cauchy_log_accept,
-    cauchy_radius,
-)
+from hyperdist.radial.spherical import VonMisesFisherKernel
 
 KAPPA_MAX = 1e15
 """Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
@@ -100,60 +96,46 @@ class VonMisesFisherRadius(KernelLaw):
 
     @cached_property
     @quiet
-    def _tangents(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """The gamma hat's tangent versine and rate, the Cauchy hat's tangent angle; which of them is lighter."""
-        d, kappa = self.d, self.kappa
-        # x0 of Wood (1994), eq. 3, and its tangent angle acos x0, from 1 - x0 without cancellation.
-        b = d / (2.0 * kappa + np.sqrt(4.0 * kappa * kappa + float(d) * d))
-        touch = 2.0 * np.arctan(np.sqrt(b))
-        cauchy = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * np.square(np.sin(0.5 * touch))
-        if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
-            return touch, np.ones_like(touch), touch, np.full_like(touch, True, dtype=bool)
-        power = 0.5 * d - 1.0
-        total = 2.0 * kappa + d - 1.0
-        point = 2.0 * d / (total + np.sqrt(np.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * power))
-        rate = kappa + (power / (2.0 - point) if d > 2 else 0.0)
-        gamma = math.lgamma(0.5 * d) - 0.5 * d * np.log(rate)
-        if d > 2:
-            gamma = gamma + power * (np.log(2.0 - point) + point / (2.0 - point))
-        return point, rate, touch, ~(gamma < cauchy)
+    def _touching(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        """The gamma hat's tangent versine and rate, the Cauchy hat's tangent angle; which of the two is lighter."""
+        return spherical_hats.fisher_hats(self.d, self.kappa)
+
+    @property
+    def _arc_kappa(self) -> ndarray:
+        """kappa for the hat of two arcs, which divides by it; 1e-20 is uniform to rounding."""
+        return np.maximum(self.kappa, 1e-20)
 
     @quiet
     def _acceptance_rate(self) -> ndarray:
-        d, kappa = self.d, self.kappa
-        point, rate, touch, by_cauchy = self._tangents
-        cauchy = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * np.square(np.sin(0.5 * touch))
-        gamma = math.lgamma(0.5 * d) - 0.5 * d * np.log(rate)
-        if d > 2:
-            gamma = gamma + (0.5 * d - 1.0) * (np.log(2.0 - point) + point / (2.0 - point))
-        return np.exp(self.log_normalizer_excess() - np.where(by_cauchy, cauchy, gamma))
+        point, rate, touch, by_cauchy = self._touching
+        if self.d == 1:
+            mass = spherical_hats.fisher_arc_log_mass(self._arc_kappa)
+        else:
+            gamma, cauchy = spherical_hats.fisher_log_masses(self.d, self.kappa, point, rate, touch)
+            mass = np.where(by_cauchy, cauchy, gamma)
+        return np.exp(self.log_normalizer_excess() - mass)
 
     @cached_property
     @quiet
     def _hats(self) -> rejection.Propose:  # type: ignore[override]
-        """Spherical Cauchy for small kappa/d (Wood 1994); for large, 1 - cos r under a tangent gamma law.
-
-        With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is
-        log-concave: its tangent makes the hat a gamma law of shape d/2, half the square of d normals.
-        """
+        """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs."""
         d = self.d
-        point, rate, touch, by_cauchy = (np.reshape(a, -1) for a in self._tangents)
-        kappa, power = np.reshape(self.kappa, -1), 0.5 * d - 1.0
+        point, rate, touch, by_cauchy = (np.reshape(a, -1) for a in self._touching)
+        kappa, arc_kappa = np.reshape(self.kappa, -1), np.reshape(self._arc_kappa, -1)
 
         def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             w = 0.5 * chi * chi / rate[which]
-            fall = 0.0
-            if d > 2:
-                excess = (w - point[which]) / (2.0 - point[which])
-                fall = -power * (np.log1p(-excess) + excess)
-            return rejection.certain(
-                2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0))), np.where(w < 2.0, fall, np.inf)
-            )
+            r = 2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0)))
+            return rejection.certain(r, spherical_hats.fisher_gamma_cost(d, point[which], w))
 
         def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
-            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            fall = 2.0 * kappa[which] * np.sin(0.5 * (r + q)) * np.sin(0.5 * (r - q))
-            return rejection.certain(r, fall - cauchy_log_accept(d, r, q))
+            r = spherical_hats.cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
+            return rejection.certain(r, spherical_hats.fisher_cauchy_cost(d, kappa[which], q, r))
 
-        return rejection.one_of(by_cauchy.astype(int), (gamma_hat, cauchy_hat))
+        def arcs(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+            r = spherical_hats.fisher_arc(arc_kappa[which], rng.random(chi.size))
+            return rejection.certain(r, spherical_hats.fisher_arc_cost(kappa[which], r))
+
+        choice = np.full(kappa.shape, 2) if d == 1 else by_cauchy.astype(int)
+        return rejection.one_of(choice, (gamma_hat, cauchy_hat, arcs))
