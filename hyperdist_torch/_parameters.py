@@ -1,0 +1,57 @@
+"""Parameters as tensors of one dtype and device that broadcast; errors that name what is wrong."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hyperdist import checks
+
+FLOATS = (torch.float32, torch.float64)
+
+
+def tensors(**values: Any) -> dict[str, Tensor]:
+    """Tensors of one floating dtype and one device; numbers and lists take those of the tensors beside them.
+
+    Raises TypeError for complex, boolean, half-precision or non-numeric values, ValueError for tensors on two devices.
+    """
+    given = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+    # Tensors with axes decide before scalars, as in torch's own promotion.
+    leading = [v for v in given.values() if v.ndim] or list(given.values())
+    devices = {value.device for value in leading}
+    if len(devices) > 1:
+        raise ValueError(f"parameters must be on one device, got {', '.join(sorted(map(str, devices)))}")
+    device = devices.pop() if devices else None
+    floating = [v.dtype for v in leading if v.is_floating_point()] or [
+        v.dtype for v in given.values() if v.is_floating_point()
+    ]
+    dtype = reduce(torch.promote_types, floating) if floating else torch.get_default_dtype()
+    for name, value in given.items():
+        if value.is_complex() or value.dtype == torch.bool:
+            raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
+    if dtype not in FLOATS:
+        raise TypeError(f"parameters must be float32 or float64, got {dtype}")
+    return {name: _tensor(value, name, dtype, device) for name, value in values.items()}
+
+
+def _tensor(value: Any, name: str, dtype: torch.dtype, device: torch.device | None) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(device=device, dtype=dtype)
+    if type(value) in (int, float):
+        return torch.full((), value, dtype=dtype, device=device)
+    return torch.as_tensor(checks.as_float(value, name), dtype=dtype, device=device)
+
+
+def vector(value: Tensor, name: str, least: int = 1) -> Tensor:
+    """A tensor whose last axis is a vector of at least ``least`` coordinates."""
+    if value.ndim == 0 or value.shape[-1] < least:
+        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {tuple(value.shape)}")
+    return value
+
+
+def batch(**shapes: torch.Size) -> torch.Size:
+    """The broadcast of named batch shapes; the message lists them all."""
+    return torch.Size(checks.broadcast(**{name: tuple(shape) for name, shape in shapes.items()}))

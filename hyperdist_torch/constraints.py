@@ -1,0 +1,198 @@
+"""Constraints of torch.distributions for points of curved spaces, with their maps from unconstrained vectors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import biject_to, constraints, transform_to
+from torch.distributions.transforms import ExpTransform, Transform
+
+from hyperdist.spaces import charts, lorentz
+from hyperdist.stable import log_sinhc_sq
+
+__all__ = [
+    "BallTransform",
+    "FiniteVector",
+    "Hyperboloid",
+    "PoincareBall",
+    "Positive",
+    "SphereTransform",
+    "UnitSphere",
+    "finite_vector",
+    "non_negative",
+    "positive",
+    "unit_sphere",
+]
+
+
+def _square(x: Tensor) -> Tensor:
+    return (x * x).sum(dim=-1)
+
+
+def _tolerance(x: Tensor) -> float:
+    """How far from 1 rounding may take the norm of a unit vector, or cosh over the time coordinate."""
+    return 64.0 * torch.finfo(x.dtype).eps * x.shape[-1] ** 0.5
+
+
+class PoincareBall(constraints.Constraint):
+    """Points x with sqrt(c) |x| < 1; c >= 0 broadcasts against the batch, and at c = 0 every finite x is a point."""
+
+    event_dim = 1
+
+    def __init__(self, c: Any = 1.0) -> None:
+        self.c = c
+        super().__init__()
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each point lies inside, (*batch)."""
+        return (self.c * _square(value) < 1.0) & torch.isfinite(value).all(dim=-1)
+
+    def __repr__(self) -> str:
+        return f"PoincareBall(c={self.c})"
+
+
+class Hyperboloid(constraints.Constraint):
+    """Points x = (x_0, s) with x_0 = sqrt(1/c + |s|^2), c > 0, to rounding."""
+
+    event_dim = 1
+
+    def __init__(self, c: Any = 1.0) -> None:
+        self.c = c
+        super().__init__()
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each point lies on it, (*batch)."""
+        c = torch.as_tensor(self.c, dtype=value.dtype, device=value.device)
+        off = c.sqrt() * value[..., 0] / lorentz.cosh_radius(value[..., 1:], c) - 1.0
+        return off.abs() <= _tolerance(value)
+
+    def __repr__(self) -> str:
+        return f"Hyperboloid(c={self.c})"
+
+
+class FiniteVector(constraints.Constraint):
+    """Any finite vector: exponential coordinates at the origin. Unlike ``real_vector`` it takes empty batches."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether all coordinates are finite, (*batch)."""
+        return torch.isfinite(value).all(dim=-1)
+
+    def __repr__(self) -> str:
+        return "FiniteVector()"
+
+
+class UnitSphere(constraints.Constraint):
+    """Unit vectors, to rounding: | |x| - 1 | <= 64 eps sqrt(m)."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each vector has length 1, (*batch)."""
+        return (_square(value).sqrt() - 1.0).abs() <= _tolerance(value)
+
+    def __repr__(self) -> str:
+        return "UnitSphere()"
+
+
+finite_vector, unit_sphere = FiniteVector(), UnitSphere()
+
+
+class Positive(constraints.Constraint):
+    """Finite numbers > 0 (>= 0 with ``or_zero``) and at most ``upper``: torch's own ``positive`` lets infinity pass."""
+
+    def __init__(self, upper: float = math.inf, or_zero: bool = False) -> None:
+        self.upper, self.or_zero = upper, or_zero
+        super().__init__()
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each number lies in the range."""
+        above = value >= 0.0 if self.or_zero else value > 0.0
+        return above & (value <= self.upper) & torch.isfinite(value)
+
+    def __repr__(self) -> str:
+        bound = f" and <= {self.upper:g}" if self.upper < math.inf else ""
+        return f"finite, {'>= 0' if self.or_zero else '> 0'}{bound}"
+
+
+positive, non_negative = Positive(), Positive(or_zero=True)
+
+
+class BallTransform(Transform):
+    """From R^d to the ball, v -> exp_0(v): v is the vector of exponential coordinates at the origin.
+
+    The determinant is that of the coordinates, with respect to Lebesgue measure on both sides, as torch's transforms
+    have it; v is the ball point's own |v| away from the origin, so that any v of length below about 16/sqrt(c) in
+    float32 and 36/sqrt(c) in float64 can be told from its neighbours.
+    """
+
+    domain = constraints.real_vector
+    bijective = True
+
+    def __init__(self, c: Any = 1.0, cache_size: int = 0) -> None:
+        super().__init__(cache_size=cache_size)
+        self.c = c
+
+    @property
+    def codomain(self) -> PoincareBall:  # type: ignore[override]
+        """The ball."""
+        return PoincareBall(self.c)
+
+    def with_cache(self, cache_size: int = 1) -> BallTransform:
+        """This transform with another cache size."""
+        return self if self._cache_size == cache_size else BallTransform(self.c, cache_size)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BallTransform) and bool(torch.equal(torch.as_tensor(self.c), torch.as_tensor(other.c)))
+
+    def _call(self, x: Tensor) -> Tensor:
+        return charts.tangent_to_poincare(x, self.c)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return charts.poincare_to_tangent(y, self.c)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log|det dy/dx|, (*batch): the ratio of the volume factors (sinh a/a)^(d-1) and lambda^d, a = sqrt(c)|x|.
+
+        lambda/2 = cosh^2(a/2), and cosh(a/2) = sinhc(a)/sinhc(a/2), which does not cancel far out.
+        """
+        d, z = x.shape[-1], self.c * _square(x)
+        whole, half = log_sinhc_sq(z), log_sinhc_sq(0.25 * z)
+        return (d - 1) * whole - 2.0 * d * (whole - half) - d * torch.log(torch.full_like(z, 2.0))
+
+
+class SphereTransform(Transform):
+    """From R^m to the unit sphere, x -> x/|x|; many to one, so for ``transform_to`` only."""
+
+    domain = constraints.real_vector
+    codomain = unit_sphere
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SphereTransform)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+
+@biject_to.register(PoincareBall)
+@transform_to.register(PoincareBall)
+def _ball(constraint: PoincareBall) -> BallTransform:
+    return BallTransform(constraint.c)
+
+
+@transform_to.register(UnitSphere)
+def _sphere(constraint: UnitSphere) -> SphereTransform:
+    return SphereTransform()
+
+
+@biject_to.register(Positive)
+@transform_to.register(Positive)
+def _positive(constraint: Positive) -> ExpTransform:
+    return ExpTransform()

@@ -1,0 +1,136 @@
+"""What every law has: draws, their density, and the checks of what comes in."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist import checks
+from hyperdist_torch import _random
+from hyperdist_torch._implicit import attach
+from hyperdist_torch._laws import Law
+
+METHODS = ("rejection", "inverse")
+
+
+class ManifoldDistribution(Distribution):
+    """A law on a manifold: densities in nats with respect to Riemannian volume, lengths geodesic.
+
+    Draws are reparametrised: gradients in every parameter, of any order, by implicit reparametrisation of the radius
+    and through the isometry that carries the origin to mu, never through accept and reject.
+    ``validate_args=False`` leaves out the checks that look at values, as everywhere in torch.distributions.
+    """
+
+    has_rsample = True
+    _models: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def _dtype(self) -> torch.dtype: ...
+
+    @abstractmethod
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Draws of shape + event and, where ``density``, their log density."""
+
+    @final
+    def rsample(
+        self,
+        sample_shape: Any = (),
+        *,
+        model: str | None = None,
+        method: str = "rejection",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Reparametrised draws, sample_shape + batch_shape + event_shape.
+
+        model     : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
+        method    : "rejection" (default; exact) or "inverse" (one uniform a radius, Newton's method on its cdf).
+        generator : a ``torch.Generator`` on the parameters' device; None for torch's default one.
+        Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
+        """
+        return self._rsample(sample_shape, model, method, generator, False)[0]
+
+    @final
+    def rsample_and_log_prob(
+        self,
+        sample_shape: Any = (),
+        *,
+        model: str | None = None,
+        method: str = "rejection",
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Draws as ``rsample`` makes them and their log density, both with gradients.
+
+        The density is that of the radius drawn, so it is right where coordinates round: no point is read back.
+        """
+        x, log_prob = self._rsample(sample_shape, model, method, generator, True)
+        assert log_prob is not None
+        return x, log_prob
+
+    @final
+    @torch.no_grad()
+    def sample(
+        self,
+        sample_shape: Any = (),
+        *,
+        model: str | None = None,
+        method: str = "rejection",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``rsample`` without gradient."""
+        return self._rsample(sample_shape, model, method, generator, False)[0]
+
+    def _rsample(
+        self, sample_shape: Any, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        shape = torch.Size(checks.sample_shape(sample_shape))
+        checks.choice(method, "method", METHODS)
+        return self._draw(shape + self.batch_shape, self._check_model(model), method, generator, density)
+
+    def _check_model(self, model: str | None) -> str | None:
+        if self._models:
+            return checks.choice(self._models[0] if model is None else model, "model", self._models)
+        if model is not None:
+            raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
+        return None
+
+    def _check_value(self, value: Any, constraint: constraints.Constraint, width: int) -> Tensor:
+        """``value``, (*batch, width); whether it lies in the support is looked at where arguments are validated."""
+        if not isinstance(value, Tensor):
+            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        if value.ndim == 0 or value.shape[-1] != width:
+            raise ValueError(f"value must have {width} coordinates on its last axis, got shape {tuple(value.shape)}")
+        checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
+        if self._validate_args:
+            inside = constraint.check(value)
+            if not bool(inside.all()):
+                first = value.expand(inside.shape + value.shape[-1:])[~inside][0].tolist()
+                raise ValueError(
+                    f"value must lie in the support {constraint!r}: {int((~inside).sum())} of {inside.numel()} points "
+                    f"do not, the first is {first}"
+                )
+        return value
+
+
+def draw_radius(
+    law: Law, theta: Tensor, shape: torch.Size, method: str, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """(y, direction), float64: radii of ``shape``, differentiable in theta (*batch), and uniform unit vectors."""
+    n, d, device = shape.numel(), law.d, theta.device
+    if n == 0:
+        return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d))
+    with torch.no_grad():
+        fixed = theta.detach()
+        if method == "rejection":
+            y, direction = _random.accept(law.proposal(fixed.reshape(-1)), n, d, device, generator)
+            y = y.reshape(shape)
+        else:
+            direction = _random.directions(n, d, device, generator)
+            y = law.quantile(_random.uniform(shape, device, generator), fixed)
+    return attach(y, theta, law), direction.reshape((*shape, d))

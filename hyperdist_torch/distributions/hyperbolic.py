@@ -1,0 +1,128 @@
+"""What laws on hyperbolic space share: the centre, the models, and the isometry from the origin."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist.spaces import charts, poincare, tangent
+from hyperdist_torch import _parameters
+from hyperdist_torch.constraints import Hyperboloid, PoincareBall, finite_vector
+from hyperdist_torch.distributions.base import ManifoldDistribution
+
+_BOUNDARY = 8.0
+"""Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
+
+
+class HyperbolicDistribution(ManifoldDistribution):
+    """A law with a centre mu in the Poincare ball of curvature -c."""
+
+    _models = charts.MODELS
+    _sigma_axes = 0
+    """Axes of sigma after the batch's."""
+
+    mu: Tensor
+    sigma: Tensor
+    c: Tensor
+
+    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None) -> None:
+        given = _parameters.tensors(mu=mu, sigma=sigma, c=c)
+        mu, sigma, c = given["mu"], given["sigma"], given["c"]
+        _parameters.vector(mu, "mu")
+        batch, event = self._shapes(mu, sigma, c)
+        self.mu, self.c = mu.expand(batch + event), c.expand(batch)
+        self.sigma = sigma.expand(batch + event[: self._sigma_axes])
+        super().__init__(batch, event, validate_args=validate_args)
+
+    def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
+        return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> PoincareBall:  # type: ignore[override]
+        """The ball that holds the draws."""
+        return PoincareBall(self.c)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        new.mu, new.c = self.mu.expand(batch + self.event_shape), self.c.expand(batch)
+        new.sigma = self.sigma.expand(batch + self.event_shape[: self._sigma_axes])
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def mean(self) -> Tensor:
+        """The Frechet mean mu, (*batch, d), in ball coordinates."""
+        return self.mu
+
+    @property
+    def mode(self) -> Tensor:
+        """The point of largest density, mu, (*batch, d)."""
+        return self.mu
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.mu.dtype
+
+    @property
+    def _tangent_mu(self) -> Tensor:
+        """The centre in exponential coordinates at the origin."""
+        return charts.poincare_to_tangent(self.mu, self.c)
+
+    def _check_model(self, model: str | None) -> str | None:
+        model = super()._check_model(model)
+        if model == "lorentz" and self._validate_args and not bool((self.c > 0.0).all()):
+            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+        return model
+
+    def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
+        """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
+        x = charts.exp_polar(self._tangent_mu, radius, direction, self.c, model or "poincare")
+        if model == "poincare":
+            edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
+            lost = int((~(self.c * (x * x).sum(dim=-1) < edge)).sum())
+            if lost:
+                raise ValueError(
+                    f"{lost} of {radius.numel()} draws lie further from the origin than {x.dtype} ball coordinates "
+                    "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
+                )
+        elif not bool(torch.isfinite(x).all()):
+            raise ValueError(
+                f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
+                "ask for model='tangent' or a wider dtype"
+            )
+        return x
+
+    def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor]:
+        """(x, inside): points of the model, with the origin standing in for those off the space."""
+        model = self._check_model(model)
+        if model == "poincare":
+            constraint: constraints.Constraint = PoincareBall(self.c)
+        else:
+            constraint = Hyperboloid(self.c) if model == "lorentz" else finite_vector
+        x = self._check_value(value, constraint, self.event_shape[0] + (model == "lorentz"))
+        if model == "poincare":
+            inside = constraint.check(x)
+            return torch.where(inside[..., None], x, 0.0), inside
+        inside = torch.isfinite(x).all(dim=-1)
+        return torch.where(inside[..., None], x, 0.0), inside
+
+    def _dist_sq(self, x: Tensor, model: str | None) -> Tensor:
+        """Squared distance of points from mu, smooth at mu."""
+        if model in (None, "poincare"):
+            return poincare.dist_sq(x, self.mu, self.c)
+        return tangent.dist_sq(charts.to_tangent(x, self.c, model), self._tangent_mu, self.c)
+
+    def _offset(self, x: Tensor, model: str | None) -> Tensor:
+        """log_mu(x) in the frame at mu, (*batch, d); its length is the distance."""
+        return tangent.log_frame(self._tangent_mu, charts.to_tangent(x, self.c, model or "poincare"), self.c)
+
+    def _outside(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
+        """``log_prob`` inside, -inf off the space, NaN where a coordinate is NaN."""
+        off = torch.where(torch.isnan(value).any(dim=-1), torch.nan, -torch.inf).to(log_prob.dtype)
+        return torch.where(inside, log_prob, off)

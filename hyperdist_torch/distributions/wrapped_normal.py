@@ -1,0 +1,96 @@
+"""The wrapped normal on hyperbolic space, in torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+from hyperdist.stable import log_sinhc_sq
+from hyperdist_torch import _parameters
+from hyperdist_torch._laws import HyperbolicLaw
+from hyperdist_torch.constraints import PoincareBall, non_negative, positive
+from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+
+
+class WrappedNormal(HyperbolicDistribution):
+    """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
+
+    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1
+    sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
+    c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d
+    Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
+    Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
+    """
+
+    _sigma_axes = 1
+
+    def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
+        full = _parameters.batch(mu=mu.shape, sigma=sigma.shape)
+        # sigma may have more coordinates than mu only if mu's axis has length 1, which is d = 1.
+        if full[-1] != mu.shape[-1]:
+            raise ValueError(
+                "sigma must broadcast against mu, one scale a coordinate, "
+                f"got {tuple(sigma.shape)} for {tuple(mu.shape)}"
+            )
+        return _parameters.batch(mu=full[:-1], c=c.shape), mu.shape[-1:]
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """What the parameters must satisfy."""
+        return {"mu": PoincareBall(self.c), "sigma": constraints.independent(positive, 1), "c": non_negative}
+
+    def log_normalizer(self) -> Tensor:
+        """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""
+        return self.sigma.log().sum(dim=-1) + 0.5 * self.event_shape[0] * math.log(2.0 * math.pi)
+
+    @property
+    def variance(self) -> Tensor:
+        """E dist(x, mu)^2 = sum of sigma_i^2, (*batch)."""
+        return self.sigma.square().sum(dim=-1)
+
+    def _isotropic_sigma(self) -> Tensor:
+        """The scale of all coordinates, (*batch), float64; NotImplementedError where they differ."""
+        if not bool((self.sigma == self.sigma[..., :1]).all()):
+            raise NotImplementedError(
+                "this needs one scale for all coordinates: average -log_prob, from rsample_and_log_prob, over draws"
+            )
+        return self.sigma.double().mean(dim=-1)
+
+    def _mean_log_sinhc(self) -> Tensor:
+        """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64, for one scale a batch element."""
+        sigma = self._isotropic_sigma()
+        measure = HyperbolicLaw(self.event_shape[0]).measure(torch.zeros_like(sigma))
+        return measure.mean(log_sinhc_sq(self.c.double() * sigma.square() * measure.nodes.square()))
+
+    def entropy(self) -> Tensor:
+        """Differential entropy in nats, (*batch); NotImplementedError where the coordinates' scales differ."""
+        d = self.event_shape[0]
+        return self.log_normalizer() + 0.5 * d + (d - 1) * self._mean_log_sinhc().to(self._dtype)
+
+    def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
+        """Log density at points in the coordinates of ``model`` ("poincare" by default), (*broadcast).
+
+        Gradients in value, mu, sigma and c, of any order, finite and right at value = mu too.
+        """
+        x, inside = self._read(value, model)
+        v = self._offset(x, model)
+        return self._outside(self._log_density(v / self.sigma, v), inside, value)
+
+    def _log_density(self, z: Tensor, v: Tensor) -> Tensor:
+        excess = (self.event_shape[0] - 1) * log_sinhc_sq(self.c * (v * v).sum(dim=-1))
+        return -0.5 * (z * z).sum(dim=-1) - excess - self.log_normalizer()
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        d, mu = self.event_shape[0], self.mu
+        z = torch.randn((*shape, d), generator=generator, device=mu.device, dtype=mu.dtype)
+        v = self.sigma * z
+        square = (v * v).sum(dim=-1)
+        radius = torch.where(square > 0.0, square, 1.0).sqrt()
+        x = self._place(torch.where(square > 0.0, radius, 0.0), v / radius[..., None], model)
+        return x, self._log_density(z, v) if density else None

@@ -1,0 +1,74 @@
+"""The torch laws that the tests run on, each beside the core's law of the same name, and gradients by quadrature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+import hyperdist as hd
+import hyperdist_torch as ht
+
+
+@dataclass(frozen=True)
+class Case:
+    """A law by name in both packages; ``parameters`` are NumPy float64 arrays in the order of the constructors."""
+
+    name: str
+    parameters: tuple[Any, ...]
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+    def core(self) -> Any:
+        return getattr(hd, self.name)(*self.parameters)
+
+    def build(self, dtype: torch.dtype = torch.float64, grad: bool = False) -> Any:
+        return self.of(*self.tensors(dtype, grad))
+
+    def tensors(self, dtype: torch.dtype = torch.float64, grad: bool = False) -> list[Any]:
+        return [torch.tensor(np.asarray(p), dtype=dtype).requires_grad_(grad) for p in self.parameters]
+
+    def of(self, *parameters: Any) -> Any:
+        return getattr(ht, self.name)(*parameters)
+
+    @property
+    def hyperbolic(self) -> bool:
+        return self.name in ("RiemannianNormal", "WrappedNormal")
+
+    @property
+    def models(self) -> tuple[str | None, ...]:
+        if not self.hyperbolic:
+            return (None,)
+        curved = np.all(np.asarray(self.parameters[2]) > 0)
+        return ("poincare", "lorentz", "tangent") if curved else ("poincare", "tangent")
+
+
+def ball(d: int, length: float) -> np.ndarray:
+    direction = np.cos(1.0 + np.arange(d))
+    return length * direction / np.linalg.norm(direction)
+
+
+def unit(m: int) -> np.ndarray:
+    return ball(m, 1.0)
+
+
+SPREAD = np.array([[0.1], [1.0], [1.5]])
+
+CASES = [
+    Case("RiemannianNormal", (ball(1, 0.3), 0.7, 1.0), "riemannian-d1"),
+    Case("RiemannianNormal", (ball(2, 0.4), 2.0, 1.0), "riemannian-d2-normal-hat"),
+    Case("RiemannianNormal", (ball(5, 0.5), 0.8, 0.3), "riemannian-d5"),
+    Case("RiemannianNormal", (ball(3, 0.5), 0.8, 0.0), "riemannian-flat"),
+    Case("RiemannianNormal", (ball(3, 0.4), SPREAD, np.array([0.5, 1.0])), "riemannian-batch"),
+    Case("WrappedNormal", (ball(3, 0.4), 0.6, 1.2), "wrapped-d3"),
+    Case("WrappedNormal", (ball(2, 0.4), 0.6, 0.0), "wrapped-flat"),
+    Case("WrappedNormal", (ball(3, 0.4), np.array([0.2, 0.5, 0.9]), 1.0), "wrapped-anisotropic"),
+    Case("VonMisesFisher", (unit(2), 3.0), "vmf-m2"),
+    Case("VonMisesFisher", (unit(10), np.array([0.1, 12.0, 200.0])), "vmf-m10-batch"),
+    Case("SphericalRiemannianNormal", (unit(2), 1.2), "spherical-d1"),
+    Case("SphericalRiemannianNormal", (unit(3), np.array([0.2, 3.0])), "spherical-d2"),
+]
