@@ -114,8 +114,8 @@ def points(value: Any, name: str, d: int) -> np.ndarray:
 def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:
     """``x`` where sqrt(c) |x| < 1 holds in the dtype of ``x``."""
     finite(x, name)
-    size = np.sqrt(c) * np.sqrt(np.sum(np.square(x), axis=-1))
-    bad = ~(size < 1)
+    square = c.astype(x.dtype) * np.sum(np.square(x), axis=-1)
+    bad, size = ~(square < 1), np.sqrt(square)
     if bad.any():
         raise ValueError(
             f"{name} must lie inside the ball, sqrt(c) |{name}| < 1, got sqrt(c) |{name}| = {_worst(size, bad)}"

@@ -51,7 +51,7 @@ def _even(z: Array, series: tuple[float, ...], closed: Any) -> Array:
     """Series of z below ``_SERIES``, ``closed(sqrt z)`` above; derivatives are right on both sides."""
     xp = namespace(z)
     small = z < _SERIES
-    x = xp.sqrt(xp.where(small, z * 0.0 + 1.0, z))
+    x = xp.sqrt(xp.where(small, z * 0.0 + 0.25, z))  # any point where the closed form is finite
     return xp.where(small, _polynomial(xp.where(small, z, z * 0.0), series), closed(xp, x))
 
 
@@ -159,14 +159,17 @@ def log1mexp(x: Array) -> Array:
     return xp.where(near, xp.log(-xp.expm1(-xp.where(near, x, one))), xp.log1p(-xp.exp(-xp.where(near, one, x))))
 
 
-def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """a*b as an unevaluated sum of two doubles (Dekker 1971): no bit of the product is lost.
+_SPLITTER = {"float32": 4097.0, "float64": 134217729.0}
+"""2^12 + 1 and 2^27 + 1, which halve a significand (Dekker 1971)."""
 
-    Needs |a|, |b| < 1e290. Used where a difference of large products must be exact, so keep it out of float32.
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """a*b as an unevaluated sum of two floats (Dekker 1971): no bit of the product is lost, derivatives included.
+
+    Of one dtype; |a|, |b| and the product below 1e290 in float64, 1e34 in float32.
     """
+    splitter = _SPLITTER[str(b.dtype).rpartition(".")[2]]
     product = a * b
-    splitter = 134217729.0  # 2^27 + 1
-    ta, tb = splitter * a, splitter * b
-    a_high, b_high = ta - (ta - a), tb - (tb - b)
+    a_high, b_high = splitter * a - (splitter * a - a), splitter * b - (splitter * b - b)
     a_low, b_low = a - a_high, b - b_high
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low

@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.stable import coshm1_sq, sinhc_sq
-
-_SPLITTER = {"float32": 4097.0, "float64": 134217729.0}
-"""2^ceil(p/2) + 1, p the bits of the significand: splits a float into two halves (Dekker 1971)."""
+from hyperdist.stable import coshm1_sq, sinhc_sq, two_product
 
 STEEPEST = 40.0
 """Largest log of a derivative that kernels carry through a factor that is exactly 0; its square fits float32."""
@@ -62,15 +59,6 @@ def steepness(exponent: Array) -> Array:
     return xp.where(over, exponent * 0.0, xp.exp(xp.where(over, exponent * 0.0, exponent)))
 
 
-def _product(a: Array, b: Array) -> tuple[Array, Array]:
-    """a b and what its rounding lost (Dekker 1971), in float32 and float64; exact, derivatives included."""
-    splitter = _SPLITTER[str(b.dtype).rpartition(".")[2]]
-    product = a * b
-    a_high, b_high = splitter * a - (splitter * a - a), splitter * b - (splitter * b - b)
-    a_low, b_low = a - a_high, b - b_high
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-
-
 def reject(x: Array, y: Array) -> Array:
     """The part of x that is orthogonal to y, to a few eps of itself even where x and y are all but parallel.
 
@@ -82,6 +70,6 @@ def reject(x: Array, y: Array) -> Array:
     pivot = xp.arange(y.shape[-1], device=y.device) == xp.argmax(xp.abs(y), axis=-1)[..., None]
     y_pivot = xp.sum(xp.where(pivot, y, y * 0.0), axis=-1)[..., None]
     x_pivot = xp.sum(xp.where(pivot, x, x * 0.0), axis=-1)[..., None]
-    (first, first_lost), (second, second_lost) = _product(x, y_pivot), _product(x_pivot, y)
+    (first, first_lost), (second, second_lost) = two_product(x, y_pivot), two_product(x_pivot, y)
     rest = ((first - second) + (first_lost - second_lost)) / y_pivot
     return rest - (dot(rest, y) / dot(y, y))[..., None] * y
