@@ -112,7 +112,7 @@ def _mass(m: Array, nearest: Array, excess: Array, a: Array, y: Array) -> Array:
     for k in range(_TERMS):
         previous, current = current, product * current - k * square * previous
         if k % 2 == 1:
-            series = series + current / math.factorial(k + 2)
+            series = series + current / float(math.factorial(k + 2))
     together = 4.0 * xp.exp(-0.5 * (m - a) * (m + a) - _HALF_LOG_TWO_PI) * short * series
     return xp.where(wide, apart, together)
 

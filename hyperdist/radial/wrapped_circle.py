@@ -13,6 +13,7 @@ from hyperdist import checks, rejection
 from hyperdist._namespace import special
 from hyperdist.radial import circular
 from hyperdist.radial.base import RadialLaw, quiet
+from hyperdist.spaces import torus
 from hyperdist.stable import log1mexp
 
 _STEPS = 5
@@ -24,10 +25,9 @@ UNIFORM = 10.0
 """From here on the density is constant to 2 exp(-sigma^2/2) = 4e-22: draws of a larger sigma are made with this one."""
 
 
-def wrapped_draws(sigma: ndarray, normals: ndarray) -> ndarray:
-    """Signed angles in [-pi, pi]: sigma times standard normals, wrapped."""
-    angle = np.minimum(sigma, UNIFORM) * normals
-    return angle - 2.0 * math.pi * np.round(angle / (2.0 * math.pi))
+def deviations(sigma: ndarray, normals: ndarray) -> ndarray:
+    """Sigma times standard normals, to be wrapped; a sigma above ``UNIFORM`` would only cost digits."""
+    return np.minimum(sigma, UNIFORM) * normals
 
 
 class WrappedNormalAngle(RadialLaw):
@@ -146,7 +146,7 @@ class WrappedNormalAngle(RadialLaw):
         out, sigma = np.empty(n), self.sigma.reshape(-1)
         for block in rejection.blocks(n, 1, sigma.size):
             which = slice(None) if sigma.size == 1 else np.arange(block.start, block.stop) % sigma.size
-            out[block] = np.abs(wrapped_draws(sigma[which], rng.standard_normal(block.stop - block.start)))
+            out[block] = np.abs(torus.wrap(deviations(sigma[which], rng.standard_normal(block.stop - block.start))))
         return np.minimum(out, math.pi)
 
     def acceptance_rate(self) -> ndarray:
