@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist_torch._laws import Law
+from hyperdist_torch._law import Law
 
 
 class _Implicit(torch.autograd.Function):

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist_torch import _random
 from hyperdist_torch._implicit import attach
-from hyperdist_torch._laws import Law
+from hyperdist_torch._law import Law
 
 METHODS = ("rejection", "inverse")
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist_torch._laws import HyperbolicLaw, Measure
+from hyperdist_torch._law import Measure
+from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import PoincareBall, non_negative, positive
 from hyperdist_torch.distributions.base import draw_radius
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution

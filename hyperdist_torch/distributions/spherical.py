@@ -14,7 +14,8 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX
 from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters, _random
-from hyperdist_torch._laws import FisherLaw, Law, Measure, SphericalNormalLaw
+from hyperdist_torch._law import Law, Measure
+from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw
 from hyperdist_torch.constraints import Positive, UnitSphere, positive, unit_sphere
 from hyperdist_torch.distributions.base import ManifoldDistribution, draw_radius
 
