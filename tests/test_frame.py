@@ -32,7 +32,7 @@ LAYERS = (
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "hyperdist", "hyperdist_torch", "tests", "validation"}
 
-OPTIONAL = {"matplotlib": "hyperdist.plot", "tqdm": "hyperdist.distributions.expectation_maximisation"}
+OPTIONAL = {"matplotlib": "hyperdist.plot", "tqdm": "hyperdist.distributions.mixture_fit"}
 """Packages that may be missing, and the one place that asks for each."""
 
 HEAVY = ("torch", "mpmath", "matplotlib", "arviz", "pandas", "tqdm", "scipy.special", "scipy.stats", "scipy.integrate")

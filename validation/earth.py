@@ -139,10 +139,10 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "# Held-out negative log-likelihood on the Earth sets", "",
         "Nats with respect to area on the unit sphere, lower is better: mean over the splits ± half the 95 % interval "
         "(Student's t). `coincide` is the share of test rows whose coordinates a training row has too: there a narrow "
-        "peak scores without bound, so that only the scales' lower bound (1e-4 radians, 640 m) limits the first kind of "
-        "split. *Mixture*: von Mises-Fisher components by EM, their number, least scale and blend chosen on the "
-        "validation part. *Kernel estimate*: two bandwidths and their blend chosen likewise. *Published*: mixture of von "
-        "Mises-Fisher of Mathieu and Nickel (2020), on random rows.", "",
+        "peak scores without bound, so that only the scales' lower bound (1e-4 radians, 640 m) limits the first kind "
+        "of split. *Mixture*: von Mises-Fisher components by EM, their number, least scale and blend chosen on the "
+        "validation part. *Kernel estimate*: two bandwidths and their blend chosen likewise. *Published*: mixture of "
+        "von Mises-Fisher of Mathieu and Nickel (2020), on random rows.", "",
         "*Random rows*: 80/10/10 % of the rows. *Distinct places*: after repeated coordinates are dropped. *Grouped by "
         "cell*: rows whose coordinates round to the same whole degrees stay together.", "",
         "| " + " | ".join(HEADER) + " |", "| --- | --- |" + " ---: |" * (len(HEADER) - 2),

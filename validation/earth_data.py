@@ -78,7 +78,8 @@ def split(degrees: np.ndarray, kind: str, seed: int) -> list[np.ndarray]:
     The units that stay together are the rows themselves ("random rows"), the rows after repeated coordinates are
     dropped ("distinct places"), or all rows whose coordinates round to the same whole degrees ("grouped by cell").
     """
-    degrees = np.column_stack([degrees[:, 0], (degrees[:, 1] + 180.0) % 360.0 - 180.0])
+    longitude = degrees[:, 1]
+    degrees = np.column_stack([degrees[:, 0], np.where(longitude >= 180.0, longitude - 360.0, longitude)])
     if kind == "distinct places":
         degrees = np.unique(degrees, axis=0)
     unit_of_row = np.arange(len(degrees))

@@ -30,7 +30,7 @@ class Settings:
 
     def starts(self, components: int) -> int:
         """Few components need many starts; hundreds, spread by k-means++, hardly differ from start to start."""
-        return max(1, 64 // components)
+        return max(1, min(8, 64 // components))
 
 
 FULL = Settings(
@@ -89,7 +89,7 @@ def blend(a: hd.Mixture, b: hd.Mixture, share: float) -> hd.Mixture:
 
 
 def best_blend(scores: np.ndarray) -> tuple[int, int, float]:
-    """(i, j, share) of the two log densities (candidates, n) whose mixture is highest on average; share is that of j."""
+    """(i, j, share of j) of the two log densities of ``scores`` (candidates, n) whose mixture is highest on average."""
     best, choice = -np.inf, (0, 0, 0.0)
     for i, first in enumerate(scores):
         for j, second in enumerate(scores):

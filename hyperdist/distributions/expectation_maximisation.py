@@ -1,4 +1,4 @@
-"""Maximum likelihood of a mixture by expectation-maximisation (Dempster, Laird and Rubin 1977), from several starts.
+"""Expectation-maximisation (Dempster, Laird and Rubin 1977) of mixtures, several runs at a time.
 
 Starts, and the batch elements of the weights, are *runs*: they climb side by side in one array (n, runs, components)
 where that is small, and one after the other where it is not. The state of a run is its responsibilities, so that the
@@ -8,65 +8,22 @@ M-step is the family's own ``fit`` and no parameter is known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from hyperdist import checks
-from hyperdist.distributions.base import Distribution
-from hyperdist.distributions.hyperbolic import HyperbolicDistribution
-from hyperdist.distributions.spherical import SphericalDistribution, VonMisesFisher
-from hyperdist.spaces import PoincareBall, Space, Torus
+from hyperdist.distributions.mixture_record import Start
+from hyperdist.distributions.spherical import VonMisesFisher
+from hyperdist.spaces import Space
 
 _TOGETHER = 1 << 18
 """Responsibilities of runs that climb side by side: above it the arrays leave the cache and nothing is gained."""
 _BLOCK = 1 << 16
 """Densities worked out at a time, so that the temporaries of a distance stay small."""
-_NEGLIGIBLE = -600.0
+NEGLIGIBLE = -600.0
 """Log responsibility below which it counts as 0: numbers near the underflow take twenty times as long."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """How one start went.
-
-    log_likelihood : (steps,) mean log-likelihood an observation, in nats, after each M-step; it does not fall, but for
-                     the steps in ``revived``
-    converged      : whether the last step gained less than tol
-    reason         : why it ended
-    revived        : steps before which a component that had lost all its observations was placed anew
-    """
-
-    log_likelihood: np.ndarray
-    converged: bool
-    reason: str
-    revived: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Record:
-    """Every start of a fit, and which of them was the best."""
-
-    starts: tuple[Start, ...]
-    best: int
-
-    @property
-    def log_likelihood(self) -> float:
-        """Mean log-likelihood an observation of the fitted mixture, in nats."""
-        return float(self.starts[self.best].log_likelihood[-1])
-
-    @property
-    def converged(self) -> bool:
-        """Whether the best start converged."""
-        return self.starts[self.best].converged
-
-    @property
-    def iterations(self) -> int:
-        """M-steps of the best start."""
-        return len(self.starts[self.best].log_likelihood)
 
 
 @dataclass
@@ -115,49 +72,6 @@ class Climb:
             cosine *= law.kappa
             return np.subtract(cosine, law._log_excess, out=cosine)
         return law.log_prob(x.reshape(len(x), *(1,) * len(law.batch_shape), -1))
-
-
-def space_of(family: Any, options: dict[str, Any]) -> Space:
-    """The space of a family's laws."""
-    if issubclass(family, HyperbolicDistribution):
-        return PoincareBall(options.get("c", 1.0))
-    return family.space
-
-
-def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
-    """The observations in float64, on the space to its last bit."""
-    space = space_of(family, options)
-    points = (space.wrap(x) if isinstance(space, Torus) else space.check_point(x)).astype(np.float64)
-    if points.ndim != 2:
-        raise ValueError(f"x must have shape (n, k), got shape {points.shape}")
-    if issubclass(family, SphericalDistribution):
-        points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
-    return points, space
-
-
-def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Responsibilities (n, k) about centres spread as in k-means++ (Arthur and Vassilvitskii 2007).
-
-    Each centre is an observation drawn with probability prop. to its share times the squared distance to the nearest
-    centre so far. Responsibilities fall off as a normal's with that mean square. Where the scales have no lower bound,
-    one observation's worth for each component is spread over all, so that none begins on a single point.
-    """
-    x, n = plan.x, len(plan.x)
-    nearest, chance, distances = np.full(n, np.inf), share, np.empty((n, k))
-    for j in range(k):
-        total = np.sum(chance)
-        if not total > 0:
-            raise ValueError(f"n_components must be at most the number of distinct observations, {j}, got {k}")
-        centre = rng.choice(n, p=chance / total)
-        distances[:, j] = plan.space._apply("dist_sq", {"x": x, "y": x[centre]})
-        nearest = np.minimum(nearest, distances[:, j])
-        chance = share * nearest
-    width = float(np.sum(chance))
-    distances -= nearest[:, None]
-    soft = np.exp(np.maximum(-0.5 / width * distances, _NEGLIGIBLE)) if width > 0.0 else (distances == 0.0).astype(float)
-    soft /= np.sum(soft, axis=1, keepdims=True)
-    spread = 0.0 if plan.bounded else min(0.5, k / n)
-    return (1.0 - spread) * soft + spread / k
 
 
 def climb(
@@ -224,7 +138,9 @@ class _Group:
     def _reason(self, gain: float) -> str:
         if gain <= -self.plan.tol:
             return f"the M-step lost {-gain:.3g} nats an observation: fit found no maximum"
-        return f"gained less than tol = {self.plan.tol:g}" if gain < self.plan.tol else f"max_iter = {self.plan.max_iter}"
+        if gain < self.plan.tol:
+            return f"gained less than tol = {self.plan.tol:g}"
+        return f"max_iter = {self.plan.max_iter}"
 
     def _revive(self, step: int) -> None:
         """Place a component that has lost all its observations at the one that the mixture explains worst."""
@@ -280,8 +196,8 @@ class _Group:
                 joint += log_mass
                 peak = np.max(joint, axis=-1, keepdims=True)
                 joint -= peak
-                np.exp(np.maximum(joint, _NEGLIGIBLE, out=joint), out=joint)
-                joint -= np.exp(_NEGLIGIBLE)
+                np.exp(np.maximum(joint, NEGLIGIBLE, out=joint), out=joint)
+                joint -= np.exp(NEGLIGIBLE)
                 total = np.sum(joint, axis=-1, keepdims=True)
                 np.divide(joint, total, out=self.responsible[block])
                 self.top[block] = (peak + np.log(total))[..., 0]
@@ -294,63 +210,3 @@ class _Group:
                 run.trace.append(float(value[index]))
                 run.state = weighted[:, index]
         return gain
-
-
-def fit_mixture(
-    family: Any,
-    x: Any,
-    n_components: Any,
-    weights: Any,
-    options: dict[str, Any],
-    starts: Any,
-    max_iter: Any,
-    tol: Any,
-    rng: np.random.Generator,
-    progress: bool,
-) -> tuple[np.ndarray, Any, Any]:
-    """(mixture weights (*batch, K), component law (*batch, K), record) of the best start; see ``Mixture.fit``."""
-    if not (isinstance(family, type) and issubclass(family, Distribution) and hasattr(family, "fit")):
-        raise TypeError(f"family must be a distribution class that has fit, got {family!r}")
-    k, starts = checks.dimension(n_components, "n_components"), checks.dimension(starts, "starts")
-    max_iter, tol = checks.dimension(max_iter, "max_iter"), float(checks.non_negative(tol, "tol"))
-    points, space = prepare(family, options, x)
-    shares = checks.shares(weights, len(points))
-    batch, flat = shares.shape[1:], shares.reshape(len(points), -1)
-    resolution = float(np.finfo(checks.as_float(x, "x").dtype).eps)
-    plan = Climb(family, options, points, space, resolution, max_iter, tol)
-    elements = range(flat.shape[1])
-    runs = ((e, seed(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
-    ends: list[list[Start]] = [[] for _ in elements]
-    best: list[tuple[float, int, np.ndarray] | None] = [None for _ in elements]
-    with _bar(progress, len(elements) * starts * max_iter) as tell:
-        for e, end, state in climb(plan, flat, runs, tell):
-            if state is not None and (best[e] is None or end.log_likelihood[-1] > best[e][0]):
-                best[e] = (float(end.log_likelihood[-1]), len(ends[e]), state)
-            ends[e].append(end)
-    states, records = [], np.empty(len(elements), object)
-    for e in elements:
-        winner = best[e]
-        if winner is None:
-            where = f" for batch element {np.unravel_index(e, batch)}" if batch else ""
-            raise ValueError(
-                f"none of the {starts} starts has a maximum{where}: {ends[e][0].reason}; "
-                "give min_scale, fewer components, or more starts"
-            )
-        states.append(winner[2])
-        records[e] = Record(tuple(ends[e]), winner[1])
-    weighted = np.stack(states, axis=1).reshape(len(points), *batch, k)
-    return np.sum(weighted, axis=0), family.fit(x, weights=weighted, **options), records.reshape(batch)[()]
-
-
-@contextmanager
-def _bar(progress: bool, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar's ``update``, or nothing's."""
-    if not progress:
-        yield lambda steps: None
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
-    with tqdm(total=total, unit="step", desc="EM") as bar:
-        yield lambda steps: bar.update(steps) and None

@@ -76,15 +76,15 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
     With ``min_scale`` the best kappa that is no more than 1/min_scale^2.
     """
     versine = np.asarray(versine, np.float64)
-    narrow, most = np.asarray(False), np.asarray(KAPPA_MAX)
+    most = np.asarray(KAPPA_MAX)
     if min_scale is not None:
         most = np.minimum(KAPPA_MAX, checks.positive(min_scale, "min_scale").astype(np.float64) ** -2.0)
-        floor = VonMisesFisherRadius(d, most).mean_versine()
-        narrow = versine <= floor
-        versine = np.where(narrow, floor, versine)
+    floor = VonMisesFisherRadius(d, most).mean_versine()
+    narrow = versine <= floor
+    if min_scale is None and narrow.any():
+        raise ValueError(f"the data must have a positive spread: the best kappa is not below {KAPPA_MAX:g}")
+    versine = np.where(narrow, floor, versine)
     resultant = 1.0 - versine
-    if not (versine > 0).all():
-        raise ValueError("the data must have a positive spread: with all points equal, kappa is infinite")
     if not (resultant > 0).all():
         raise ValueError("the data must have a mean vector other than 0")
     squared_rest = versine * (1.0 + resultant)
@@ -99,7 +99,4 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
         log_kappa = log_kappa + np.clip(step, -1.0, 1.0)
         if (np.abs(step) < 1e-13).all():
             break
-    kappa = np.where(narrow, most, np.exp(log_kappa))
-    if (kappa > KAPPA_MAX).any():
-        raise ValueError(f"the data must have a positive spread: the best kappa is above {KAPPA_MAX:g}")
-    return kappa
+    return np.where(narrow, most, np.exp(log_kappa))

@@ -9,7 +9,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn, Which
-from hyperdist.distributions.expectation_maximisation import Record, fit_mixture
+from hyperdist.distributions.mixture_fit import fit_mixture
 from hyperdist.radial.base import quiet
 from hyperdist.spaces import charts
 
@@ -34,6 +34,7 @@ class Mixture(Distribution):
     (4, 3)
     """
 
+    component: Any
     record: Any = None
 
     def __init__(self, weights: Any, component: Distribution) -> None:
@@ -48,13 +49,14 @@ class Mixture(Distribution):
         total = np.sum(weights, axis=-1, dtype=np.float64, keepdims=True)
         off = np.abs(total - 1.0)
         if off.size and off.max() > _SUM_TOLERANCE:
-            raise ValueError(f"weights must have the sum 1 to {_SUM_TOLERANCE:g}, got {float(total.flat[off.argmax()])!r}")
+            worst = float(total.flat[off.argmax()])
+            raise ValueError(f"weights must have the sum 1 to {_SUM_TOLERANCE:g}, got {worst!r}")
         self.weights, self.component = weights, component
         self.batch_shape, self.event_shape, self.dtype = shape[:-1], component.event_shape, component.dtype
         self._shares = np.broadcast_to(weights / total, shape)
         self._models = component._models
         if self._models:
-            c = np.broadcast_to(component.c, shape)  # type: ignore[attr-defined]
+            c = np.broadcast_to(self.component.c, shape)
             if not (c == c[..., :1]).all():
                 raise ValueError(f"component must have one curvature c in each mixture, got {c!r}")
             self.c = c[..., 0]
@@ -140,9 +142,7 @@ class Mixture(Distribution):
         which: Which = self._which(start, stop)
         return np.zeros(stop - start, int) if isinstance(which, slice) else which
 
-    def _draw(
-        self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None
-    ) -> Drawn:
+    def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         element = self._elements(start, start + len(out))
         chosen = element * self._shares.shape[-1] + self._choose(element, rng.random(len(out)))
         component = self.component._in_order(chosen)
@@ -218,6 +218,3 @@ class Mixture(Distribution):
         mixture = cls(shares.astype(laws.dtype), laws)
         mixture.record = record
         return mixture
-
-
-__all__ = ["Mixture", "Record"]

@@ -4,12 +4,12 @@ With v = log_mu(x) in the frame at mu and r = |v|, the mean negative log likelih
 
     L = sum_j (log sigma_j + E v_j^2/(2 sigma_j^2)) + (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r)),
 
-whose best sigma_j^2 at a given mu is E v_j^2 (with one scale for all, E r^2/d). What is left is a function of mu; by the
-envelope theorem its gradient is E <g, dv>, with g = v/sigma^2 + (d - 1) c l v the derivative of L's summand in v, where
-l = (a coth a - 1)/a^2 at a = sqrt(c) r. As mu moves by delta in its frame, v changes for two reasons:
+whose best sigma_j^2 at a given mu is E v_j^2 (with one scale for all, E r^2/d). What is left is a function of mu; by
+the envelope theorem its gradient is E <g, dv>, with g = v/sigma^2 + (d - 1) c l v the derivative of L's summand in v,
+where l = (a coth a - 1)/a^2 at a = sqrt(c) r. As mu moves by delta in its frame, v changes for two reasons:
 
-    dv = -delta - c l (r^2 delta - (v.delta) v)               the Hessian of half the squared distance,
-         -c (delta (X.v) - X (delta.v)),   X = mu on the ball,    the frame's turn: the connection of the frame e_i/lambda.
+    dv = -delta - c l (r^2 delta - (v.delta) v)              the Hessian of half the squared distance,
+         -c (delta (X.v) - X (delta.v)), X = mu on the ball, the turn of the frame e_i/lambda: its connection.
 
 mu is sought in exponential coordinates theta at the Frechet mean, by BFGS.
 """
@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.distributions.fitting import ROUNDING
 from hyperdist.radial.base import quiet
-from hyperdist.spaces import charts, frechet, tangent
+from hyperdist.spaces import charts, frechet, poincare, tangent
 from hyperdist.spaces._hyperbolic import half_rotate
 from hyperdist.spaces._rows import column, dot
 from hyperdist.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
@@ -31,6 +32,10 @@ _STEPS = 200
 _HALVINGS = 40
 _ARMIJO = 1e-4
 """The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
+_DONE = 1e-20
+"""Gain that ends the search: the square of the gradient in units of the scales."""
+_BALL_RADIUS = 8.0
+"""Radius up to which ball coordinates are as good as tangent ones, and cheaper."""
 _BLOCK = 1 << 16
 """Scalars of a block of points, so that temporaries do not grow with their number."""
 _TOGETHER = 1 << 23
@@ -66,10 +71,19 @@ class _Problem:
     def __init__(self, x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, floor: float) -> None:
         self.x, self.shares, self.c, self.isotropic, self.floor = x, shares, c, isotropic, floor
         self.base = frechet.hyperbolic(x[:, None, :], shares, c)
+        self.near = float(np.sqrt(c * np.max(dot(x, x)))) <= _BALL_RADIUS
+        self.ball = charts.tangent_to_poincare(x, c) if self.near else x
 
     def centre(self, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Tangent coordinates of mu at theta, for the laws ``which``."""
         return tangent.boost(self.base[which], theta, self.c)
+
+    def log(self, mu: np.ndarray, block: slice) -> np.ndarray:
+        """Frame coordinates at mu (laws, d), in tangent coordinates, of a block of the points, (rows, laws, d)."""
+        if not self.near:
+            return tangent.log_frame(mu, self.x[block, None, :], self.c)
+        centre = charts.tangent_to_poincare(mu, self.c)
+        return poincare.to_frame(centre, poincare.log(centre, self.ball[block, None, :], self.c), self.c)
 
     def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(L, its gradient in theta, variances (laws, d or 1)) for the laws ``which``."""
@@ -78,7 +92,7 @@ class _Problem:
         moment, excess = np.zeros(theta.shape), np.zeros(len(theta))
         blocks = [slice(i, i + max(1, _BLOCK // theta.size)) for i in range(0, len(v), max(1, _BLOCK // theta.size))]
         for block in blocks:
-            v[block] = tangent.log_frame(mu, self.x[block, None, :], self.c)
+            v[block] = self.log(mu, block)
             moment += np.einsum("nb,nbi,nbi->bi", shares[block], v[block], v[block])
             excess += np.sum(shares[block] * log_sinhc_sq(self.c * dot(v[block], v[block])), axis=0)
         mean = np.mean(moment, axis=-1, keepdims=True) if self.isotropic else moment
@@ -106,10 +120,13 @@ class _Problem:
         along = (1.0 - stretch) * dot(theta, carried) / np.where(square > 0.0, square, 1.0)
         return column(stretch) * carried + column(along) * theta
 
-    def check(self, variance: np.ndarray) -> None:
-        """Raise where a scale has gone to 0."""
-        bound = _EPS * np.max(variance, axis=-1, keepdims=True)
-        if self.floor == 0.0 and not (variance > np.maximum(bound, 0.0) if variance.shape[-1] > 1 else variance > 0.0).all():
+    def check(self, theta: np.ndarray, variance: np.ndarray) -> None:
+        """Raise where a scale has gone to 0: below sqrt(eps) of the largest, or to the rounding of equal points."""
+        mu = charts.tangent_to_poincare(self.centre(theta, np.arange(len(theta))), self.c)
+        noise = ROUNDING * 2.0 / (1.0 - self.c * dot(mu, mu)) * np.sqrt(dot(mu, mu))
+        largest = np.max(variance, axis=-1, keepdims=True)
+        bound = np.maximum(np.square(noise)[:, None], _EPS * largest if variance.shape[-1] > 1 else 0.0)
+        if self.floor == 0.0 and not (variance > bound).all():
             raise ValueError(
                 "the data must have a positive spread in every direction: some best sigma is 0, and the likelihood has "
                 "no maximum; give min_scale, the least sigma, or isotropic=True"
@@ -124,14 +141,14 @@ def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
     laws, d = problem.base.shape
     theta, active = np.zeros((laws, d)), np.arange(laws)
     value, gradient, variance = problem.evaluate(theta, active)
-    problem.check(variance)
+    problem.check(theta, variance)
     inverse = np.broadcast_to(variance, (laws, d))[:, :, None] * np.eye(d)
     last = np.full(laws, np.inf)
     for _ in range(_STEPS):
         step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
         promise = -dot(step, gradient[active])
         blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
-        done = blind & ((promise >= 0.25 * last[active]) | (promise <= _EPS * _EPS))
+        done = blind & ((promise >= 0.25 * last[active]) | (promise <= _DONE))
         last[active] = np.where(blind, promise, np.inf)
         active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
         if not active.size:
@@ -140,7 +157,7 @@ def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
         change, turn = moved - theta[active], new_gradient - gradient[active]
         inverse[active] = _update(inverse[active], change, turn)
         theta[active], value[active], gradient[active], variance[active] = moved, new_value, new_gradient, new_variance
-        problem.check(variance)
+        problem.check(theta, variance)
     raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")
 
 

@@ -1,0 +1,127 @@
+"""Fitting a mixture: seeds of the starts, the climb of each, the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb
+from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.mixture_record import Record, Start
+from hyperdist.distributions.spherical import SphericalDistribution
+from hyperdist.spaces import PoincareBall, Space, Torus
+
+
+def space_of(family: Any, options: dict[str, Any]) -> Space:
+    """The space of a family's laws."""
+    if issubclass(family, HyperbolicDistribution):
+        return PoincareBall(options.get("c", 1.0))
+    return family.space
+
+
+def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
+    """The observations in float64, on the space to its last bit."""
+    space = space_of(family, options)
+    points = (space.wrap(x) if isinstance(space, Torus) else space.check_point(x)).astype(np.float64)
+    if points.ndim != 2:
+        raise ValueError(f"x must have shape (n, k), got shape {points.shape}")
+    if issubclass(family, SphericalDistribution):
+        points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
+    return points, space
+
+
+def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Responsibilities (n, k) about centres spread as in k-means++ (Arthur and Vassilvitskii 2007).
+
+    Each centre is an observation drawn with probability prop. to its share times the squared distance to the nearest
+    centre so far. Responsibilities fall off as a normal's with that mean square. Where the scales have no lower bound,
+    one observation's worth for each component is spread over all, so that none begins on a single point.
+    """
+    x, n = plan.x, len(plan.x)
+    nearest, chance, distances = np.full(n, np.inf), share, np.empty((n, k))
+    for j in range(k):
+        total = np.sum(chance)
+        if not total > 0:
+            raise ValueError(f"n_components must be at most the number of distinct observations, {j}, got {k}")
+        centre = rng.choice(n, p=chance / total)
+        distances[:, j] = plan.space._apply("dist_sq", {"x": x, "y": x[centre]})
+        nearest = np.minimum(nearest, distances[:, j])
+        chance = share * nearest
+    width = float(np.sum(chance))
+    distances -= nearest[:, None]
+    # Where every observation is a centre the width is 0, and each belongs to its own.
+    exponent = -0.5 / width * distances if width > 0.0 else np.where(distances > 0.0, NEGLIGIBLE, 0.0)
+    soft = np.exp(np.maximum(exponent, NEGLIGIBLE))
+    soft /= np.sum(soft, axis=1, keepdims=True)
+    spread = 0.0 if plan.bounded else min(0.5, k / n)
+    return (1.0 - spread) * soft + spread / k
+
+
+def fit_mixture(
+    family: Any,
+    x: Any,
+    n_components: Any,
+    weights: Any,
+    options: dict[str, Any],
+    starts: Any,
+    max_iter: Any,
+    tol: Any,
+    rng: np.random.Generator,
+    progress: bool,
+) -> tuple[np.ndarray, Any, Any]:
+    """(mixture weights (*batch, K), component law (*batch, K), record) of the best start; see ``Mixture.fit``."""
+    if not (isinstance(family, type) and issubclass(family, Distribution) and hasattr(family, "fit")):
+        raise TypeError(f"family must be a distribution class that has fit, got {family!r}")
+    k, starts = checks.dimension(n_components, "n_components"), checks.dimension(starts, "starts")
+    max_iter, tol = checks.dimension(max_iter, "max_iter"), float(checks.non_negative(tol, "tol"))
+    points, space = prepare(family, options, x)
+    shares = checks.shares(weights, len(points))
+    batch, flat = shares.shape[1:], shares.reshape(len(points), -1)
+    resolution = float(np.finfo(checks.as_float(x, "x").dtype).eps)
+    plan = Climb(family, options, points, space, resolution, max_iter, tol)
+    elements = range(flat.shape[1])
+    runs = ((e, seed(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
+    ends: list[list[Start]] = [[] for _ in elements]
+    best: dict[int, tuple[float, int, np.ndarray]] = {}
+    with _bar(progress, len(elements) * starts * max_iter) as tell:
+        for e, end, state in climb(plan, flat, runs, tell):
+            if state is not None and (e not in best or end.log_likelihood[-1] > best[e][0]):
+                best[e] = (float(end.log_likelihood[-1]), len(ends[e]), state)
+            ends[e].append(end)
+    states, records = [], np.empty(len(elements), object)
+    for e in elements:
+        if e not in best:
+            where = f" for batch element {np.unravel_index(e, batch)}" if batch else ""
+            raise ValueError(
+                f"none of the {starts} starts has a maximum{where}: {ends[e][0].reason}; "
+                "give min_scale, fewer components, or more starts"
+            )
+        states.append(best[e][2])
+        records[e] = Record(tuple(ends[e]), best[e][1])
+    weighted = np.stack(states, axis=1).reshape(len(points), *batch, k)
+    mass = np.sum(weighted, axis=0)
+    laws = plan.family.fit(x, weights=weighted, **options)
+    return mass / np.sum(mass, axis=-1, keepdims=True), laws, records.reshape(batch)[()]
+
+
+@contextmanager
+def _bar(progress: bool, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar's ``update``, or nothing's."""
+    if not progress:
+        yield lambda steps: None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
+    with tqdm(total=total, unit="step", desc="EM") as bar:
+
+        def tell(steps: int) -> None:
+            bar.update(steps)
+
+        yield tell

@@ -1,0 +1,47 @@
+"""What a fit of a mixture leaves to be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Start:
+    """How one start went.
+
+    log_likelihood : (steps,) mean log-likelihood an observation, in nats, after each M-step; it does not fall, but for
+                     the steps in ``revived``
+    converged      : whether the last step gained less than tol
+    reason         : why it ended
+    revived        : steps before which a component that had lost all its observations was placed anew
+    """
+
+    log_likelihood: np.ndarray
+    converged: bool
+    reason: str
+    revived: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Every start of a fit, in the order in which they ended, and which of them was the best."""
+
+    starts: tuple[Start, ...]
+    best: int
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean log-likelihood an observation of the fitted mixture, in nats."""
+        return float(self.starts[self.best].log_likelihood[-1])
+
+    @property
+    def converged(self) -> bool:
+        """Whether the best start converged."""
+        return self.starts[self.best].converged
+
+    @property
+    def iterations(self) -> int:
+        """M-steps of the best start."""
+        return len(self.starts[self.best].log_likelihood)
