@@ -182,6 +182,6 @@ def acceptance_curves(curves: list[dict[str, Any]]) -> str:
     axis.annotate(f"{worst['minimum']:.4f} at d = {worst['d']}, s = {worst['at']:.3g}", (worst["at"], worst["minimum"]),
                   textcoords="offset points", xytext=(14, -3), color=RED)  # fmt: skip
     axis.axhline(acceptance.TARGET, color=RED, linewidth=0.9, linestyle="--")
-    axis.set(xscale="log", xlabel="s = sqrt(c) sigma", ylabel="acceptance rate", ylim=(0.885, 1.003), xlim=(1e-3, 1e2))
-    axis.legend(frameon=False, ncols=2, loc="lower right", fontsize=8)
+    axis.set(xscale="log", xlabel="s = sqrt(c) sigma", ylabel="acceptance rate", ylim=(0.88, 1.003), xlim=(1e-3, 1e2))
+    axis.legend(frameon=False, loc="lower left", fontsize=8)
     return address(figure, "svg")
