@@ -63,7 +63,7 @@ class HyperbolicLaw(Law):
             t = torch.randn(chi.shape, generator=generator, device=chi.device, dtype=chi.dtype)
             return mode + t, hyperbolic.normal_hat_cost(d - 1, scale, mode, t)
 
-        return _one_of(hyperbolic.normal_hat_log_mass(kernel) < gamma_mass, gamma, normal)
+        return _one_of(kernel.log_peak + hyperbolic.normal_hat_log_mass(kernel.n) < gamma_mass, gamma, normal)
 
 
 class SphericalNormalLaw(Law):

@@ -78,6 +78,7 @@ BAD = [
     (lambda: hd.RiemannianNormal(ORIGIN, np.inf), ValueError, "sigma must be finite, got .*inf"),
     (lambda: hd.RiemannianNormal(ORIGIN, 1e-200), ValueError, "sigma must lie in .*1e-150.*got 1e-200"),
     (lambda: hd.RiemannianNormal(ORIGIN, 1e149, 1e10), ValueError, r"sqrt\(c\) sigma must be <= 1e\+150, got"),
+    (lambda: hd.RiemannianNormal(ORIGIN, 1e16), ValueError, r"\(d - 1\) sqrt\(c\) sigma must be <= 1e\+15, got 1e\+16"),
     (lambda: hd.RiemannianNormal(ORIGIN, 1.0, -1.0), ValueError, "c must be >= 0, got .*-1.0"),
     (lambda: hd.RiemannianNormal(ORIGIN, 1.0, np.nan), ValueError, "c must be finite, got .*nan"),
     (lambda: hd.RiemannianNormal([1.0, 0.0], 1.0), ValueError, "mu must lie inside the ball.*got .*1.0"),

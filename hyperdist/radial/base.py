@@ -173,6 +173,8 @@ class RadialLaw(ABC):
         array = checks.as_float(r, "r")
         shape = checks.broadcast(r=array.shape, batch=self.batch_shape)
         x = np.broadcast_to(array.astype(np.float64), shape)
+        # float32(pi) is above pi: a radius that rounds to the end is the end.
+        x = np.where(x == np.asarray(self._end, array.dtype), self._end, x)
         inside = (x >= 0) & (x <= self._end) & (x < np.inf)
         safe = np.where(inside, x, self._mode())
         value = self._in_chunks(function, safe)

@@ -83,10 +83,7 @@ class HyperbolicKernel(Kernel):
             return (self.residual - 0.5 * t) * t
         s, centre = self.s, self.centre
         near = y > 0.5 * centre
-        # sinh(s y)/sinh(s centre) = exp(s t) (1 + relative): nothing cancels where s is large.
-        size = xp.abs(t)
-        low = xp.where(t < 0.0, y, centre)
-        relative = t / centre * xp.exp(-2.0 * s * low) * decayc(2.0 * s * size) / decayc(2.0 * s * centre)
+        relative = _relative_sinh(s, centre, y, t)
         linear = t / centre * _coth_excess(s * centre)
         beside = xp.log1p(xp.where(near, relative, xp.zeros_like(relative))) - linear
         # Far below the centre the logarithms themselves are the stable form.
@@ -141,7 +138,14 @@ class HyperbolicKernel(Kernel):
 
     def score_at_centre(self) -> Array:
         """d(log kernel)/d(s^2) at the centre: what ``score`` leaves out."""
-        return 0.5 * self.n * self.centre * self.centre * langevinc_sq((self.s * self.centre) * (self.s * self.centre))
+        return log_kernel_score(self.n, self.centre, self.s * self.s)
+
+
+def _relative_sinh(s: Array, centre: Array, y: Array, t: Array) -> Array:
+    """sinh(s y)/(sinh(s centre) exp(s t)) - 1 for y = centre + t: nothing cancels or overflows where s is large."""
+    xp = namespace(s, y, t)
+    low = xp.where(t < 0.0, y, centre)
+    return t / centre * xp.exp(-2.0 * s * low) * decayc(2.0 * s * xp.abs(t)) / decayc(2.0 * s * centre)
 
 
 def _coth_excess(x: Array) -> Array:
@@ -201,14 +205,17 @@ def log_kernel_score(n: int, y: Array, w: Array) -> Array:
 def gamma_hat(d: int, s: Array) -> tuple[Array, Array]:
     """(point, log mass) of the lightest gamma hat: log(sinh x/x) is concave in x^2, its tangent is at the point.
 
-    Under it y is ``point`` / sqrt(d) times the norm of d standard normals.
+    Under it y is ``point`` / sqrt(d) times the norm of d standard normals. The mass is infinite where the hat is of
+    no use.
     """
     xp = namespace(s)
     n = d - 1
     point = tangency(n, s, 1.0)
     rate = 0.5 * d / (point * point)
     at_point = n * log_sinhc(s * point) - (0.5 - rate) * point * point
-    return point, at_point + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
+    mass = at_point + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
+    # Far out the normal hat is the law to rounding, and masses are too large to compare.
+    return point, xp.where((s * point > 40.0) & (s > 0.0), mass + math.inf, mass) if n else mass
 
 
 def gamma_hat_cost(d: int, s: Array, point: Array, y: Array) -> Array:
@@ -217,9 +224,9 @@ def gamma_hat_cost(d: int, s: Array, point: Array, y: Array) -> Array:
     return (0.5 - 0.5 * d / square) * (y * y - square) - (d - 1) * (log_sinhc(s * y) - log_sinhc(s * point))
 
 
-def normal_hat_log_mass(kernel: HyperbolicKernel) -> Array:
-    """Log mass of the hat N(mode, 1) over the whole line: log sinh x is concave. Infinite at d = 1."""
-    return kernel.log_peak + (0.5 * math.log(2.0 * math.pi) if kernel.n else math.inf)
+def normal_hat_log_mass(n: int) -> float:
+    """Log mass, less ``log_peak``, of the hat N(mode, 1) on the line: log sinh x is concave. Infinite at d = 1."""
+    return 0.5 * math.log(2.0 * math.pi) if n else math.inf
 
 
 def normal_hat_cost(n: int, s: Array, mode: Array, t: Array) -> Array:
@@ -228,9 +235,9 @@ def normal_hat_cost(n: int, s: Array, mode: Array, t: Array) -> Array:
     Exact to rounding where s mode > 1/2, which holds wherever this hat is the lighter one.
     """
     xp = namespace(s, t)
-    inside = mode + t > 0.0
-    safe = xp.where(inside, t, xp.zeros_like(t))
+    y = mode + t
+    inside = y > 0.0
+    relative = _relative_sinh(s, mode, xp.where(inside, y, mode), xp.where(inside, t, xp.zeros_like(t)))
     # log(sinh(s y)/sinh(s mode)) less its tangent s coth(s mode) t
-    decay = 2.0 / xp.expm1(xp.clip(2.0 * s * mode, None, 700.0))
-    rise = xp.log1p(-xp.expm1(-2.0 * s * safe) * (0.5 * decay)) - s * safe * decay
+    rise = xp.log1p(relative) - t / mode * _coth_excess(s * mode)
     return xp.where(inside, -n * rise, xp.zeros_like(rise) + math.inf)

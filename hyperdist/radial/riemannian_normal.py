@@ -27,6 +27,9 @@ from hyperdist.stable import two_product
 SCALE_RANGE = (1e-150, 1e150)
 """The scales whose squares and reciprocal squares a double holds; also the bound of sqrt(c) sigma."""
 
+NARROWEST = 1e15
+"""The largest ratio of a radius's mode, (d - 1) sqrt(c) sigma^2, to its deviation sigma."""
+
 
 def check_scale(sigma: Any, c: Any) -> tuple[ndarray, ndarray]:
     """sigma and c as arrays whose squares neither overflow nor vanish."""
@@ -58,6 +61,12 @@ class RiemannianNormalRadius(KernelLaw):
         self.dtype = np.dtype(dtype) if dtype else np.result_type(sigma, c) if c.ndim else sigma.dtype
         self.sigma = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
         self.c = np.broadcast_to(c.astype(np.float64), self.batch_shape)
+        spread = (self.d - 1) * np.sqrt(self.c) * self.sigma
+        if (spread > NARROWEST).any():
+            raise ValueError(
+                f"(d - 1) sqrt(c) sigma must be <= {NARROWEST:g}, got {float(spread.max())!r}: "
+                "beyond it the radius varies by less than a double can tell from its mean"
+            )
 
     def __repr__(self) -> str:
         return f"RiemannianNormalRadius(d={self.d}, sigma={self.sigma!r}, c={self.c!r})"
@@ -118,23 +127,24 @@ class RiemannianNormalRadius(KernelLaw):
     @cached_property
     @quiet
     def _envelopes(self) -> tuple[ndarray, ndarray]:
-        """The gamma hat's tangent point, and log masses of the gamma, normal and truncated normal hats (3, *batch)."""
-        point, gamma = gamma_hat(self.d, self._kernel.s)
-        normal = normal_hat_log_mass(self._kernel)
-        truncated = normal + np.log(special(np).ndtr(self._kernel.centre))
-        return point, np.stack(np.broadcast_arrays(gamma, normal, truncated))
+        """The gamma hat's tangent point; acceptance rates (3, *batch) of gamma, normal and truncated normal hat."""
+        kernel = self._kernel
+        point, gamma = gamma_hat(self.d, kernel.s)
+        normal = normal_hat_log_mass(kernel.n)
+        truncated = normal + np.log(special(np).ndtr(kernel.centre))
+        masses = np.stack(np.broadcast_arrays(gamma - kernel.log_peak, normal, truncated))
+        return point, np.exp(self._log_mass - masses)
 
     @cached_property
     def _choice(self) -> ndarray:
         """The hat of each batch element: 0 gamma, 1 normal, 2 truncated normal, whose inversion costs more time."""
-        rates = np.exp(self._kernel.log_peak + self._log_mass - self._envelopes[1])
+        rates = self._envelopes[1]
         best = np.where(rates[1] > rates[0], 1, 0)
         return np.where((self.d == 2) & (rates.max(axis=0) > 1.01 * rates[:2].max(axis=0)), 2, best)
 
     @quiet
     def _acceptance_rate(self) -> ndarray:
-        mass = np.take_along_axis(self._envelopes[1], self._choice[None], axis=0)[0]
-        return np.exp(self._kernel.log_peak + self._log_mass - mass)
+        return np.take_along_axis(self._envelopes[1], self._choice[None], axis=0)[0]
 
     @cached_property
     @quiet
