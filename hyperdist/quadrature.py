@@ -68,32 +68,36 @@ def _rule(like: Array) -> tuple[Array, Array]:
 Integrand = Callable[[Array, Array], Array]
 
 
-def tail(
-    kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand, graded: bool = False
-) -> tuple[Array, ...]:
-    """int exp(h(u) - h(y)) du beyond y, and the same with each of ``integrands(u, t)`` as a factor.
+def nodes(kernel: Kernel, y: Array, t: Array, upper: Array, *, graded: bool = False) -> tuple[Array, Array, Array]:
+    """Points u beyond y on a new first axis, their offsets from the centre, and masses: weight times exp(h(u) - h(y)).
 
     upper  : (*batch) bool  whether the tail above y is meant, or the one below.
-    graded : cluster the nodes at the far end, for an integrand with a logarithm there.
+    graded : cluster the points at the far end, for an integrand with a logarithm there.
     """
     xp = namespace(y, t)
     width = kernel.reach(y, t, upper)
-    signed = xp.where(upper, width, -width)
-    nodes, weights = _rule(t + width)
+    places, weights = _rule(t + width)
+    rest = 1.0 - places
     if graded:
-        rest = 1.0 - nodes
-        nodes, weights = 1.0 - rest * rest * rest, 3.0 * weights * rest * rest
-        # Down to 0 the point is y rest^3, to all its digits.
-        to_zero = ~upper & (width == y)
-        step = nodes * signed
-        u, tu = xp.where(to_zero, y * (rest * rest * rest), y + step), t + step
-    else:
-        step = nodes * signed
-        u, tu = y + step, t + step
+        rest, weights = rest * rest * rest, 3.0 * weights * rest * rest
+        places = 1.0 - rest
+    step = places * xp.where(upper, width, -width)
+    u = y + step
+    if graded:  # down to 0 the point is y rest, to all its digits
+        u = xp.where(~upper & (width == y), y * rest, u)
     # At the far end of (0, end) rounding may step outside, where the density is 0.
     u = xp.where(u > 0.0, u, xp.zeros_like(u))
-    mass = weights * width * xp.exp(kernel.log_ratio(u, tu) - kernel.log_ratio(y, t))
-    return (xp.sum(mass, axis=0), *(xp.sum(mass * f(u, tu), axis=0) for f in integrands))
+    offset = t + step
+    return u, offset, weights * width * xp.exp(kernel.log_ratio(u, offset) - kernel.log_ratio(y, t))
+
+
+def tail(
+    kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand, graded: bool = False
+) -> tuple[Array, ...]:
+    """int exp(h(u) - h(y)) du beyond y, and the same with each of ``integrands(u, t)`` as a factor; see ``nodes``."""
+    xp = namespace(y, t)
+    u, offset, mass = nodes(kernel, y, t, upper, graded=graded)
+    return (xp.sum(mass, axis=0), *(xp.sum(mass * f(u, offset), axis=0) for f in integrands))
 
 
 def _both_sides(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:

@@ -14,31 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hyperdist import quadrature
-from hyperdist.quadrature import Kernel
 from hyperdist_torch._random import Propose
 
 _CHUNK = 2048
 """Draws whose quadrature nodes, 44 each, stay in cache."""
-
-
-_PLACES, _WEIGHTS = (torch.as_tensor(0.5 * a) for a in np.polynomial.legendre.leggauss(44))
-_PLACES = _PLACES + 0.5
-"""Gauss-Legendre nodes and weights on [0, 1], float64: as many as the core's rule has."""
-
-
-def _nodes(kernel: Kernel, y: Tensor, t: Tensor, upper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(u - y, u - centre, mass) on a new first axis; mass is the density at u over that at y, times the weight."""
-    width = kernel.reach(y, t, upper)
-    shape = (-1,) + (1,) * (t + width).ndim
-    place, weight = (a.to(y.device).reshape(shape) for a in (_PLACES, _WEIGHTS))
-    step = place * torch.where(upper, width, -width)
-    ratio = kernel.log_ratio(y + step, t + step) - kernel.log_ratio(y, t)
-    return step, t + step, weight * width * torch.exp(ratio)
 
 
 def _variation(value: Tensor) -> Tensor:
@@ -91,8 +74,8 @@ class Law(ABC):
             # detach besides no_grad, which does not stop forward-mode derivatives
             kernel = self.kernel(theta.detach())
             centre, zero = kernel.centre, torch.zeros_like(kernel.centre)
-            sides = [_nodes(kernel, centre, zero, upper) for upper in (zero == 0.0, zero != 0.0)]
-            nodes = centre + torch.cat([step for step, _, _ in sides])
+            sides = [quadrature.nodes(kernel, centre, zero, upper) for upper in (zero == 0.0, zero != 0.0)]
+            nodes = torch.cat([u for u, _, _ in sides])
             mass = torch.cat([mass for _, _, mass in sides])
             total = mass.sum(dim=0)
             share, value = mass / total, kernel.log_peak + total.log()
@@ -150,8 +133,8 @@ class _Tail:
     def beyond(cls, kernel: Any, y: Tensor, mean: Tensor) -> _Tail:
         t = y - kernel.centre
         upper = t >= 0.0
-        step, offset, mass = _nodes(kernel, y, t, upper)
-        return cls(upper, step, mass, kernel.score(y + step, offset) - mean)
+        u, offset, mass = quadrature.nodes(kernel, y, t, upper)
+        return cls(upper, u - y, mass, kernel.score(u, offset) - mean)
 
     def total(self) -> Tensor:
         value = (self.mass * self.excess).sum(dim=0)
