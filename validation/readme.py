@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from validation.accuracy import TARGETS
 from validation.record import REPORTS, ROOT, write
 
 START, STOP = "<!-- accuracy -->", "<!-- /accuracy -->"
@@ -25,30 +26,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def table(record: dict[str, Any]) -> str:
-    """The Markdown table of a record of ``python -m validation accuracy``."""
+    """The Markdown table of a record of ``python -m validation accuracy``, and two lines under it."""
     worst: dict[str, dict[str, str]] = {}
-    notes = []
+    distances, acceptance = [], ""
     for row in record["rows"]:
         law, _, function = row["name"].partition(": ")
         if law in COLUMNS and row["metric"].startswith("worst error"):
             worst.setdefault(function, {})[law] = f"{float(row['value']):.1e}"
         elif law.startswith("distance"):
-            notes.append(f"{law.removeprefix('distance, ')} {float(row['value']):.1e}")
+            distances.append(_distance(law.removeprefix("distance, "), float(row["value"])))
         elif function == "acceptance rate":
-            acceptance = (
-                f"Smallest acceptance rate {float(row['value']):.4f} ({row['metric'].removeprefix('smallest, ')})."
-            )
-            notes.append(acceptance)
+            place = row["metric"].removeprefix("smallest, at ")
+            acceptance = f"Smallest acceptance rate of the sampler: {float(row['value']):.4f}, at {place}. "
     lines = ["| function | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --: |" * len(COLUMNS)]
     for function, errors in worst.items():
         lines.append(f"| {function} | " + " | ".join(errors.get(law, "") for law in COLUMNS) + " |")
-    distances = ", ".join(note for note in notes if not note.startswith("Smallest"))
-    closing = [f"Distances: {distances}."] if distances else []
-    closing += [note for note in notes if note.startswith("Smallest")]
-    grid = (
-        f"{record['settings']['cells']} laws, commit {record['commit']}, {record['date'][:10]}; `{record['command']}`."
+    lines += ["", "Errors are relative to 1 + |value|, of gradients and of the tail to |value| (in c: to r/c)."]
+    lines += [f"Distances, relative: {', '.join(distances)}."] if distances else []
+    lines.append(
+        f"{acceptance}{record['settings']['cells']} cells, commit {record['commit']}, {record['date'][:10]}: "
+        f"`{record['command']}`."
     )
-    return "\n".join([*lines, "", *closing, grid])
+    return "\n".join(lines)
+
+
+def _distance(model: str, error: float) -> str:
+    """A relative error; on the ball and the sphere rounded coordinates limit it, so there the share of that limit."""
+    if model in ("poincare", "sphere"):
+        return f"{model} {error / TARGETS['distance']:.1g} of what rounded coordinates imply"
+    return f"{model} {error:.1e}"
 
 
 def fill(text: str, content: str) -> str:
