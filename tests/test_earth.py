@@ -188,3 +188,9 @@ def test_a_failed_split_is_reported(made: Path, tmp_path: Path, monkeypatch: pyt
     assert earth.main(options(made, tmp_path / "out")) == 1
     assert "no score today" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_committed_record_gives_the_committed_table() -> None:
+    folder = Path(earth.__file__).parent / "reports" / "earth"
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    assert (folder / "table.md").read_text(encoding="utf-8") == earth.markdown(record["rows"])

