@@ -141,8 +141,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "(Student's t). `coincide` is the share of test rows whose coordinates a training row has too: there a narrow "
         "peak scores without bound, so that only the scales' lower bound (1e-4 radians, 640 m) limits the first kind "
         "of split. *Mixture*: von Mises-Fisher components by EM, the blend of at most two fits, each with at most 1000 "
-        "components, whose number, least scale and share the validation part chooses. *Kernel estimate*: two bandwidths "
-        "and their blend chosen likewise. *Published*: mixture of "
+        "components, whose number, least scale and share the validation part chooses. *Kernel estimate*: two "
+        "bandwidths and their blend chosen likewise. *Published*: mixture of "
         "von Mises-Fisher of Mathieu and Nickel (2020), on random rows.", "",
         "*Random rows*: 80/10/10 % of the rows. *Distinct places*: after repeated coordinates are dropped. *Grouped by "
         "cell*: rows whose coordinates round to the same whole degrees stay together.", "",
