@@ -40,7 +40,9 @@ def unit(m: int, dtype: Any) -> np.ndarray:
 
 
 def _riemannian(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:
-    return lambda dtype: hd.RiemannianNormal(ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype))
+    return lambda dtype: hd.RiemannianNormal(
+        ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype)
+    )
 
 
 def _wrapped(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:

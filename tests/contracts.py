@@ -168,7 +168,7 @@ def density_integrals(law: Any, model: str | None) -> None:
 
 
 def radial_law_is_consistent(law: Any) -> None:
-    """cdf + sf = 1, quantiles invert both in both tails, prob is the slope of cdf, derivatives are those of quantiles."""
+    """cdf + sf = 1, quantiles invert both in both tails, prob is the slope of cdf, nothing lies outside."""
     radius = law.radius
     p = np.array([1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 0.999]).reshape((-1,) + (1,) * len(law.batch_shape))
     tolerance = 50 * eps(law)

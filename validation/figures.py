@@ -46,7 +46,7 @@ def draw_all(results: dict[str, list[dict[str, Any]]], tests: list[dict[str, Any
     """Every figure by name; empty where the results hold nothing to draw."""
     laws, cells, curves = (results.get(kind, []) for kind in ("law", "accuracy", "acceptance"))
     with plt.rc_context(STYLE):
-        found = dict.fromkeys(NAMES, "")
+        found: dict[str, str] = dict.fromkeys(NAMES, "")
         if any(item["pit"] for item in laws):
             found["ecdf"] = ecdf([item for item in laws if item["pit"]])
         if tests:
