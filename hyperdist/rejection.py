@@ -37,7 +37,7 @@ def certain(radius: np.ndarray, cost: np.ndarray) -> Proposal:
 Propose = Callable[[np.random.Generator, np.ndarray, Which], Proposal]
 """(rng, chi, which) -> Proposal for the elements ``which``; ``chi`` is the norm of d standard normals for each."""
 
-_BLOCK_SCALARS = 1 << 17
+_BLOCK_SCALARS, _BLOCK_ROWS = 1 << 20, 1 << 16
 _MAX_ROUNDS = 10_000
 
 
@@ -88,8 +88,8 @@ def scale_rows(rows: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
 
 
 def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
-    """Slices of 0..n of at most 2^17 scalars (one element of d coordinates at least), in whole batches if they fit."""
-    size = max(1, _BLOCK_SCALARS // d)
+    """Slices of 0..n rows of d scalars, at most 2^20 scalars and 2^16 rows each, in whole batches if they fit."""
+    size = max(1, min(_BLOCK_ROWS, _BLOCK_SCALARS // d))
     if size > batch > 0:
         size -= size % batch
     for start in range(0, n, size):
@@ -98,57 +98,62 @@ def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
 
 def radii(propose: Propose, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
     """``n`` radii of one block."""
-
-    def draw(size: int, index: np.ndarray | None) -> np.ndarray:
-        return np.sqrt(2.0 * rng.standard_gamma(0.5 * d, size))
-
-    return _accept(propose, n, draw, rng)[0]
+    return _accept(propose, _norms(n, d, rng), d, rng)
 
 
 def vectors(propose: Propose, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Radii of one block, and the lengths of ``rows`` (n, d), which is filled: its rows have uniform directions."""
+    """Radii of one block, and the lengths of ``rows`` (n, d), which is filled: its rows have uniform directions.
+
+    The direction of d normals is independent of their norm, so that it stays where a radius is rejected.
+    """
     n, d = rows.shape
-
-    def draw(size: int, index: np.ndarray | None) -> np.ndarray:
-        if d == 2:  # the norm of two normals and their angle are independent, and cheaper to draw than they are
-            _fill_circle(rows, index, np.tan(np.pi * (rng.random(size) - 0.5)))
-            return np.sqrt(2.0 * rng.standard_exponential(size))
-        if index is None:
-            rng.standard_normal(out=rows)
-            return np.sqrt(row_squares(rows))
-        fresh = rng.standard_normal((size, d))
-        rows[index] = fresh
-        return np.sqrt(row_squares(fresh))
-
-    radius, chi = _accept(propose, n, draw, rng)
-    return radius, np.ones(1) if d == 2 else chi
+    if d == 2:  # the norm of two normals and their angle are cheaper to draw than they are
+        rows[:, 0], rows[:, 1] = cosine_and_sine(rng, n)
+        return radii(propose, n, d, rng), np.ones(1)
+    rng.standard_normal(out=rows)
+    norm = np.sqrt(row_squares(rows))
+    return _accept(propose, norm, d, rng), norm
 
 
-def _fill_circle(rows: np.ndarray, index: np.ndarray | None, tangent: np.ndarray) -> None:
-    """Unit vectors of the angles whose halves have these tangents."""
-    square = tangent * tangent
-    inverse = 1.0 / (1.0 + square)
-    which = slice(None) if index is None else index
-    rows[which, 0] = (1.0 - square) * inverse
-    rows[which, 1] = 2.0 * tangent * inverse
+def cosine_and_sine(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine and sine of ``n`` uniform angles, from the tangent of half the angle, far cheaper than either."""
+    tangent = rng.random(n)
+    tangent -= 0.5
+    tangent *= np.pi
+    np.tan(tangent, out=tangent)
+    inverse = 2.0 / (1.0 + tangent * tangent)
+    tangent *= inverse
+    inverse -= 1.0
+    return inverse, tangent
 
 
-def _accept(
-    propose: Propose, n: int, draw: Callable[[int, np.ndarray | None], np.ndarray], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Radii and norms; ``draw(size, index)`` makes new norms for the elements ``index``, all of them for None."""
-    norm = draw(n, None)
+def paired_normals(chi: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As many standard normals as ``chi`` has norms of two, made of the first half of them (Box & Muller 1958)."""
+    n, half = chi.size, (chi.size + 1) // 2
+    normals = np.empty(2 * half)
+    for part, circle in zip((normals[:half], normals[half:]), cosine_and_sine(rng, half), strict=True):
+        np.multiply(chi[:half], circle, out=part)
+    return normals[:n]
+
+
+def _norms(n: int, d: int, rng: np.random.Generator) -> np.ndarray:
+    """Norms of n vectors of d standard normals."""
+    half_square = rng.standard_exponential(n) if d == 2 else rng.standard_gamma(0.5 * d, n)
+    return np.sqrt(2.0 * half_square)
+
+
+def _accept(propose: Propose, norm: np.ndarray, d: int, rng: np.random.Generator) -> np.ndarray:
+    """A radius for each element, of which ``norm`` makes the first proposal."""
     proposal = propose(rng, norm, slice(None))
     radius = proposal.radius
     pending = _rejected(proposal, rng)
     for _ in range(_MAX_ROUNDS):
         if not pending.size:
-            return radius, norm
-        norm[pending] = fresh = draw(pending.size, pending)
-        proposal = propose(rng, fresh, pending)
+            return radius
+        proposal = propose(rng, _norms(pending.size, d, rng), pending)
         radius[pending] = proposal.radius
         pending = pending[_rejected(proposal, rng)]
-    raise RuntimeError(f"{pending.size} of {n} draws were rejected {_MAX_ROUNDS} times in a row: a broken proposal")
+    raise RuntimeError(f"{pending.size} of {norm.size} draws were rejected {_MAX_ROUNDS} times: a broken proposal")
 
 
 def _rejected(proposal: Proposal, rng: np.random.Generator) -> np.ndarray:

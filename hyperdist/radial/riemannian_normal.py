@@ -30,6 +30,9 @@ SCALE_RANGE = (1e-150, 1e150)
 NARROWEST = 1e15
 """The largest ratio of a radius's mode, (d - 1) sqrt(c) sigma^2, to its deviation sigma."""
 
+_ENOUGH = 0.905
+"""The acceptance rate that the plane's gamma and normal hats must have, or else the normal is drawn truncated."""
+
 
 def check_scale(sigma: Any, c: Any) -> tuple[ndarray, ndarray]:
     """sigma and c as arrays whose squares neither overflow nor vanish."""
@@ -140,7 +143,7 @@ class RiemannianNormalRadius(KernelLaw):
         """The hat of each batch element: 0 gamma, 1 normal, 2 truncated normal, whose inversion costs more time."""
         rates = self._envelopes[1]
         best = np.where(rates[1] > rates[0], 1, 0)
-        return np.where((self.d == 2) & (rates.max(axis=0) > 1.01 * rates[:2].max(axis=0)), 2, best)
+        return np.where((self.d == 2) & (rates[:2].max(axis=0) < _ENOUGH), 2, best)
 
     @quiet
     def _acceptance_rate(self) -> ndarray:
@@ -157,10 +160,13 @@ class RiemannianNormalRadius(KernelLaw):
         """
         n, d, kernel = self.d - 1, self.d, self._kernel
         point, s, sigma, centre = (np.reshape(a, -1) for a in (self._envelopes[0], kernel.s, self.sigma, kernel.centre))
-        # Second derivatives bound what a tangent misses: log(sinh x / x) in x^2 has at most 1/90, log sinh x at
-        # half of the mode 1/sinh^2.
+        # Second derivatives bound what a tangent misses: log(sinh x / x) in x^2 has at most 1/90, and log sinh x has
+        # 1/sinh^2, above the mode no more than there, above the mode less ``cut`` no more than there.
         gamma_bend = n * s**4 / 180.0
-        normal_bend = 0.5 * n * np.square(s / np.sinh(np.minimum(0.5 * s * centre, 300.0)))
+        cut = np.minimum(0.5 * centre, 3.0)
+        bend_above, bend_below = (
+            0.5 * n * np.square(s / np.sinh(np.minimum(s * low, 300.0))) for low in (centre, centre - cut)
+        )
 
         def by_gamma(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             y = chi * (point[which] / math.sqrt(d))
@@ -176,7 +182,9 @@ class RiemannianNormalRadius(KernelLaw):
 
         def about_mode(t: ndarray, which: Any) -> rejection.Proposal:
             mode = centre[which]
-            ceiling = np.where(t > -0.5 * mode, normal_bend[which] * t * t, np.inf)
+            ceiling = np.where(t > 0.0, bend_above[which], bend_below[which]) * t
+            ceiling *= t
+            ceiling[t <= -cut[which]] = np.inf
 
             def cost(index: ndarray) -> ndarray:
                 scale = rejection.pick(s, which, index)
@@ -185,10 +193,12 @@ class RiemannianNormalRadius(KernelLaw):
             return rejection.Proposal((mode + t) * sigma[which], ceiling, cost)
 
         def by_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
+            if d == 2:
+                return about_mode(rejection.paired_normals(chi, rng), which)
             return about_mode(rng.standard_normal(chi.size), which)
 
         def by_truncated(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            uniform = (1.0 - rng.random(chi.size)) * special(np).ndtr(centre)[which]
-            return about_mode(-special(np).ndtri(uniform), which)
+            uniform = np.exp(-0.5 * chi * chi)  # of two normals
+            return about_mode(-special(np).ndtri(uniform * special(np).ndtr(centre)[which]), which)
 
         return rejection.one_of(np.reshape(self._choice, -1), (by_gamma, by_normal, by_truncated))
