@@ -21,7 +21,8 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
 
     mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1
     sigma : (*batch)     scale in geodesic length
-    c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d
+    c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d,
+                         where the ball's metric is 4 |dx|^2: lengths are twice those of its coordinates
     Sampling  exact, by rejection from two hats, at least 0.907 of the proposals accepted for every d, sigma and c.
     Accuracy  log_normalizer, radial cdf and moments to 1e-13 (1 + |value|) for d <= 1000, sqrt(c) sigma <= 1e3.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.

@@ -24,7 +24,8 @@ class WrappedNormal(HyperbolicDistribution):
 
     mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1
     sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
-    c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d
+    c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d,
+                         where the ball's metric is 4 |dx|^2: lengths are twice those of its coordinates
     Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
     Frame    the standard one at the origin carried to mu by the boost; on the ball v = lambda_mu log_mu(x).
     Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
