@@ -191,7 +191,23 @@ class Distribution(ABC):
         return np.broadcast_to(value, self.batch_shape).astype(self.dtype)[()]
 
 
-class RadialDistribution(Distribution):
+class CentredDistribution(Distribution):
+    """A law that is symmetric about a centre, which is its Frechet mean and its mode."""
+
+    mu: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The Frechet mean mu, (*batch, k)."""
+        return np.broadcast_to(self.mu, self.batch_shape + self.event_shape).astype(self.dtype)
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The point of largest density, mu, (*batch, k)."""
+        return self.mean
+
+
+class RadialDistribution(CentredDistribution):
     """A law of the radius x a uniform direction x the isometry that takes the origin to mu."""
 
     radius: Any

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks, rejection
-from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.base import CentredDistribution
 from hyperdist.spaces import Lorentz, PoincareBall, charts, poincare, polar, tangent
 
 
-class HyperbolicDistribution(Distribution):
+class HyperbolicDistribution(CentredDistribution):
     """A law with a centre mu in the Poincare ball of curvature -c."""
 
     _models = charts.MODELS
@@ -31,16 +31,6 @@ class HyperbolicDistribution(Distribution):
     def space(self) -> PoincareBall:  # type: ignore[override]
         """The ball that holds mu and, by default, the draws."""
         return PoincareBall(self.c)
-
-    @property
-    def mean(self) -> np.ndarray:
-        """The Frechet mean mu, (*batch, d), in ball coordinates."""
-        return np.broadcast_to(self.mu, self.batch_shape + self.event_shape).astype(self.dtype)
-
-    @property
-    def mode(self) -> np.ndarray:
-        """The point of largest density, mu, (*batch, d)."""
-        return self.mean
 
     @cached_property
     def _flat_c(self) -> np.ndarray:

@@ -30,16 +30,6 @@ class SphericalDistribution(RadialDistribution):
         self.dtype = np.result_type(mu, *(value for value in others.values() if value.ndim))
         self.mu = mu
 
-    @property
-    def mean(self) -> np.ndarray:
-        """The Frechet mean mu, (*batch, m)."""
-        return np.broadcast_to(self.mu, self.batch_shape + self.event_shape).astype(self.dtype)
-
-    @property
-    def mode(self) -> np.ndarray:
-        """The direction of largest density, mu, (*batch, m)."""
-        return self.mean
-
     @cached_property
     def _unit_mu(self) -> np.ndarray:
         """mu to the last bit of a double on the sphere."""
