@@ -30,7 +30,7 @@ SCALE_RANGE = (1e-150, 1e150)
 NARROWEST = 1e15
 """The largest ratio of a radius's mode, (d - 1) sqrt(c) sigma^2, to its deviation sigma."""
 
-_ENOUGH = 0.905
+_ENOUGH = 0.91
 """The acceptance rate that the plane's gamma and normal hats must have, or else the normal is drawn truncated."""
 
 
