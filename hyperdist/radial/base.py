@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdist import checks, quadrature, rejection
 from hyperdist.quadrature import Kernel
+from hyperdist.stable import log1mexp
 
 METHODS = ("rejection", "inverse")
 _CHUNK = 2048
@@ -247,7 +248,7 @@ class KernelLaw(RadialLaw):
     def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         short, upper = quadrature.shorter_tail(self._kernel, self._log_mass, *self._coordinates(r))
         short = np.minimum(short, 0.0)
-        rest = np.where(short > -0.6931471805599453, np.log(-np.expm1(short)), np.log1p(-np.exp(short)))
+        rest = log1mexp(-short)
         return np.where(upper, rest, short), np.where(upper, short, rest)
 
     @cached_property
