@@ -45,7 +45,7 @@ class NoVolumeFactor(hd.WrappedNormal):
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         radius, _ = contracts.polar(self, x, model)
-        return -0.5 * np.square(radius / self.sigma) - self._log_z()
+        return -0.5 * np.square(radius / self.sigma) - self._log_z
 
 
 class WrappedPassedOff(hd.RiemannianNormal):

@@ -87,7 +87,7 @@ def _riemannian_riemannian(p: RiemannianNormal, q: RiemannianNormal) -> np.ndarr
     apart = np.sum(np.square(_offset(p, q)), axis=-1)
     ratio = np.square(p.radius.sigma / q.radius.sigma)
     second = p.radius._moments()[2] / np.square(p.radius.sigma)
-    return q._log_z() - p._log_z() + 0.5 * (ratio - 1.0) * second + 0.5 * apart / np.square(q.radius.sigma)
+    return q._log_z - p._log_z + 0.5 * (ratio - 1.0) * second + 0.5 * apart / np.square(q.radius.sigma)
 
 
 @_form(WrappedNormal, WrappedNormal)
@@ -107,7 +107,7 @@ def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> np.ndarray:
     second = p.radius._moments()[2]
     precision = np.square(1.0 / q._wide_sigma)
     apart = np.sum(np.square(_offset(p, q)) * precision, axis=-1)
-    cross = q._log_z() + 0.5 * (second / d * np.sum(precision, axis=-1) + apart)
+    cross = q._log_z + 0.5 * (second / d * np.sum(precision, axis=-1) + apart)
     return cross + (d - 1) * _mean_log_sinhc(p.radius, p.radius.c) - _entropy(p)
 
 
@@ -115,7 +115,7 @@ def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> np.ndarray:
 def _wrapped_riemannian(p: WrappedNormal, q: RiemannianNormal) -> np.ndarray:
     _one_curvature(p, q)
     square = np.sum(np.square(p._wide_sigma) + np.square(_offset(p, q)), axis=-1)
-    return q._log_z() + 0.5 * square / np.square(q.radius.sigma) - _entropy(p)
+    return q._log_z + 0.5 * square / np.square(q.radius.sigma) - _entropy(p)
 
 
 @_form(VonMisesFisher, VonMisesFisher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,9 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
 
     def log_normalizer(self) -> np.ndarray:
         """log Z = log(2 pi^(d/2)/Gamma(d/2)) + the radius's log-normaliser, (*batch)."""
-        return self._cast(self._log_z())
+        return self._cast(self._log_z)
 
+    @cached_property
     @quiet
     def _log_z(self) -> np.ndarray:
         return log_sphere_area(self.event_shape[0]) + self.radius._log_normalizer()
@@ -58,15 +60,15 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
     @quiet
     def entropy(self) -> np.ndarray:
         """log Z + E dist^2/(2 sigma^2), (*batch)."""
-        return self._cast(self._log_z() + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
+        return self._cast(self._log_z + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         ratio = self._distance(x, model) / self.radius.sigma
-        return -0.5 * ratio * ratio - self._log_z()
+        return -0.5 * ratio * ratio - self._log_z
 
     def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
         ratio = radius / self.radius.sigma.reshape(-1)[which]
-        return -0.5 * ratio * ratio - np.reshape(self._log_z(), -1)[which]
+        return -0.5 * ratio * ratio - np.reshape(self._log_z, -1)[which]
 
     def _radius_of(self, which: Any) -> RiemannianNormalRadius:
         d, law = self.event_shape[0], self.radius

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,9 @@ class WrappedNormal(HyperbolicDistribution):
 
     def log_normalizer(self) -> np.ndarray:
         """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""
-        return self._cast(self._log_z())
+        return self._cast(self._log_z)
 
+    @cached_property
     def _log_z(self) -> np.ndarray:
         return np.sum(np.log(self._wide_sigma), axis=-1) + 0.5 * self.event_shape[0] * math.log(2.0 * math.pi)
 
@@ -74,14 +76,14 @@ class WrappedNormal(HyperbolicDistribution):
         """The normal's entropy plus (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch)."""
         d = self.event_shape[0]
         spread = np.sqrt(self.c.astype(np.float64))[..., None] * self._wide_sigma
-        return self._cast(self._log_z() + 0.5 * d + (d - 1) * mean_log_sinhc(spread))
+        return self._cast(self._log_z + 0.5 * d + (d - 1) * mean_log_sinhc(spread))
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         c = self.c.astype(np.float64)
         radius, direction = charts.log_polar(self._tangent_mu, x, c, model or "poincare")
         ratio = radius[..., None] * (direction / self._wide_sigma)
         excess = (self.event_shape[0] - 1) * log_sinhc(np.sqrt(c) * radius)
-        return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z()
+        return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z
 
     def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         n, d = out.shape[0], self.event_shape[0]
@@ -95,7 +97,7 @@ class WrappedNormal(HyperbolicDistribution):
 
         def log_density() -> np.ndarray:
             excess = (d - 1) * log_sinhc(np.sqrt(self._flat_c[which]) * radius)
-            return -0.5 * square - excess - np.reshape(self._log_z(), -1)[which]
+            return -0.5 * square - excess - np.reshape(self._log_z, -1)[which]
 
         return Drawn(log_density, reach)
 
