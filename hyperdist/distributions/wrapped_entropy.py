@@ -16,6 +16,8 @@ import math
 
 import numpy as np
 
+from hyperdist._namespace import Array, namespace
+
 # The rule with step h errs by about exp(-2 pi (pi/2)/h) = 4e-22 at h = 0.2. The integrand falls like t^(1/2) below
 # the scale of 1 - phi, like t^(-1/2) above it and like exp(-pi^2 t) beyond 1: exp(-_DECAY/2) = 3e-17 is cut off.
 _STEP = 0.2
@@ -41,42 +43,53 @@ def mean_log_sinhc(spread: np.ndarray) -> np.ndarray:
     copies = 1.0
     if (rows == rows[:, :1]).all():
         rows, copies = rows[:, :1], float(d)
-    size = max(1, _BLOCK // (_NODES * rows.shape[1]))
-    out = np.empty(rows.shape[0])
     with np.errstate(over="ignore", under="ignore"):
-        for start in range(0, rows.shape[0], size):
-            out[start : start + size] = _integral(rows[start : start + size], copies)
-    return out.reshape(batch)[()]
+        return in_rows(rows, rows, copies).reshape(batch)[()]
 
 
-def _integral(spread: np.ndarray, copies: float) -> np.ndarray:
-    """The integral for rows (n, d), every coordinate counted ``copies`` times, in tau = t times the total variance."""
-    largest = np.max(spread, axis=1)
-    safe = np.where(largest > 0.0, largest, 1.0)
-    norm = safe * np.sqrt(copies * np.sum(np.square(spread / safe[:, None]), axis=1))
-    norm = np.where(largest > 0.0, norm, 1.0)
-    share = np.square(spread / norm[:, None])
+def in_rows(spread: Array, fixed: Array, copies: float) -> Array:
+    """``mean_log_sinhc`` of rows (n, d), every coordinate counted ``copies`` times; any namespace, float64.
+
+    fixed : the values of ``spread``, without its gradient: on these depend the nodes of the rule. Derivatives in
+            ``spread`` are those of the integral, to any order.
+    """
+    size = max(1, _BLOCK // (_NODES * spread.shape[1]))
+    starts = range(0, max(1, spread.shape[0]), size)
+    parts = [_integral(spread[i : i + size], fixed[i : i + size], copies) for i in starts]
+    return parts[0] if len(parts) == 1 else namespace(spread).concat(parts)
+
+
+def _integral(spread: Array, fixed: Array, copies: float) -> Array:
+    """The integral for rows (n, d), in tau = t times the total variance of ``fixed``."""
+    xp = namespace(spread)
+    largest = xp.amax(fixed, axis=1)
+    safe = xp.where(largest > 0.0, largest, xp.ones_like(largest))
+    norm = safe * xp.sqrt(copies * xp.sum(xp.square(fixed / safe[:, None]), axis=1))
+    norm = xp.where(largest > 0.0, norm, xp.ones_like(norm))
+    share = xp.square(spread / norm[:, None])
     # The grid is in t below norm = 1 and in tau = t norm^2 above, so that no logarithm's rounding is magnified.
-    shrink, grow = np.square(np.clip(norm, _SMALL, 1.0))[:, None], np.clip(norm, 1.0, _LARGE)[:, None]
-    high = np.minimum(2.0 * np.log(grow[:, 0]) + math.log(_LAST), _DECAY)
+    shrink, grow = xp.square(xp.clip(norm, _SMALL, 1.0))[:, None], xp.clip(norm, 1.0, _LARGE)[:, None]
+    high = xp.clip(2.0 * xp.log(grow[:, 0]) + math.log(_LAST), -_DECAY, _DECAY)
     step = (high + _DECAY) / _NODES
-    total = np.zeros_like(norm)
-    block = max(1, _BLOCK // spread.size)
+    total = xp.zeros_like(norm)
+    block = max(1, _BLOCK // max(1, spread.shape[0] * spread.shape[1]))
+    place = {"dtype": spread.dtype, "device": spread.device} if hasattr(spread, "device") else {"dtype": spread.dtype}
     for first in range(0, _NODES + 1, block):
-        index = np.arange(first, min(first + block, _NODES + 1))
-        node = np.exp(step[:, None] * index - _DECAY)
-        exponent = np.sum(np.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
-        total += np.sum(-np.expm1(-0.5 * copies * exponent) * _theta(grow / np.sqrt(math.pi * node)), axis=1)
-    value = step * total * np.square(np.minimum(norm / _SMALL, 1.0)) * np.maximum(norm / _LARGE, 1.0)
-    return np.where(largest > 0.0, value, 0.0)
+        index = xp.asarray(np.arange(first, min(first + block, _NODES + 1)), **place)
+        node = xp.exp(step[:, None] * index - _DECAY)
+        exponent = xp.sum(xp.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
+        total = total + xp.sum(-xp.expm1(-0.5 * copies * exponent) * _theta(grow / xp.sqrt(math.pi * node)), axis=1)
+    value = step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / _LARGE, 1.0, math.inf)
+    return xp.where(largest > 0.0, value, xp.zeros_like(value))
 
 
-def _theta(u: np.ndarray) -> np.ndarray:
+def _theta(u: Array) -> Array:
     """sum_{k>=1} exp(-k^2 pi^2 t) of u = (pi t)^(-1/2)."""
+    xp = namespace(u)
     # The two series are each other's under u -> 1/u, DLMF 20.7.32. At u = 1.45 six terms of the first leave
     # exp(-49 pi/u^2) = 1e-32, two of the second exp(-9 pi u^2) = 1e-26.
     late = u < 1.45
-    far = np.where(late, u, 1.0)
-    direct = sum(np.exp(-math.pi * k * k / np.square(far)) for k in range(1, 7))
-    dual = 0.5 * (u - 1.0) + u * sum(np.exp(-math.pi * k * k * np.square(u)) for k in (1, 2))
-    return np.where(late, direct, dual)
+    far = xp.where(late, u, xp.ones_like(u))
+    direct = sum(xp.exp(-math.pi * k * k / xp.square(far)) for k in range(1, 7))
+    dual = 0.5 * (u - 1.0) + u * sum(xp.exp(-math.pi * k * k * xp.square(u)) for k in (1, 2))
+    return xp.where(late, direct, dual)
