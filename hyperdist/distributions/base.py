@@ -93,7 +93,7 @@ class Distribution(ABC):
         sample_shape : an integer or a tuple of integers >= 0; () adds no axis.
         rng    : what ``numpy.random.default_rng`` takes.
         method : "rejection" (default; exact) or "inverse" (one uniform a radius).
-        model  : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
+        model  : on hyperbolic space "poincare", "lorentz" or "tangent" coordinates of the draws (default: the law's).
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
         """
         return self._sample(sample_shape, rng, method, model, density=False)[0]

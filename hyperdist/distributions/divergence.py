@@ -61,14 +61,17 @@ def _offset(p: Any, q: Any) -> np.ndarray:
 
     At c = 0 the ball's metric is 4 |dx|^2, so lengths are twice those of the coordinates.
     """
-    apart = q.mu.astype(np.float64) - p.mu.astype(np.float64)
+    if p.model == q.model:
+        apart = (2.0 if p.model == "poincare" else 1.0) * (q.mu.astype(np.float64) - p.mu.astype(np.float64))
+    else:
+        apart = q._tangent_mu - p._tangent_mu
     curved = (np.asarray(p.c, np.float64) > 0)[..., None]
     if np.any((apart != 0) & curved):
         raise NotImplementedError(
             "the divergence of normals about two centres has no one-dimensional form where c > 0; "
             "average p.log_prob(x) - q.log_prob(x) over draws of p"
         )
-    return 2.0 * apart
+    return apart
 
 
 def _mean_log_sinhc(law: KernelLaw, c: Any) -> np.ndarray:

@@ -9,28 +9,34 @@ import numpy as np
 
 from hyperdist import checks, rejection
 from hyperdist.distributions.base import CentredDistribution
-from hyperdist.spaces import Lorentz, PoincareBall, charts, poincare, polar, tangent
+from hyperdist.spaces import Lorentz, PoincareBall, Tangent, charts, poincare, polar, tangent
 
 
 class HyperbolicDistribution(CentredDistribution):
-    """A law with a centre mu in the Poincare ball of curvature -c."""
+    """A law with a centre mu in hyperbolic space of curvature -c."""
 
-    _models = charts.MODELS
+    model: str
+    """The coordinates of mu, and of points where no others are asked for: "poincare" or "tangent"."""
 
-    def _set_centre(self, mu: Any, c: Any, **others: np.ndarray) -> None:
-        """Check mu, c and the shapes of the other parameters; set mu, c, dtype, batch and event shape."""
+    def _set_centre(self, mu: Any, c: Any, model: str, **others: np.ndarray) -> None:
+        """Check mu, c and the shapes of the other parameters; set mu, c, model, dtype, batch and event shape."""
+        self.model = checks.choice(model, "model", charts.CENTRE_MODELS)
+        self._models = (model, *(other for other in charts.MODELS if other != model))
         mu, c = checks.vector(mu, "mu"), checks.curvature(c)
         shapes = {name: value.shape for name, value in others.items()}
         self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **shapes, c=c.shape)
         self.event_shape = mu.shape[-1:]
-        checks.inside_ball(mu, c, "mu")
+        if model == "poincare":
+            checks.inside_ball(mu, c, "mu")
+        else:
+            checks.finite(mu, "mu")
         self.dtype = np.result_type(mu, *(value for value in (*others.values(), c) if value.ndim))
         self.mu, self.c = mu, c
 
     @property
-    def space(self) -> PoincareBall:  # type: ignore[override]
-        """The ball that holds mu and, by default, the draws."""
-        return PoincareBall(self.c)
+    def space(self) -> PoincareBall | Tangent:  # type: ignore[override]
+        """The space, in the coordinates of mu and, by default, of the draws."""
+        return PoincareBall(self.c) if self.model == "poincare" else Tangent(self.c)
 
     @cached_property
     def _flat_c(self) -> np.ndarray:
@@ -39,7 +45,7 @@ class HyperbolicDistribution(CentredDistribution):
     @cached_property
     def _flat_mu(self) -> np.ndarray:
         """Tangent coordinates of the centres, (batch, d), float64."""
-        return charts.poincare_to_tangent(self._flat(self.mu, *self.event_shape), self._flat_c)
+        return charts.to_tangent(self._flat(self.mu, *self.event_shape), self._flat_c, self.model)
 
     @cached_property
     def _tangent_mu(self) -> np.ndarray:
@@ -102,7 +108,7 @@ class HyperbolicDistribution(CentredDistribution):
         if model == "tangent":
             return np.asarray(np.isfinite(x).all(axis=-1))
         if model == "poincare":
-            return self.space.contains(x)
+            return PoincareBall(self.c).contains(x)
         return Lorentz(self.c).contains(x)
 
     def _somewhere(self, model: str | None) -> np.ndarray:
@@ -115,6 +121,6 @@ class HyperbolicDistribution(CentredDistribution):
     def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
         """Geodesic distance of points from mu."""
         c = self.c.astype(np.float64)
-        if model == "poincare":
+        if model == self.model == "poincare":
             return poincare.dist(x, self.mu.astype(np.float64), c)
         return tangent.dist(charts.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)

@@ -20,10 +20,12 @@ from hyperdist.spaces import PoincareBall
 class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
 
-    mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1
+    mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
     sigma : (*batch)     scale in geodesic length
     c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d,
                          where the ball's metric is 4 |dx|^2: lengths are twice those of its coordinates
+    model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
+            exponential coordinates at the origin, which hold any radius
     Sampling  exact, by rejection from two hats, at least 0.907 of the proposals accepted for every d, sigma and c.
     Accuracy  log_normalizer, radial cdf and moments to 1e-13 (1 + |value|) for d <= 1000, sqrt(c) sigma <= 1e3.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
@@ -38,15 +40,15 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
 
     radius: RiemannianNormalRadius
 
-    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0) -> None:
+    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
         sigma, c = check_scale(sigma, c)
-        self._set_centre(mu, c, sigma=sigma)
+        self._set_centre(mu, c, model, sigma=sigma)
         self.sigma = sigma
         wide = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
         self.radius = RiemannianNormalRadius(self.event_shape[0], wide, c.astype(np.float64), dtype=self.dtype)
 
     def __repr__(self) -> str:
-        return f"RiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r})"
+        return f"RiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r}, model={self.model!r})"
 
     def log_normalizer(self) -> np.ndarray:
         """log Z = log(2 pi^(d/2)/Gamma(d/2)) + the radius's log-normaliser, (*batch)."""

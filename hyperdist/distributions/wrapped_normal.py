@@ -23,28 +23,30 @@ from hyperdist.stable import log_sinhc
 class WrappedNormal(HyperbolicDistribution):
     """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
 
-    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1
+    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
     sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
     c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d,
                          where the ball's metric is 4 |dx|^2: lengths are twice those of its coordinates
+    model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
+            exponential coordinates at the origin, which hold any radius
     Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
     Frame    the standard one at the origin carried to mu by the boost; on the ball v = lambda_mu log_mu(x).
     Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
     """
 
-    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0) -> None:
+    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
         mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)
         full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
         if full[-1] != mu.shape[-1]:
             raise ValueError(f"sigma must have one scale a coordinate of mu, got shape {sigma.shape} for {mu.shape}")
         check_scale(np.broadcast_to(sigma, full).max(axis=-1, initial=1.0), c)
         check_scale(np.broadcast_to(sigma, full).min(axis=-1, initial=1.0), c)
-        self._set_centre(mu, c, sigma=np.empty(full[:-1], sigma.dtype))
+        self._set_centre(mu, c, model, sigma=np.empty(full[:-1], sigma.dtype))
         self.dtype = np.result_type(mu, *(value for value in (sigma, c) if value.ndim))
         self.sigma = sigma
 
     def __repr__(self) -> str:
-        return f"WrappedNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r})"
+        return f"WrappedNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r}, model={self.model!r})"
 
     @property
     def _wide_sigma(self) -> np.ndarray:

@@ -10,24 +10,13 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks, rejection
-from hyperdist._namespace import special
 from hyperdist.radial import circular
 from hyperdist.radial.base import RadialLaw, quiet
 from hyperdist.spaces import torus
-from hyperdist.stable import log1mexp
-
-_STEPS = 5
-"""Newton steps of a quantile: three leave a relative 3e-10, the fourth squares that, the fifth is for safety."""
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-# Beyond 9.5 sigma a normal has lost 45 nats, and 64 nodes integrate what is left to rounding.
-_REACH = 9.5
-UNIFORM = 10.0
-"""From here on the density is constant to 2 exp(-sigma^2/2) = 4e-22: draws of a larger sigma are made with this one."""
-
 
 def deviations(sigma: ndarray, normals: ndarray) -> ndarray:
-    """Sigma times standard normals, to be wrapped; a sigma above ``UNIFORM`` would only cost digits."""
-    return np.minimum(sigma, UNIFORM) * normals
+    """Sigma times standard normals, to be wrapped; a sigma above ``circular.UNIFORM`` would only cost digits."""
+    return np.minimum(sigma, circular.UNIFORM) * normals
 
 
 class WrappedNormalAngle(RadialLaw):
@@ -57,73 +46,19 @@ class WrappedNormalAngle(RadialLaw):
     def _log_prob(self, r: ndarray) -> ndarray:
         return circular.log_density(r, self.sigma)
 
-    def _split(self) -> ndarray:
-        """The angle up to which the lower tail is the shorter."""
-        return np.minimum(circular.LOWER_END * self.sigma, 0.5 * math.pi)
-
     def _log_tails(self, r: ndarray) -> tuple[ndarray, ndarray]:
-        lower = r <= self._split()
-        short = np.minimum(circular.log_tail(r, circular.beyond(r), self.sigma, lower), 0.0)
-        rest = log1mexp(-short)
-        return np.where(lower, short, rest), np.where(lower, rest, short)
-
-    @cached_property
-    @quiet
-    def _split_log_tails(self) -> tuple[ndarray, ndarray]:
-        return self._log_tails(self._split())
+        return circular.log_tails(r, self.sigma)[:2]
 
     def _quantile(self, p: ndarray, upper: ndarray) -> ndarray:
-        log_cdf, log_sf = self._split_log_tails
-        log_p, log_q = np.log(p), np.log1p(-p)
-        lower_value, upper_value = np.where(upper, log_q, log_p), np.where(upper, log_p, log_q)
-        above = np.where(upper, log_p <= log_sf, log_p > log_cdf)
-        return self._newton(np.where(above, upper_value, lower_value), ~above)
-
-    def _newton(self, log_p: ndarray, lower: ndarray) -> ndarray:
-        """The angle whose lower or else upper tail has log probability log_p, this being the shorter tail.
-
-        Newton's method, below on the cdf, concave because f falls, above on the log of the sf; and above in whichever
-        of a and s = pi - a starts out as the smaller, so that it keeps its digits.
-        """
-        sigma = self.sigma
-        a, s, in_a = self._start(log_p, lower)
-        for _ in range(_STEPS):
-            log_tail = circular.log_tail(a, s, sigma, lower)
-            mills = np.exp(log_tail - circular.log_density(a, sigma))
-            step = mills * np.where(lower, np.expm1(log_p - log_tail), log_tail - log_p)
-            # Where an angle is too small for a double its tail is 0: it stays as it started.
-            step = np.where(np.isfinite(step), step, 0.0)
-            a, s = np.where(in_a, a + step, a), np.where(in_a, s, s - step)
-            a, s = np.where(in_a, a, circular.beyond(s)), np.where(in_a, circular.beyond(a), s)
-        return np.clip(a, 0.0, math.pi)
-
-    def _start(self, log_p: ndarray, lower: ndarray) -> tuple[ndarray, ndarray, ndarray]:
-        """(a, pi - a, whether a is the one to step in), from where Newton's method does not overshoot.
-
-        Below, f(0) a = p. Above, a where the tail of the normal that is not wrapped, which is larger, is p; or pi - a
-        the largest of this, of pi p (the sf is below the uniform law's) and of the root of f(pi) sinh(b s)/b = p,
-        b = pi/sigma^2, which the two images nearest to pi give there.
-        """
-        sigma, shape = self.sigma, np.broadcast_shapes(log_p.shape, self.sigma.shape)
-        least = np.exp(log_p - circular.log_density(np.zeros_like(sigma), sigma))
-        unwrapped = np.minimum(-sigma * special(np).ndtri_exp(np.minimum(log_p, 0.0) - math.log(2.0)), math.pi)
-        in_a = np.broadcast_to(lower | (unwrapped < 0.5 * math.pi) & (sigma <= circular.SWITCH), shape)
-        rate = math.pi / np.square(np.minimum(sigma, circular.SWITCH))
-        growth = log_p + np.log(rate) - circular.log_density(np.full_like(sigma, math.pi), sigma)
-        stretched = np.where(growth > 20.0, growth + math.log(2.0), np.arcsinh(np.exp(np.minimum(growth, 20.0))))
-        s = np.maximum(np.maximum(stretched / rate, math.pi * np.exp(log_p)), circular.beyond(unwrapped))
-        a = np.where(in_a, np.where(lower, least, unwrapped), circular.beyond(np.minimum(s, math.pi)))
-        return a, np.where(in_a, circular.beyond(a), np.minimum(s, math.pi)), in_a
+        return circular.quantile(p, upper, self.sigma)
 
     @cached_property
     @quiet
     def _rule(self) -> tuple[ndarray, ndarray, ndarray]:
         """Angles, log densities and probabilities of a Gauss-Legendre rule, on a new first axis."""
-        width = np.minimum(_REACH * self.sigma, math.pi)
-        shape = (-1,) + (1,) * self.sigma.ndim
-        a = 0.5 * (_NODES.reshape(shape) + 1.0) * width
+        a, weights = circular.rule(self.sigma)
         log_density = circular.log_density(a, self.sigma)
-        return a, log_density, 0.5 * _WEIGHTS.reshape(shape) * width * np.exp(log_density)
+        return a, log_density, weights * np.exp(log_density)
 
     @quiet
     def _moments(self) -> tuple[ndarray, ndarray, ndarray]:

@@ -19,6 +19,8 @@ from hyperdist.spaces.poincare import log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
 
 MODELS = ("poincare", "lorentz", "tangent")
+CENTRE_MODELS = ("poincare", "tangent")
+"""The models in which a point of a d-dimensional space has d coordinates."""
 
 
 def poincare_to_tangent(x: Array, c: Any) -> Array:

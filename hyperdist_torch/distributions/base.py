@@ -49,7 +49,7 @@ class ManifoldDistribution(Distribution):
     ) -> Tensor:
         """Reparametrised draws, sample_shape + batch_shape + event_shape.
 
-        model     : on hyperbolic space "poincare" (default), "lorentz" or "tangent" coordinates of the draws.
+        model     : "poincare", "lorentz" or "tangent", hyperbolic coordinates of the draws (default: the law's).
         method    : "rejection" (default; exact) or "inverse" (one uniform a radius, Newton's method on its cdf).
         generator : a ``torch.Generator`` on the parameters' device; None for torch's default one.
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.

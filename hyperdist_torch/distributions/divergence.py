@@ -32,10 +32,13 @@ def _apart(p: HyperbolicDistribution, q: HyperbolicDistribution) -> Tensor:
     _one_space(p, q)
     if not bool((p.c == q.c).all()):
         raise ValueError(f"p and q must be laws on one space, got curvatures c = {p.c} and {q.c}")
-    apart = q.mu.double() - p.mu.double()
+    if p.model == q.model:
+        apart = (2.0 if p.model == "poincare" else 1.0) * (q.mu.double() - p.mu.double())
+    else:
+        apart = q._tangent_mu.double() - p._tangent_mu.double()
     if bool(((apart != 0.0).any(dim=-1) & (p.c > 0.0)).any()):
         raise NotImplementedError(f"this divergence about two centres has no one-dimensional form: {_ADVICE}")
-    return 2.0 * apart
+    return apart
 
 
 def _finish(value: Tensor, p: Any, q: Any) -> Tensor:

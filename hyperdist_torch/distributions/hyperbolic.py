@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from hyperdist import checks
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
-from hyperdist_torch.constraints import Hyperboloid, PoincareBall, finite_vector
+from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
 from hyperdist_torch.distributions.base import ManifoldDistribution
 
 _BOUNDARY = 8.0
@@ -18,17 +19,21 @@ _BOUNDARY = 8.0
 
 
 class HyperbolicDistribution(ManifoldDistribution):
-    """A law with a centre mu in the Poincare ball of curvature -c."""
+    """A law with a centre mu in hyperbolic space of curvature -c."""
 
-    _models = charts.MODELS
     _sigma_axes = 0
     """Axes of sigma after the batch's."""
 
     mu: Tensor
     sigma: Tensor
     c: Tensor
+    model: str
+    """The coordinates of mu, and of points where no others are asked for: "poincare" or "tangent"."""
 
-    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None, *, model: str = "poincare"
+    ) -> None:
+        self.model = checks.choice(model, "model", charts.CENTRE_MODELS)
         given = _parameters.tensors(mu=mu, sigma=sigma, c=c)
         mu, sigma, c = given["mu"], given["sigma"], given["c"]
         _parameters.vector(mu, "mu")
@@ -41,15 +46,15 @@ class HyperbolicDistribution(ManifoldDistribution):
         return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
-    def support(self) -> PoincareBall:  # type: ignore[override]
-        """The ball that holds the draws."""
-        return PoincareBall(self.c)
+    def support(self) -> PoincareBall | FiniteVector:  # type: ignore[override]
+        """Where draws lie, in the law's own coordinates: the ball, or all finite vectors."""
+        return PoincareBall(self.c) if self.model == "poincare" else finite_vector
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``."""
         new: Any = self._get_checked_instance(type(self), _instance)
         batch = torch.Size(batch_shape)
-        new.mu, new.c = self.mu.expand(batch + self.event_shape), self.c.expand(batch)
+        new.model, new.mu, new.c = self.model, self.mu.expand(batch + self.event_shape), self.c.expand(batch)
         new.sigma = self.sigma.expand(batch + self.event_shape[: self._sigma_axes])
         Distribution.__init__(new, batch, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
@@ -57,7 +62,7 @@ class HyperbolicDistribution(ManifoldDistribution):
 
     @property
     def mean(self) -> Tensor:
-        """The Frechet mean mu, (*batch, d), in ball coordinates."""
+        """The Frechet mean mu, (*batch, d)."""
         return self.mu
 
     @property
@@ -72,7 +77,11 @@ class HyperbolicDistribution(ManifoldDistribution):
     @property
     def _tangent_mu(self) -> Tensor:
         """The centre in exponential coordinates at the origin."""
-        return charts.poincare_to_tangent(self.mu, self.c)
+        return charts.to_tangent(self.mu, self.c, self.model)
+
+    @property
+    def _models(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.model, *(other for other in charts.MODELS if other != self.model))
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
@@ -98,9 +107,10 @@ class HyperbolicDistribution(ManifoldDistribution):
             )
         return x
 
-    def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor]:
-        """(x, inside): points of the model, with the origin standing in for those off the space."""
+    def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor, str]:
+        """(x, inside, model): points of the model, with the origin standing in for those off the space."""
         model = self._check_model(model)
+        assert model is not None
         if model == "poincare":
             constraint: constraints.Constraint = PoincareBall(self.c)
         else:
@@ -108,19 +118,19 @@ class HyperbolicDistribution(ManifoldDistribution):
         x = self._check_value(value, constraint, self.event_shape[0] + (model == "lorentz"))
         if model == "poincare":
             inside = constraint.check(x)
-            return torch.where(inside[..., None], x, 0.0), inside
+            return torch.where(inside[..., None], x, 0.0), inside, model
         inside = torch.isfinite(x).all(dim=-1)
-        return torch.where(inside[..., None], x, 0.0), inside
+        return torch.where(inside[..., None], x, 0.0), inside, model
 
-    def _dist_sq(self, x: Tensor, model: str | None) -> Tensor:
+    def _dist_sq(self, x: Tensor, model: str) -> Tensor:
         """Squared distance of points from mu, smooth at mu."""
-        if model in (None, "poincare"):
+        if model == self.model == "poincare":
             return poincare.dist_sq(x, self.mu, self.c)
         return tangent.dist_sq(charts.to_tangent(x, self.c, model), self._tangent_mu, self.c)
 
-    def _offset(self, x: Tensor, model: str | None) -> Tensor:
+    def _offset(self, x: Tensor, model: str) -> Tensor:
         """log_mu(x) in the frame at mu, (*batch, d); its length is the distance."""
-        return tangent.log_frame(self._tangent_mu, charts.to_tangent(x, self.c, model or "poincare"), self.c)
+        return tangent.log_frame(self._tangent_mu, charts.to_tangent(x, self.c, model), self.c)
 
     def _outside(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
         """``log_prob`` inside, -inf off the space, NaN where a coordinate is NaN."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import HyperbolicLaw
-from hyperdist_torch.constraints import PoincareBall, non_negative, positive
+from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions.base import draw_radius
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 
@@ -18,9 +18,11 @@ from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 class RiemannianNormal(HyperbolicDistribution):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
 
-    mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1
+    mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
     sigma : (*batch)     scale in geodesic length
     c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d
+    model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
+            exponential coordinates at the origin, which hold any radius
     Sampling  exact, by rejection from two hats, or by inversion of the radial cdf; gradients in mu, sigma and c.
     Accuracy  that of ``hyperdist.RiemannianNormal``: radial constants are float64 inside, results have the dtype given.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
@@ -36,7 +38,7 @@ class RiemannianNormal(HyperbolicDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": PoincareBall(self.c), "sigma": positive, "c": non_negative}
+        return {"mu": self.support, "sigma": positive, "c": non_negative}
 
     @property
     def _law(self) -> HyperbolicLaw:
@@ -71,11 +73,11 @@ class RiemannianNormal(HyperbolicDistribution):
         return (self._log_z(measure) + 0.5 * measure.mean(measure.nodes.square())).to(self._dtype)
 
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
-        """Log density at points in the coordinates of ``model`` ("poincare" by default), (*broadcast).
+        """Log density at points in the coordinates of ``model`` (the law's own by default), (*broadcast).
 
         Gradients in value, mu, sigma and c, of any order, finite and right at value = mu too.
         """
-        x, inside = self._read(value, model)
+        x, inside, model = self._read(value, model)
         kernel = -0.5 * self._dist_sq(x, model) / (self.sigma * self.sigma)
         return self._outside(kernel - self.log_normalizer(), inside, value)
 

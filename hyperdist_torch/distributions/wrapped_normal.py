@@ -12,16 +12,18 @@ from torch.distributions import constraints
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
 from hyperdist_torch._laws import HyperbolicLaw
-from hyperdist_torch.constraints import PoincareBall, non_negative, positive
+from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 
 
 class WrappedNormal(HyperbolicDistribution):
     """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
 
-    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1
+    mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
     sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
     c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d
+    model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
+            exponential coordinates at the origin, which hold any radius
     Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
     Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
     """
@@ -41,7 +43,7 @@ class WrappedNormal(HyperbolicDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": PoincareBall(self.c), "sigma": constraints.independent(positive, 1), "c": non_negative}
+        return {"mu": self.support, "sigma": constraints.independent(positive, 1), "c": non_negative}
 
     def log_normalizer(self) -> Tensor:
         """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""
@@ -72,11 +74,11 @@ class WrappedNormal(HyperbolicDistribution):
         return self.log_normalizer() + 0.5 * d + (d - 1) * self._mean_log_sinhc().to(self._dtype)
 
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
-        """Log density at points in the coordinates of ``model`` ("poincare" by default), (*broadcast).
+        """Log density at points in the coordinates of ``model`` (the law's own by default), (*broadcast).
 
         Gradients in value, mu, sigma and c, of any order, finite and right at value = mu too.
         """
-        x, inside = self._read(value, model)
+        x, inside, model = self._read(value, model)
         v = self._offset(x, model)
         return self._outside(self._log_density(v / self.sigma, v), inside, value)
 
