@@ -14,6 +14,7 @@ from hyperdist.radial import circular
 from hyperdist.radial.base import RadialLaw, quiet
 from hyperdist.spaces import torus
 
+
 def deviations(sigma: ndarray, normals: ndarray) -> ndarray:
     """Sigma times standard normals, to be wrapped; a sigma above ``circular.UNIFORM`` would only cost digits."""
     return np.minimum(sigma, circular.UNIFORM) * normals
