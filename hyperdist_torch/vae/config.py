@@ -1,0 +1,114 @@
+"""What a Poincare VAE is made of, as one checked value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from hyperdist import checks
+
+LAWS = ("normal", "wrapped", "riemannian")
+ENCODERS = ("linear", "wrapped", "mobius")
+DECODERS = ("linear", "wrapped", "geo", "mobius")
+LIKELIHOODS = ("bernoulli", "normal")
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """The settings of a ``PoincareVAE``; ValueError that names the field, its value and the bound.
+
+    latent_dim, data_shape : dimension of the latent space, shape of one observation
+    hidden, layers         : width and number of hidden layers, of the encoder and of the decoder
+    c, learn_c             : size of the curvature (at its start, if it is learnt, which needs c > 0); 0 is Euclidean
+    posterior, prior       : "normal" (exp_0 of a normal), "wrapped" (``WrappedNormal``) or "riemannian"
+                             (``RiemannianNormal``); at c = 0 all are normals, "riemannian" with one scale
+    prior_std              : scale of the prior in geodesic length (at its start, with ``learn_prior_std``)
+    encoder                : head of the encoder's mean, see ``encoders``
+    decoder                : first layer of the decoder, see ``decoders``
+    likelihood             : "bernoulli" on grey levels in [0, 1], or "normal" with standard deviation ``noise_std``
+    riemannian_gradient    : whether the head's exponential map hands back the Riemannian gradient; see ``ExpOrigin``
+    """
+
+    latent_dim: int
+    data_shape: tuple[int, ...]
+    hidden: int = 600
+    layers: int = 1
+    c: float = 1.0
+    learn_c: bool = False
+    posterior: str = "riemannian"
+    prior: str = "riemannian"
+    prior_std: float = 1.0
+    learn_prior_std: bool = False
+    encoder: str = "wrapped"
+    decoder: str = "geo"
+    likelihood: str = "bernoulli"
+    noise_std: float = 1.0
+    riemannian_gradient: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "hidden", "layers"):
+            self._set(name, checks.dimension(getattr(self, name), name))
+        shape = self.data_shape if isinstance(self.data_shape, tuple | list) else (self.data_shape,)
+        if not shape:
+            raise ValueError("data_shape must have at least one axis, got ()")
+        self._set("data_shape", tuple(checks.dimension(n, "data_shape") for n in shape))
+        self._set("c", float(checks.curvature(_number(self.c, "c"))))
+        for name in ("prior_std", "noise_std"):
+            self._set(name, float(checks.positive(_number(getattr(self, name), name), name)))
+        for name in ("learn_c", "learn_prior_std", "riemannian_gradient"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        options = {"posterior": LAWS, "prior": LAWS, "encoder": ENCODERS, "decoder": DECODERS}
+        for name, words in {**options, "likelihood": LIKELIHOODS}.items():
+            checks.choice(getattr(self, name), name, words)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.learn_c and self.flat:
+            raise ValueError("learn_c needs c > 0 to start from, got c = 0.0")
+        if self.encoder == "linear" and not self.flat and self.posterior != "normal":
+            raise ValueError(
+                f"encoder 'linear' gives a plain vector: it needs c = 0 or posterior 'normal', got c = {self.c!r} "
+                f"and posterior {self.posterior!r}"
+            )
+        if self.riemannian_gradient and self.encoder == "linear":
+            raise ValueError("riemannian_gradient needs encoder 'wrapped' or 'mobius', got 'linear'")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
+    def flat(self) -> bool:
+        """Whether the latent space is Euclidean."""
+        return self.c == 0.0
+
+    @property
+    def data_dim(self) -> int:
+        """Numbers in one observation."""
+        return math.prod(self.data_shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as what JSON can hold."""
+        return {**asdict(self), "data_shape": list(self.data_shape)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration that ``to_dict`` wrote; ValueError where a field is unknown or a needed one lacks."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"unknown fields of a VAEConfig: {', '.join(map(repr, unknown))}")
+        lacking = sorted({"latent_dim", "data_shape"} - set(values))
+        if lacking:
+            raise ValueError(f"a VAEConfig needs {' and '.join(lacking)}, got {', '.join(sorted(values)) or 'nothing'}")
+        return cls(**values)
+
+
+def _number(value: Any, name: str) -> Any:
+    """``value`` where it is one number."""
+    array = checks.as_float(value, name)
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return array

@@ -1,0 +1,57 @@
+"""From latent points, in tangent coordinates, to the law of the data."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from hyperdist.spaces.charts import tangent_to_poincare
+from hyperdist_torch.nn import Curvature, Gyroplane, LogOrigin, MobiusLinear
+from hyperdist_torch.vae.config import VAEConfig
+from hyperdist_torch.vae.likelihoods import BernoulliLikelihood, Likelihood, NormalLikelihood
+
+
+class ToBall(nn.Module):
+    """Tangent coordinates -> twice the ball coordinates, which go to the point itself as c goes to 0."""
+
+    def __init__(self, curvature: Curvature) -> None:
+        super().__init__()
+        self.curvature = curvature
+
+    def forward(self, v: Tensor) -> Tensor:
+        """(*batch, d) -> (*batch, d); at any distance, the boundary included, to which far points round."""
+        return 2.0 * tangent_to_poincare(v, self.curvature())
+
+
+def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
+    """The layer that reads a latent point: "linear" its ball coordinates, "wrapped" log_0 of it, "geo" its signed
+    distances from learnt hyperplanes, "mobius" log_0 of a Mobius linear map of it."""
+    d, hidden = config.latent_dim, config.hidden
+    if config.decoder == "linear":
+        return [ToBall(curvature), nn.Linear(d, hidden)]
+    if config.decoder == "wrapped":
+        return [LogOrigin(curvature, "tangent"), nn.Linear(d, hidden)]
+    if config.decoder == "geo":
+        return [Gyroplane(d, hidden, curvature)]
+    return [MobiusLinear(d, hidden, curvature), LogOrigin(curvature, "tangent")]
+
+
+class Decoder(nn.Module):
+    """A first layer for the latent space, hidden layers with ReLU, a linear output; and the law of the data."""
+
+    def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_first(config, curvature), nn.ReLU())
+        for _ in range(config.layers - 1):
+            self.body.extend([nn.Linear(config.hidden, config.hidden), nn.ReLU()])
+        self.output = nn.Linear(config.hidden, config.data_dim)
+        self.likelihood: Likelihood = (
+            BernoulliLikelihood() if config.likelihood == "bernoulli" else NormalLikelihood(config.noise_std)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latent points (*batch, d), tangent coordinates -> logits or means (*batch, D)."""
+        return self.output(self.body(z))
+
+    def log_prob(self, z: Tensor, x: Tensor) -> Tensor:
+        """log p(x | z), (*sample, batch), for z (*sample, batch, d) and flat data x (batch, D)."""
+        return self.likelihood.log_prob(self(z), x)

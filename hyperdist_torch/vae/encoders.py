@@ -1,0 +1,44 @@
+"""From data to the parameters of the posterior."""
+
+from __future__ import annotations
+
+import itertools
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hyperdist_torch.nn import Curvature, ExpOrigin, MobiusLinear
+from hyperdist_torch.vae.config import VAEConfig
+
+LEAST_SIGMA = 1e-5
+"""What is added to softplus, so that no scale is 0 (as published)."""
+
+
+class Encoder(nn.Module):
+    """Data -> hidden layers with ReLU -> mu (tangent coordinates) and sigma = softplus + 1e-5.
+
+    The head of mu: "linear", a plain vector h; "wrapped", exp_0(h), whose tangent coordinates are h; "mobius", exp_0
+    of the last hidden layer, then a Mobius linear layer. sigma has one value for a Riemannian normal, else one a
+    coordinate.
+    """
+
+    def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
+        super().__init__()
+        widths = [config.data_dim] + [config.hidden] * config.layers
+        self.body = nn.Sequential()
+        for before, after in itertools.pairwise(widths):
+            self.body.extend([nn.Linear(before, after), nn.ReLU()])
+        exp_origin = ExpOrigin(curvature, "tangent", riemannian_gradient=config.riemannian_gradient)
+        linear = nn.Linear(config.hidden, config.latent_dim)
+        if config.encoder == "linear":
+            self.mu: nn.Module = linear
+        elif config.encoder == "wrapped":
+            self.mu = nn.Sequential(linear, exp_origin)
+        else:
+            self.mu = nn.Sequential(exp_origin, MobiusLinear(config.hidden, config.latent_dim, curvature))
+        self.sigma = nn.Linear(config.hidden, 1 if config.posterior == "riemannian" else config.latent_dim)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(*batch, D) -> mu (*batch, d) and sigma (*batch, 1 or d)."""
+        h = self.body(x)
+        return self.mu(h), functional.softplus(self.sigma(h)) + LEAST_SIGMA

@@ -1,0 +1,78 @@
+"""Laws of one observation given the decoder's output."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution, Normal
+from torch.nn import functional
+
+_LEAST_MEAN = 1e-4
+"""Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (that of the published code)."""
+
+
+class Likelihood(Protocol):
+    """log p(x | output), (*sample, batch), for output (*sample, batch, D) and x (batch, D)."""
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor: ...
+    def distribution(self, output: Tensor) -> Distribution: ...
+    def bias(self, mean: Tensor) -> Tensor: ...
+    def check(self, x: Tensor, name: str) -> None: ...
+
+
+class BernoulliLikelihood:
+    """Independent Bernoulli laws with logits; grey levels x in [0, 1] count as fractions of an observation.
+
+    Such a likelihood of grey levels has no normaliser of its own; it is the published one, and -inf nowhere.
+    """
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """Sum of x logit - softplus(logit); on many draws the product with x is a matrix product."""
+        return torch.einsum("...bd,bd->...b", output, x) - functional.softplus(output).sum(dim=-1)
+
+    def distribution(self, output: Tensor) -> Distribution:
+        """The law of each number; its ``log_prob`` takes grey levels."""
+        return Bernoulli(logits=output, validate_args=False)
+
+    def bias(self, mean: Tensor) -> Tensor:
+        """The output at which the law has this mean."""
+        return torch.logit(mean, eps=_LEAST_MEAN)
+
+    def check(self, x: Tensor, name: str) -> None:
+        """ValueError where a value is no grey level."""
+        _check(x, (x >= 0.0) & (x <= 1.0), f"{name} must hold grey levels in [0, 1] for likelihood 'bernoulli'")
+
+
+class NormalLikelihood:
+    """Independent normal laws about the output with one fixed standard deviation."""
+
+    def __init__(self, std: float) -> None:
+        self.std = std
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """Sum of the normal log densities."""
+        constant = x.shape[-1] * (math.log(self.std) + 0.5 * math.log(2.0 * math.pi))
+        return (-0.5 / self.std**2) * (x - output).square().sum(dim=-1) - constant
+
+    def distribution(self, output: Tensor) -> Distribution:
+        """The law of each number."""
+        return Normal(output, self.std, validate_args=False)
+
+    def bias(self, mean: Tensor) -> Tensor:
+        """The output at which the law has this mean."""
+        return mean
+
+    def check(self, x: Tensor, name: str) -> None:
+        """ValueError where a value is not finite."""
+        _check(x, torch.isfinite(x), f"{name} must be finite")
+
+
+def _check(x: Tensor, good: Tensor, rule: str) -> None:
+    """NaN is never good. The first offending value is shown."""
+    if not bool(good.all()):
+        index = tuple(torch.nonzero(~good)[0].tolist())
+        count = int((~good).sum())
+        raise ValueError(f"{rule}, got {x[index].item()!r} at index {index} ({count} of {x.numel()} values)")
