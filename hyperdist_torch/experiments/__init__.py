@@ -1,0 +1,1 @@
+"""Published experiments, each one command: ``python -m hyperdist_torch.experiments NAME``."""
