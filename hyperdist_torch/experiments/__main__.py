@@ -1,0 +1,36 @@
+"""``python -m hyperdist_torch.experiments NAME``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hyperdist_torch.experiments import mnist
+
+_EXPERIMENTS = {"mnist": mnist}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one experiment; 2 where the input is bad, with what is wrong on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m hyperdist_torch.experiments", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True)
+    for name, module in _EXPERIMENTS.items():
+        about = (module.__doc__ or "").partition("\n")[0]
+        module.add_arguments(names.add_parser(name, help=about, description=module.__doc__))
+    options = parser.parse_args(arguments)
+    try:
+        _EXPERIMENTS[options.name].main(options, _say)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{parser.prog}: {error}\n")
+        return 2
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
