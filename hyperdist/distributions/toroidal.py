@@ -13,7 +13,7 @@ from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
-from hyperdist.radial.wrapped_circle import WrappedNormalAngle, deviations
+from hyperdist.radial.wrapped_circle import WrappedNormalAngle
 from hyperdist.spaces import Torus, torus
 
 _LOG_TURN = math.log(2.0 * math.pi)
@@ -115,7 +115,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
             size = WrappedNormalAngle(np.broadcast_to(sigma, out.shape)).isf(2.0 * np.minimum(u, 1.0 - u))
             deviation = np.copysign(size, u - 0.5)
         else:
-            deviation = deviations(sigma, rng.standard_normal(out.shape))
+            deviation = circular.deviations(sigma, rng.standard_normal(out.shape))
         self._write(out, self._flat(torus.wrap(self.mu), out.shape[1])[which] + deviation)
         return Drawn(lambda: self._log_density(torus.wrap(deviation), sigma), 0.0)
 

@@ -154,6 +154,11 @@ def log_tail(a: Array, s: Array, sigma: Array, lower: Array) -> Array:
     return xp.where(large, xp.log(waves) - math.log(math.pi), xp.log(total) - 0.5 * x * x)
 
 
+def deviations(sigma: Array, normals: Array) -> Array:
+    """Sigma times standard normals, to be wrapped; a sigma above ``UNIFORM`` would only cost digits."""
+    return namespace(sigma).clip(sigma, 0.0, UNIFORM) * normals
+
+
 def split(sigma: Array) -> Array:
     """The angle up to which the lower tail is the shorter."""
     return namespace(sigma).clip(LOWER_END * sigma, 0.0, 0.5 * math.pi)

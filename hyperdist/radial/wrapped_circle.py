@@ -15,11 +15,6 @@ from hyperdist.radial.base import RadialLaw, quiet
 from hyperdist.spaces import torus
 
 
-def deviations(sigma: ndarray, normals: ndarray) -> ndarray:
-    """Sigma times standard normals, to be wrapped; a sigma above ``circular.UNIFORM`` would only cost digits."""
-    return np.minimum(sigma, circular.UNIFORM) * normals
-
-
 class WrappedNormalAngle(RadialLaw):
     """The law of a = |delta| in [0, pi], where delta is N(0, sigma^2) wrapped to the circle.
 
@@ -82,7 +77,7 @@ class WrappedNormalAngle(RadialLaw):
         out, sigma = np.empty(n), self.sigma.reshape(-1)
         for block in rejection.blocks(n, 1, sigma.size):
             which = slice(None) if sigma.size == 1 else np.arange(block.start, block.stop) % sigma.size
-            out[block] = np.abs(torus.wrap(deviations(sigma[which], rng.standard_normal(block.stop - block.start))))
+            out[block] = np.abs(torus.wrap(circular.deviations(sigma[which], rng.standard_normal(block.stop - block.start))))
         return np.minimum(out, math.pi)
 
     def acceptance_rate(self) -> ndarray:
