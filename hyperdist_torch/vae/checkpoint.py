@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -60,17 +61,12 @@ def load(path: str | os.PathLike[str], expect: VAEConfig | None = None) -> Poinc
 
 
 def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        try:
-            return torch.load(file, map_location="cpu", weights_only=True)
-        except OSError:
-            raise
-        # What torch raises for a broken archive or pickle is any of half a dozen types.
-        except Exception as error:
-            raise ValueError(
-                f"{path} cannot be read as a checkpoint: it is truncated or not one "
-                f"({type(error).__name__}: {str(error).partition(chr(10))[0]})"
-            ) from error
+    content = io.BytesIO(path.read_bytes())
+    try:
+        return torch.load(content, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken archive or pickle raises any of half a dozen types
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{path} cannot be read as a checkpoint: it is truncated or not one ({reason})") from error
 
 
 def _build(path: Path, values: dict[str, Any], state: dict[str, Tensor], expect: VAEConfig | None) -> PoincareVAE:

@@ -72,7 +72,8 @@ class PoincareVAE(nn.Module):
     def flatten(self, x: Tensor) -> Tensor:
         """(batch, *data_shape) -> (batch, D); ValueError for another shape, TypeError where x is not floating."""
         if tuple(x.shape[1:]) != self.config.data_shape or x.ndim == 0:
-            raise ValueError(f"x must have shape (batch, *{self.config.data_shape}), got {tuple(x.shape)}")
+            wanted = ", ".join(map(str, self.config.data_shape))
+            raise ValueError(f"x must have shape (batch, {wanted}), got {tuple(x.shape)}")
         if not x.is_floating_point():
             raise TypeError(f"x must hold floating-point numbers, got {x.dtype}")
         return x.reshape(x.shape[0], math.prod(self.config.data_shape))

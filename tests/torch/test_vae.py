@@ -1,0 +1,221 @@
+"""The Poincare VAE: its parts against torch's own laws, every combination of them, what bad input gets."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.distributions import Bernoulli, Normal, kl_divergence  # noqa: E402
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist.spaces import tangent  # noqa: E402
+from hyperdist_torch.vae import OriginNormal, PoincareVAE, VAEConfig, elbo, iwae, log_likelihood  # noqa: E402
+from hyperdist_torch.vae.config import DECODERS, ENCODERS, LAWS  # noqa: E402
+from hyperdist_torch.vae.laws import density_about_origin  # noqa: E402
+
+SHAPE = (2, 3)
+CURVATURES = {"flat": {"c": 0.0}, "fixed": {"c": 0.7}, "learnt": {"c": 0.7, "learn_c": True}}
+
+
+def config(**changes: Any) -> VAEConfig:
+    return VAEConfig(**{"latent_dim": 3, "data_shape": SHAPE, "hidden": 4, **changes})
+
+
+def build(**changes: Any) -> PoincareVAE:
+    return PoincareVAE(config(**changes))
+
+
+@pytest.fixture(autouse=True)
+def seeded(seed: int) -> None:
+    torch.manual_seed(seed % 2**63)
+
+
+@pytest.mark.parametrize("curvature", CURVATURES)
+@pytest.mark.parametrize("posterior", LAWS)
+@pytest.mark.parametrize("prior", LAWS)
+def test_every_combination_trains(posterior: str, prior: str, curvature: str) -> None:
+    """Finite objectives, and a finite gradient for every parameter, with every encoder and decoder."""
+    x = torch.rand(5, *SHAPE)
+    for encoder, decoder in itertools.product(ENCODERS, DECODERS):
+        if encoder == "linear" and posterior != "normal" and curvature != "flat":
+            continue
+        parts = {"posterior": posterior, "prior": prior, "encoder": encoder, "decoder": decoder}
+        model = build(**parts, learn_prior_std=True, **CURVATURES[curvature])
+        value = elbo(model, x, 2) + iwae(model, x, 2)
+        assert value.shape == (5,)
+        assert torch.isfinite(value).all()
+        value.sum().backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, f"{parts}: no gradient for {name}"
+            assert torch.isfinite(parameter.grad).all(), f"{parts}: {name}"
+        names = {name for name, _ in model.named_parameters()}
+        assert "log_prior_std" in names
+        assert any("curvature" in name for name in names) == (curvature == "learnt")
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("likelihood", ["bernoulli", "normal"])
+def test_log_prob_is_that_of_the_decoded_law(likelihood: str, decoder: str) -> None:
+    """The lean likelihood against torch.distributions, on grey levels; float64, to rounding."""
+    model = build(decoder=decoder, likelihood=likelihood, noise_std=0.3, layers=2, c=0.7).double()
+    z, x = 3.0 * torch.randn(7, 5, 3, dtype=torch.float64), torch.rand(5, *SHAPE, dtype=torch.float64)
+    law = model.decode(z)
+    assert (law.batch_shape, law.event_shape) == ((7, 5), SHAPE)
+    got = model.decoder.log_prob(z, model.flatten(x))
+    torch.testing.assert_close(got, law.log_prob(x), rtol=1e-12, atol=1e-12)
+    output = model.decoder(z).unflatten(-1, SHAPE)
+    own = Bernoulli(logits=output, validate_args=False) if likelihood == "bernoulli" else Normal(output, 0.3)
+    torch.testing.assert_close(got, own.log_prob(x).sum(dim=(-2, -1)), rtol=1e-12, atol=1e-12)
+
+
+def test_large_logits_are_finite() -> None:
+    """No overflow in value or gradient, where exp of a logit is infinite or 0."""
+    model = build()
+    output = torch.tensor([[-500.0, 500.0, -80.0, 80.0, 0.0, 30.0]], requires_grad=True)
+    value = model.decoder.likelihood.log_prob(output, torch.tensor([[0.0, 1.0, 0.0, 1.0, 0.5, 0.0]]))
+    torch.testing.assert_close(value, torch.tensor([-30.0 - 0.6931472]))
+    (gradient,) = torch.autograd.grad(value.sum(), output)
+    torch.testing.assert_close(gradient, torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, -1.0]]))
+
+
+@pytest.mark.parametrize("c", [0.0, 0.7])
+def test_origin_normal(c: float) -> None:
+    """About the origin it is the wrapped normal; elsewhere the normal's density over the volume factor."""
+    curvature = torch.tensor(c, dtype=torch.float64)
+    scale = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+    v = torch.randn(9, 3, dtype=torch.float64)
+    centred = OriginNormal(torch.zeros(3, dtype=torch.float64), scale, curvature)
+    wrapped = ht.WrappedNormal(torch.zeros(3, dtype=torch.float64), scale, curvature, model="tangent")
+    torch.testing.assert_close(centred.log_prob(v), wrapped.log_prob(v), rtol=1e-12, atol=1e-12)
+    moved = OriginNormal(v, scale, curvature)
+    draw, density = moved.rsample_and_log_prob((4,))
+    assert draw.shape == (4, 9, 3)
+    expected = Normal(v, scale).log_prob(draw).sum(dim=-1) - tangent.log_volume(draw, curvature)
+    torch.testing.assert_close(density, expected, rtol=1e-12, atol=1e-12)
+    ball = moved.sample((2,), model="poincare")
+    if c > 0.0:
+        assert ht.constraints.PoincareBall(c).check(ball).all()
+    assert torch.isfinite(moved.log_prob(ball, model="poincare")).all()
+    divergence = kl_divergence(moved, centred)
+    expected = kl_divergence(Normal(v, scale), Normal(0.0, scale)).sum(dim=-1)
+    torch.testing.assert_close(divergence, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("prior", LAWS)
+@pytest.mark.parametrize("c", [0.0, 0.7])
+def test_prior_density(c: float, prior: str) -> None:
+    """The short form about the origin, and the laws of the same name, on tangent coordinates."""
+    model = build(prior=prior, prior_std=1.7, c=c).double()
+    law, v = model.prior(), 3.0 * torch.randn(9, 3, dtype=torch.float64)
+    expected = law.log_prob(v)
+    torch.testing.assert_close(density_about_origin(law)(v), expected, rtol=1e-12, atol=1e-12)
+    public = ht.RiemannianNormal if prior == "riemannian" else ht.WrappedNormal
+    own = public(torch.zeros(3, dtype=torch.float64), 1.7, c, model="tangent")
+    torch.testing.assert_close(own.log_prob(v), expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("posterior", LAWS)
+def test_posterior_is_the_law_of_its_name(posterior: str) -> None:
+    model = build(posterior=posterior, c=0.7)
+    x = torch.rand(5, *SHAPE)
+    law, (mu, sigma) = model.encode(x), model.encoder(model.flatten(x))
+    kind = {"normal": OriginNormal, "wrapped": ht.WrappedNormal, "riemannian": ht.RiemannianNormal}[posterior]
+    assert type(law) is kind
+    assert law.batch_shape == (5,)
+    assert sigma.shape == (5, 1 if posterior == "riemannian" else 3)
+    torch.testing.assert_close(law.mean, mu)
+
+
+def test_linear_decoder_goes_to_the_flat_one() -> None:
+    """As c goes to 0, to first order in c."""
+    curved, flat = build(decoder="linear", c=1e-6), build(decoder="linear", c=0.0)
+    flat.load_state_dict({**flat.state_dict(), **{k: v for k, v in curved.state_dict().items() if "decoder" in k}})
+    z = torch.randn(5, 3)
+    torch.testing.assert_close(curved.decoder(z), flat.decoder(z), rtol=1e-5, atol=1e-5)
+
+
+def test_output_bias() -> None:
+    mean = torch.tensor([[0.0, 0.2, 1.0], [0.5, 0.9, 0.1]])
+    model = build()
+    model.set_output_bias(mean)
+    expected = mean.clamp(1e-4, 1.0 - 1e-4).flatten()
+    torch.testing.assert_close(model.decoder.output.bias.sigmoid(), expected)
+    normal = build(likelihood="normal")
+    normal.set_output_bias(3.0 * mean)
+    torch.testing.assert_close(normal.decoder.output.bias.detach(), 3.0 * mean.flatten())
+    with pytest.raises(ValueError, match=r"mean must hold grey levels .* got 3.0 at index \(0, 2\)"):
+        model.set_output_bias(3.0 * mean)
+    with pytest.raises(ValueError, match=r"mean must have shape \(2, 3\), got \(6,\)"):
+        model.set_output_bias(mean.flatten())
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_float32_trains_far_out(decoder: str) -> None:
+    """40 steps of Adam at d = 20, c = 1.4, where the published runs diverged: the prior's shell is 22 away."""
+    model = build(latent_dim=20, c=1.4, hidden=16, decoder=decoder, learn_c=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3, amsgrad=True)
+    x = torch.rand(16, *SHAPE).round()
+    for _ in range(40):
+        optimizer.zero_grad()
+        value = elbo(model, x)
+        assert torch.isfinite(value).all()
+        (-value.mean()).backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+        optimizer.step()
+
+
+BAD = [
+    ({"latent_dim": 0}, ValueError, "latent_dim must be an integer >= 1, got 0"),
+    ({"hidden": 2.5}, TypeError, "hidden must be an integer"),
+    ({"data_shape": (3, 0)}, ValueError, "data_shape must be an integer >= 1, got 0"),
+    ({"data_shape": ()}, ValueError, "data_shape must have at least one axis"),
+    ({"c": -1.0}, ValueError, r"c must be >= 0, got .*-1.0"),
+    ({"c": [1.0, 2.0]}, ValueError, r"c must be one number, got shape \(2,\)"),
+    ({"c": 0.0, "learn_c": True}, ValueError, "learn_c needs c > 0"),
+    ({"prior_std": 0.0}, ValueError, "prior_std must be > 0"),
+    ({"noise_std": float("nan")}, ValueError, "noise_std must be finite"),
+    ({"posterior": "laplace"}, ValueError, "posterior must be one of normal, wrapped, riemannian, got 'laplace'"),
+    ({"learn_c": 1}, TypeError, "learn_c must be True or False, got 1"),
+    ({"encoder": "linear"}, ValueError, "encoder 'linear' gives a plain vector"),
+    ({"encoder": "linear", "posterior": "normal", "riemannian_gradient": True}, ValueError, "riemannian_gradient"),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "match"), BAD)
+def test_bad_configuration(changes: dict[str, Any], error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        config(**changes)
+
+
+def test_configuration_as_a_dictionary() -> None:
+    one = config(c=0.3, learn_c=True, posterior="wrapped")
+    assert VAEConfig.from_dict(one.to_dict()) == one
+    with pytest.raises(ValueError, match="unknown fields of a VAEConfig: 'depth'"):
+        VAEConfig.from_dict({**one.to_dict(), "depth": 3})
+    with pytest.raises(ValueError, match="a VAEConfig needs data_shape, got latent_dim"):
+        VAEConfig.from_dict({"latent_dim": 2})
+
+
+@pytest.mark.parametrize("objective", [elbo, lambda m, x: iwae(m, x, 2), lambda m, x: log_likelihood(m, x, 2)])
+def test_data_of_another_shape(objective: Any) -> None:
+    for x in (torch.rand(5, 6), torch.rand(5, 3, 2), torch.rand(2, 3), torch.tensor(0.5)):
+        with pytest.raises(ValueError, match=r"x must have shape \(batch, 2, 3\), got"):
+            objective(build(), x)
+    with pytest.raises(TypeError, match=r"x must hold floating-point numbers, got torch.uint8"):
+        objective(build(), torch.ones(5, *SHAPE, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "value"), [("bernoulli", 1.5), ("bernoulli", float("nan")), ("normal", float("inf"))]
+)
+def test_data_of_bad_values(likelihood: str, value: float) -> None:
+    model, x = build(likelihood=likelihood), torch.rand(5, *SHAPE)
+    assert model.check_data(x) is x
+    x[3, 1, 2] = value
+    for enter in (model.check_data, lambda x: log_likelihood(model, x, 2)):
+        with pytest.raises(ValueError, match=rf"x must .* got {value} at index \(3, 1, 2\) \(1 of 30 values\)"):
+            enter(x)

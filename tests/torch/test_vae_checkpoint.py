@@ -1,0 +1,144 @@
+"""Checkpoints: what was saved comes back to the bit; what is damaged, old or of another model is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hyperdist_torch.vae import PoincareVAE, VAEConfig, checkpoint, elbo, load, save  # noqa: E402
+
+
+def build(**changes: Any) -> PoincareVAE:
+    settings = {"latent_dim": 2, "data_shape": (6,), "hidden": 8, "c": 0.7, "learn_c": True, "learn_prior_std": True}
+    return PoincareVAE(VAEConfig(**{**settings, **changes}))
+
+
+def trained() -> PoincareVAE:
+    """A model whose every parameter has left its start."""
+    model = build()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    return model
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_round_trip(tmp_path: Path, dtype: torch.dtype) -> None:
+    model, path = trained().to(dtype), tmp_path / "model.pt"
+    save(model, path)
+    read = load(path, expect=model.config)
+    assert read.config == model.config
+    assert read.state_dict().keys() == model.state_dict().keys()
+    for name, value in model.state_dict().items():
+        assert read.state_dict()[name].dtype == value.dtype
+        assert torch.equal(read.state_dict()[name], value), name
+    x = torch.rand(4, 6, dtype=dtype)
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    assert torch.equal(elbo(read, x, generator=generators[0]), elbo(model, x, generator=generators[1]))
+    assert [p.requires_grad for p in read.parameters()] == [True] * len(list(model.parameters()))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_truncated_at_any_length(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save(trained(), path)
+    content = path.read_bytes()
+    for size in (0, 1, 100, len(content) // 2, len(content) - 100, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match=r"model.pt cannot be read as a checkpoint: it is truncated or not one"):
+            load(path)
+
+
+def test_flipped_bits(tmp_path: Path) -> None:
+    """One byte in 40 places of the file: refused, or (in the archive's padding and dates) without effect."""
+    path, model = tmp_path / "model.pt", trained()
+    save(model, path)
+    content = path.read_bytes()
+    refused = 0
+    for at in range(0, len(content), len(content) // 40):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
+        try:
+            state = load(path).state_dict()
+        except ValueError as error:
+            refused += "model.pt" in str(error)
+        else:
+            assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert refused >= 10
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"version": 0}, "has checkpoint version 0, this code reads 1"),
+        ({"version": None}, "has checkpoint version None"),
+        ({"format": "another"}, "is not a checkpoint of a PoincareVAE"),
+        ({"digest": "0" * 64}, "is damaged: its digest"),
+        ({"config": None}, "is damaged"),
+        ({"state": {}}, "is damaged"),
+        ({"state": {"x": 3}}, "is damaged"),
+    ],
+)
+def test_changed_content(tmp_path: Path, change: dict[str, Any], match: str) -> None:
+    path = tmp_path / "model.pt"
+    save(trained(), path)
+    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    with pytest.raises(ValueError, match=rf"model.pt {match}"):
+        load(path)
+
+
+def test_content_that_contradicts_itself(tmp_path: Path) -> None:
+    """A right digest over a configuration of another network, or over none that is valid."""
+    path = tmp_path / "model.pt"
+    save(trained(), path)
+    content = torch.load(path, weights_only=True)
+    for changes, match in (
+        ({"hidden": 9}, "holds other parameters than"),
+        ({"c": -1.0}, "holds no valid configuration"),
+    ):
+        config = {**content["config"], **changes}
+        digest = checkpoint._digest(config, content["state"])
+        torch.save({**content, "config": config, "digest": digest}, path)
+        with pytest.raises(ValueError, match=rf"model.pt {match}"):
+            load(path)
+
+
+def test_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_text("not a model")
+    with pytest.raises(ValueError, match=r"model.pt cannot be read"):
+        load(path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"model.pt is not a checkpoint"):
+        load(path)
+    torch.save(build(), path)
+    with pytest.raises(ValueError, match=r"model.pt cannot be read"):
+        load(path)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.pt")
+
+
+def test_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save(trained(), path)
+    with pytest.raises(ValueError, match=r"model.pt holds another model: latent_dim = 2, not 3; prior = "):
+        load(path, expect=build(latent_dim=3, prior="normal").config)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, model = tmp_path / "model.pt", trained()
+    save(model, path)
+    before = path.read_bytes()
+
+    def half(content: Any, file: Any) -> None:
+        file.write(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(OSError, match="no space left"):
+        save(build(), path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.pt"]
