@@ -11,17 +11,23 @@ except ImportError as error:
 
 from hyperdist_torch import constraints
 from hyperdist_torch.distributions import (
+    Mixture,
     RiemannianNormal,
     SphericalRiemannianNormal,
     SphericalUniform,
+    ToroidalUniform,
+    ToroidalWrappedNormal,
     VonMisesFisher,
     WrappedNormal,
 )
 
 __all__ = [
+    "Mixture",
     "RiemannianNormal",
     "SphericalRiemannianNormal",
     "SphericalUniform",
+    "ToroidalUniform",
+    "ToroidalWrappedNormal",
     "VonMisesFisher",
     "WrappedNormal",
     "constraints",

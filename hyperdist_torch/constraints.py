@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import ExpTransform, Transform
 
-from hyperdist.spaces import charts, lorentz
+from hyperdist.spaces import charts, lorentz, torus
 from hyperdist.stable import log_sinhc_sq
 
 __all__ = [
+    "Angles",
     "BallTransform",
     "FiniteVector",
     "Hyperboloid",
@@ -21,6 +22,8 @@ __all__ = [
     "Positive",
     "SphereTransform",
     "UnitSphere",
+    "WrapTransform",
+    "angles",
     "finite_vector",
     "non_negative",
     "positive",
@@ -99,7 +102,20 @@ class UnitSphere(constraints.Constraint):
         return "UnitSphere()"
 
 
-finite_vector, unit_sphere = FiniteVector(), UnitSphere()
+class Angles(constraints.Constraint):
+    """Vectors of angles in [-pi, pi), pi rounded to their dtype: the points of the flat torus."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether all angles lie there, (*batch)."""
+        return ((value >= -math.pi) & (value < math.pi)).all(dim=-1)
+
+    def __repr__(self) -> str:
+        return "Angles()"
+
+
+angles, finite_vector, unit_sphere = Angles(), FiniteVector(), UnitSphere()
 
 
 class Positive(constraints.Constraint):
@@ -181,6 +197,26 @@ class SphereTransform(Transform):
         return y
 
 
+class WrapTransform(Transform):
+    """From R^d to the angles in [-pi, pi)^d, modulo 2 pi; many to one, so for ``transform_to`` only."""
+
+    domain = constraints.real_vector
+    codomain = angles
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WrapTransform)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return torus.wrap(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """0, (*batch)."""
+        return (x * 0.0).sum(dim=-1)
+
+
 @biject_to.register(PoincareBall)
 @transform_to.register(PoincareBall)
 def _ball(constraint: PoincareBall) -> BallTransform:
@@ -190,6 +226,17 @@ def _ball(constraint: PoincareBall) -> BallTransform:
 @transform_to.register(UnitSphere)
 def _sphere(constraint: UnitSphere) -> SphereTransform:
     return SphereTransform()
+
+
+@transform_to.register(Angles)
+def _wrap(constraint: Angles) -> WrapTransform:
+    return WrapTransform()
+
+
+@biject_to.register(Angles)
+def _cut(constraint: Angles) -> Transform:
+    """The torus cut open at -pi, coordinate by coordinate: no bijection from R^d is continuous across the cut."""
+    return biject_to(constraints.independent(constraints.half_open_interval(-math.pi, math.pi), 1))
 
 
 @biject_to.register(Positive)

@@ -77,7 +77,8 @@ class WrappedNormalAngle(RadialLaw):
         out, sigma = np.empty(n), self.sigma.reshape(-1)
         for block in rejection.blocks(n, 1, sigma.size):
             which = slice(None) if sigma.size == 1 else np.arange(block.start, block.stop) % sigma.size
-            out[block] = np.abs(torus.wrap(circular.deviations(sigma[which], rng.standard_normal(block.stop - block.start))))
+            normals = rng.standard_normal(block.stop - block.start)
+            out[block] = np.abs(torus.wrap(circular.deviations(sigma[which], normals)))
         return np.minimum(out, math.pi)
 
     def acceptance_rate(self) -> ndarray:

@@ -1,0 +1,183 @@
+"""Finite mixtures of one family, in torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NoReturn, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist import checks
+from hyperdist.spaces import charts
+from hyperdist_torch import _parameters
+from hyperdist_torch.constraints import PoincareBall
+from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.distributions.hyperbolic import _BOUNDARY, HyperbolicDistribution
+
+
+class Mixture(Distribution):
+    """The law of a draw from a component chosen at random.
+
+    weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
+    component : a law of this package of batch shape (*batch, K), whose last batch axis is the mixture's
+    ``log_prob`` has gradients in the weights, the components' parameters and the value; a draw has none, since a
+    choice cannot move continuously: ``has_rsample`` is False, as torch's own ``MixtureSameFamily``'s.
+    ``mean``, ``variance``, ``mode`` and ``entropy`` have no closed form and raise NotImplementedError, with what to
+    estimate them from; E dist^2 to a mixture's mean is not the mixture of its components' variances.
+
+    >>> import torch, hyperdist_torch
+    >>> q = hyperdist_torch.Mixture([0.3, 0.7], hyperdist_torch.VonMisesFisher(torch.eye(3)[:2], [20.0, 5.0]))
+    >>> q.sample((4,)).shape
+    torch.Size([4, 3])
+    """
+
+    has_rsample = False
+
+    weights: Tensor
+
+    def __init__(self, weights: Any, component: ManifoldDistribution, validate_args: bool | None = None) -> None:
+        if not isinstance(component, ManifoldDistribution):
+            raise TypeError(f"component must be a law of hyperdist_torch, got {component!r}")
+        like = torch.zeros(1, dtype=component._dtype, device=component.mean.device)
+        self.weights = _parameters.vector(_parameters.tensors(weights=weights, like=like)["weights"], "weights")
+        shape = component.batch_shape
+        given = self.weights.shape
+        if _parameters.batch(weights=given, component=shape) != shape or given[-1] != shape[-1]:
+            raise ValueError(f"component must have batch shape (*batch, K) = {tuple(given)}, got {tuple(shape)}")
+        self.weights, self.component = self.weights.expand(shape), component
+        super().__init__(shape[:-1], component.event_shape, validate_args=validate_args)
+        c = self._curvatures
+        if self._validate_args and c is not None and not bool((c == c[..., :1]).all()):
+            raise ValueError(f"component must have one curvature c in each mixture, got {c}")
+
+    def __repr__(self) -> str:
+        return f"Mixture(weights: {self.weights.size()}, component: {self.component})"
+
+    @property
+    def _curvatures(self) -> Tensor | None:
+        """c of the components, (*batch, K), on hyperbolic space."""
+        return self.component.c if isinstance(self.component, HyperbolicDistribution) else None
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """What the weights must satisfy."""
+        return {"weights": constraints.simplex}
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> Any:  # type: ignore[override]
+        """The components' support."""
+        support, c = self.component.support, self._curvatures
+        return PoincareBall(c[..., 0]) if c is not None and isinstance(support, PoincareBall) else support
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        full = batch + self.weights.shape[-1:]
+        new.weights, new.component = self.weights.expand(full), self.component.expand(full)
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def _shares(self) -> Tensor:
+        return self.weights / self.weights.sum(dim=-1, keepdim=True)
+
+    def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
+        """Log density at points, (*broadcast), in the coordinates of ``model`` on hyperbolic space; -inf off the space.
+
+        Gradients in the weights, also where one is 0, in the components' parameters and in value.
+        """
+        each, shares = self._each(value, model), self._shares
+        peak = torch.where(shares > 0.0, each + shares.log(), -torch.inf).detach().amax(dim=-1, keepdim=True)
+        peak = torch.where(torch.isfinite(peak), peak, 0.0)
+        # Only a component of weight 0 can tower so high; its weight's gradient is then near the dtype's largest number.
+        ratio = (each - peak).clamp_max(math.log(torch.finfo(each.dtype).max) - 1.0).exp()
+        total = (shares * ratio).sum(dim=-1)
+        somewhere = total != 0.0
+        log_total = torch.where(somewhere, total, 1.0).log()
+        return torch.where(somewhere, log_total + peak[..., 0], -torch.inf)
+
+    def responsibilities(self, value: Tensor, *, model: str | None = None) -> Tensor:
+        """Posterior probability of each component at points, (*broadcast, K); NaN off the space."""
+        return torch.softmax(self._each(value, model) + self._shares.log(), dim=-1)
+
+    def _each(self, value: Any, model: str | None) -> Tensor:
+        """Log densities of the components, (*broadcast, K)."""
+        if not isinstance(value, Tensor):
+            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        options = {} if model is None else {"model": model}
+        return self.component.log_prob(value.unsqueeze(-2), **options)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        sample_shape: Any = (),
+        *,
+        model: str | None = None,
+        method: str = "rejection",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draws, sample_shape + batch_shape + event_shape; options as the components' own ``sample`` has them.
+
+        Every component is drawn from and one draw kept, as ``MixtureSameFamily`` does: time and memory are K draws'.
+        """
+        shape = torch.Size(checks.sample_shape(sample_shape))
+        model = self.component._check_model(model)
+        c = self._curvatures
+        # Tangent coordinates hold any draw: one that is not kept must not raise.
+        x = self.component.sample(shape, model=None if c is None else "tangent", method=method, generator=generator)
+        index = self._choose(shape, generator)[..., None, None].expand(*x.shape[:-2], 1, x.shape[-1])
+        x = torch.gather(x, -2, index).squeeze(-2)
+        if c is None or model is None or model == "tangent":
+            return x
+        y = charts.from_tangent(x, c[..., 0], model)
+        edge = 1.0 - _BOUNDARY * torch.finfo(y.dtype).eps
+        held = c[..., 0] * (y * y).sum(dim=-1) < edge if model == "poincare" else torch.isfinite(y).all(dim=-1)
+        if not bool(held.all()):
+            raise ValueError(
+                f"{int((~held).sum())} of {held.numel()} draws lie further from the origin than {model} coordinates of "
+                f"{y.dtype} hold: ask for model='tangent', which holds any radius"
+            )
+        return y
+
+    def _choose(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        """The component of each draw, shape + batch."""
+        shares = self.weights.reshape(-1, self.weights.shape[-1])
+        n = shape.numel()
+        if n * shares.shape[0] == 0:
+            return shares.new_zeros(shape + self.batch_shape, dtype=torch.long)
+        chosen = torch.multinomial(shares, n, replacement=True, generator=generator)
+        return chosen.T.reshape(shape + self.batch_shape)
+
+    def rsample(self, sample_shape: Any = (), **options: Any) -> NoReturn:
+        """Not available: the choice of a component has no reparametrisation."""
+        raise NotImplementedError(
+            "a mixture's draws have no reparametrisation: use sample() with log_prob (the score-function gradient), "
+            "or sum over components weights[k] f(component.rsample()[..., k, :])"
+        )
+
+    def entropy(self) -> NoReturn:
+        """Not available: the entropy of a mixture is an integral over the space."""
+        raise self._unavailable("entropy", "-log_prob averaged over draws: -q.log_prob(q.sample((n,))).mean(0)")
+
+    @property
+    def mean(self) -> NoReturn:
+        """Not available: the Frechet mean of a mixture is no average of its components'."""
+        raise self._unavailable("mean", "the Frechet mean of draws, as hyperdist's spaces work it out (frechet_mean)")
+
+    @property
+    def variance(self) -> NoReturn:
+        """Not available, as the mean it refers to."""
+        raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
+
+    @property
+    def mode(self) -> NoReturn:
+        """Not available: a mixture may have many modes, none of them a component's."""
+        raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
+
+    @staticmethod
+    def _unavailable(what: str, instead: str) -> NotImplementedError:
+        return NotImplementedError(f"a mixture's {what} has no closed form; estimate it by {instead}")

@@ -1,0 +1,165 @@
+"""The law of the radius of a draw as a distribution of its own: ``q.radius``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist import checks
+from hyperdist_torch._radial import Radial, at_cdf, log_tails
+from hyperdist_torch.distributions.base import METHODS
+
+
+class Radius(Distribution):
+    """The law of the geodesic distance r between a draw and its centre; densities are with respect to dr.
+
+    Made by ``q.radius``. ``log_prob``, ``cdf``, ``sf`` and their logarithms are differentiable in r and in the law's
+    parameters, ``icdf`` and ``isf`` in p and in the parameters, to any order. Results have the dtype of the
+    parameters, the arithmetic is float64.
+    Off the support ValueError where arguments are validated, else the density is 0; NaN in gives NaN out.
+    Accuracy  that of the core's radial laws; a tail keeps its relative accuracy.
+    """
+
+    has_rsample = True
+
+    def __init__(
+        self,
+        radial: Radial,
+        theta: Tensor,
+        scale: Tensor | None = None,
+        *,
+        dtype: torch.dtype,
+        validate_args: bool | None = None,
+    ) -> None:
+        """The law of scale y, y that of ``radial`` with parameter theta, (*batch); both are float64."""
+        self._radial, self._theta, self._dtype = radial, theta, dtype
+        self._scale = torch.ones_like(theta) if scale is None else scale
+        super().__init__(theta.shape, torch.Size(), validate_args=validate_args)
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """None of its own: the law that made it has checked its parameters."""
+        return {}
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> constraints.Constraint:  # type: ignore[override]
+        """Radii from 0 to the largest distance of two points."""
+        end = self._radial.end
+        return constraints.nonnegative if end == math.inf else constraints.interval(0.0, end)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        new._radial, new._dtype = self._radial, self._dtype
+        new._theta, new._scale = self._theta.expand(batch), self._scale.expand(batch)
+        Distribution.__init__(new, batch, torch.Size(), validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats with respect to dr, (*broadcast); -inf off the support."""
+        y, inside, r = self._read(value, ends=True)
+        density = self._radial.log_density(y, self._theta) - self._scale.log()
+        return self._finish(density, inside, r, -torch.inf, -torch.inf)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """Log probability of a radius <= value, (*broadcast)."""
+        y, inside, r = self._read(value)
+        return self._finish(log_tails(self._radial, y, self._theta)[0], inside, r, -torch.inf, 0.0)
+
+    def log_sf(self, value: Tensor) -> Tensor:
+        """Log probability of a radius > value, (*broadcast), far below the logarithm of the smallest double too."""
+        y, inside, r = self._read(value)
+        return self._finish(log_tails(self._radial, y, self._theta)[1], inside, r, 0.0, -torch.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Probability of a radius <= value, (*broadcast); relative accuracy in the lower tail."""
+        y, inside, r = self._read(value)
+        return self._finish(log_tails(self._radial, y, self._theta)[0].exp(), inside, r, 0.0, 1.0)
+
+    def sf(self, value: Tensor) -> Tensor:
+        """Probability of a radius > value, (*broadcast); relative accuracy in the upper tail."""
+        y, inside, r = self._read(value)
+        return self._finish(log_tails(self._radial, y, self._theta)[1].exp(), inside, r, 1.0, 0.0)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The radius with cdf ``value``, (*broadcast); NaN unless 0 <= value <= 1."""
+        return self._invert(value, False)
+
+    def isf(self, value: Tensor) -> Tensor:
+        """The radius with sf ``value``, (*broadcast): the form for the upper tail."""
+        return self._invert(value, True)
+
+    def rsample(
+        self, sample_shape: Any = (), *, method: str = "rejection", generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Reparametrised radii, sample_shape + batch_shape; ``method`` and ``generator`` as ``q.rsample``'s."""
+        shape = torch.Size(checks.sample_shape(sample_shape)) + self.batch_shape
+        checks.choice(method, "method", METHODS)
+        return (self._scale * self._radial.draw(self._theta, shape, method, generator)).to(self._dtype)
+
+    @torch.no_grad()
+    def sample(
+        self, sample_shape: Any = (), *, method: str = "rejection", generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``rsample`` without gradient."""
+        return self.rsample(sample_shape, method=method, generator=generator)
+
+    @property
+    def mean(self) -> Tensor:
+        """E r, (*batch)."""
+        return (self._scale * self._radial.moments(self._theta)[0]).to(self._dtype)
+
+    @property
+    def variance(self) -> Tensor:
+        """Var r, (*batch); the law's own ``variance`` is E r^2."""
+        return (self._scale.square() * self._radial.moments(self._theta)[1]).to(self._dtype)
+
+    @property
+    def mode(self) -> Tensor:
+        """The radius of largest density with respect to dr, (*batch); without gradient."""
+        return (self._scale.detach() * self._radial.mode(self._theta.detach())).to(self._dtype)
+
+    def entropy(self) -> Tensor:
+        """Differential entropy of r in nats, (*batch)."""
+        return (self._radial.entropy(self._theta) + self._scale.log()).to(self._dtype)
+
+    def _numbers(self, value: Any) -> Tensor:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        checks.broadcast(value=tuple(value.shape), batch=tuple(self.batch_shape))
+        return value.double()
+
+    def _read(self, value: Any, ends: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """(y, inside, r): y = r/scale with the mode in place of what is off the open support, or the closed one."""
+        r, end = self._numbers(value), self._radial.end
+        if self._validate_args and not bool(self.support.check(value).all()):
+            first = value[~self.support.check(value)].reshape(-1)[0].item()
+            raise ValueError(f"value must lie in the support {self.support!r}, got {first!r}")
+        # pi in the value's own dtype may exceed the double: a radius that rounds to the end is the end.
+        r = torch.where(value == end, end, r) + 0.0 * self._theta.detach()
+        inside = (r >= 0.0) & (r <= end) & torch.isfinite(r) if ends else (r > 0.0) & (r < end)
+        stand_in = self._scale.detach() * self._radial.centre(self._theta.detach())
+        return torch.where(inside, r, stand_in) / self._scale, inside, r
+
+    def _finish(self, result: Tensor, inside: Tensor, r: Tensor, below: float, above: float) -> Tensor:
+        off = torch.where(torch.isnan(r), torch.nan, torch.where(r <= 0.0, below, above).to(r.dtype))
+        return torch.where(inside, result, off).to(self._dtype)
+
+    def _invert(self, value: Any, upper: bool) -> Tensor:
+        p, end = self._numbers(value), self._radial.end
+        if self._validate_args and not bool(((p >= 0.0) & (p <= 1.0)).all()):
+            raise ValueError(f"value must lie in [0, 1], got {p[~((p >= 0.0) & (p <= 1.0))].reshape(-1)[0].item()!r}")
+        p = p + 0.0 * self._theta.detach()
+        inside = (p > 0.0) & (p < 1.0)
+        safe = torch.where(inside, p, 0.5)
+        y = self._radial.quantile(safe.detach(), self._theta.detach(), upper)
+        r = self._scale * at_cdf(self._radial, y, self._theta, safe, upper)
+        at_zero, at_one = (end, 0.0) if upper else (0.0, end)
+        off = torch.where(p == 0.0, at_zero, torch.where(p == 1.0, at_one, torch.nan)).to(r.dtype)
+        return torch.where(inside, r, off).to(self._dtype)

@@ -1,0 +1,224 @@
+"""Laws on the flat torus, in torch: wrapped normal and uniform."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist import checks
+from hyperdist.radial import circular
+from hyperdist.spaces import torus
+from hyperdist_torch import _parameters, _random
+from hyperdist_torch._radial import CircleRadial, at_cdf
+from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
+from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.distributions.radius import Radius
+
+_LOG_TURN = math.log(2.0 * math.pi)
+
+
+def _wrap(x: Tensor) -> Tensor:
+    """x modulo 2 pi in [-pi, pi), with derivative 1 also where rounding at the cut would make it a constant."""
+    return torus.wrap(x.detach()) + (x - x.detach())
+
+
+class ToroidalDistribution(ManifoldDistribution):
+    """A law on the flat torus (R / 2 pi Z)^d.
+
+    A point is d angles. Draws lie in [-pi, pi); ``log_prob`` takes any finite angles, modulo 2 pi.
+    """
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> Angles:  # type: ignore[override]
+        """Angles in [-pi, pi)."""
+        return angles
+
+    @property
+    def mode(self) -> Tensor:
+        """The point of largest density, ``mean``, (*batch, d)."""
+        return self.mean
+
+    def _read(self, value: Any) -> tuple[Tensor, Tensor]:
+        """(x, finite): angles, 0 in place of what is not finite."""
+        x = self._check_value(value, finite_vector, self.event_shape[0])
+        inside = finite_vector.check(x)
+        return torch.where(inside[..., None], x, 0.0), inside
+
+    def _finish(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
+        """``log_prob`` at finite angles, -inf at infinite ones, NaN where a coordinate is NaN."""
+        off = torch.where(torch.isnan(value).any(dim=-1), torch.nan, -torch.inf).to(log_prob.dtype)
+        return torch.where(inside, log_prob, off)
+
+
+class ToroidalWrappedNormal(ToroidalDistribution):
+    """The law of mu + v modulo 2 pi, v normal with independent coordinates of standard deviation sigma.
+
+    mu    : (*batch, d)  any finite angles, kept as they are given; ``mean`` is mu in [-pi, pi)
+    sigma : scale of each coordinate in radians; broadcasts against mu, as ``Normal``'s
+    The kernel is prod_i sum_k exp(-(x_i - mu_i + 2 pi k)^2/(2 sigma_i^2)).
+    Draws are mu + sigma z, wrapped: their gradient is the normal's, and 0 in a sigma above 10, where the law is uniform
+    to 4e-22. ``method="inverse"`` moves each coordinate at fixed cdf instead, which stops as the law becomes uniform.
+    Accuracy  that of ``hyperdist.ToroidalWrappedNormal``, in the dtype given.
+    Source    Mardia & Jupp 2000, section 3.5.7.
+
+    >>> import torch, hyperdist_torch
+    >>> q = hyperdist_torch.ToroidalWrappedNormal(torch.tensor([0.0, 3.0]), torch.tensor([0.5, 2.0]))
+    >>> q.rsample((4,)).shape
+    torch.Size([4, 2])
+    """
+
+    mu: Tensor
+    sigma: Tensor
+
+    def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
+        given = _parameters.tensors(mu=mu, sigma=sigma)
+        mu, sigma = _parameters.vector(given["mu"], "mu"), given["sigma"]
+        full = _parameters.batch(mu=mu.shape, sigma=sigma.shape)
+        if full[-1] != mu.shape[-1]:
+            shapes = f"{tuple(sigma.shape)} for {tuple(mu.shape)}"
+            raise ValueError(f"sigma must broadcast against mu, one scale a coordinate, got {shapes}")
+        self.mu, self.sigma = mu.expand(full), sigma.expand(full)
+        super().__init__(full[:-1], full[-1:], validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        new.mu, new.sigma = self.mu.expand(batch + self.event_shape), self.sigma.expand(batch + self.event_shape)
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """What the parameters must satisfy."""
+        return {"mu": finite_vector, "sigma": constraints.independent(positive, 1)}
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.mu.dtype
+
+    @property
+    def radius(self) -> Radius:
+        """The law of each coordinate's absolute deviation from mu, batch shape (*batch, d)."""
+        return Radius(CircleRadial(), self.sigma.double(), dtype=self._dtype, validate_args=self._validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """The Frechet mean mu, in [-pi, pi), (*batch, d)."""
+        return _wrap(self.mu)
+
+    @property
+    def variance(self) -> Tensor:
+        """E dist(x, mu)^2 = sum of E delta_i^2, (*batch); at most d pi^2/3."""
+        mean, variance = CircleRadial().moments(self.sigma.double())
+        return (variance + mean.square()).sum(dim=-1).to(self._dtype)
+
+    def log_normalizer(self) -> Tensor:
+        """Log integral of the kernel, sum of log(sigma_i sqrt(2 pi)), (*batch)."""
+        return self.sigma.log().sum(dim=-1) + 0.5 * self.event_shape[0] * _LOG_TURN
+
+    def entropy(self) -> Tensor:
+        """Sum of the coordinates' entropies, each that of the absolute deviation and log 2 for its sign, (*batch)."""
+        each = CircleRadial().entropy(self.sigma.double()) + math.log(2.0)
+        return each.sum(dim=-1).to(self._dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density at angles, any finite ones modulo 2 pi, (*broadcast).
+
+        Gradients in value, mu and sigma, of any order, finite and right at value = mu and half a turn from it too.
+        """
+        x, inside = self._read(value)
+        return self._finish(self._log_density(_wrap(x - self.mu)), inside, value)
+
+    def _log_density(self, deviation: Tensor) -> Tensor:
+        # The density is smooth in the signed deviation; abs would lose the second derivative at 0.
+        size = torch.where(deviation < 0.0, -deviation, deviation)
+        return (circular.log_density(size, self.sigma) - math.log(2.0)).sum(dim=-1)
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        full = shape + self.event_shape
+        if method == "inverse":
+            deviation = self._by_inversion(full, generator)
+        else:
+            z = torch.randn(full, generator=generator, device=self.mu.device, dtype=self.mu.dtype)
+            deviation = circular.deviations(self.sigma, z)
+        x = _wrap(_wrap(self.mu) + deviation)
+        return x, self._log_density(_wrap(deviation)) if density else None
+
+    def _by_inversion(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+        circle, sigma = CircleRadial(), self.sigma.double()
+        u = _random.uniform(shape, sigma.device, generator)
+        size = circle.quantile(2.0 * torch.minimum(u, 1.0 - u), sigma.detach(), True)
+        return torch.copysign(at_cdf(circle, size, sigma), u - 0.5).to(self._dtype)
+
+
+class ToroidalUniform(ToroidalDistribution):
+    """The uniform law on the torus.
+
+    d : int >= 1; dtype and device are those of the draws. Every point is a Frechet mean and a mode; ``mean`` and
+    ``mode`` are zeros.
+    """
+
+    def __init__(
+        self, d: Any, *, dtype: torch.dtype | None = None, device: Any = None, validate_args: bool | None = None
+    ) -> None:
+        zeros = torch.zeros(checks.dimension(d), dtype=dtype, device=device)
+        self._zeros = _parameters.tensors(zeros=zeros)["zeros"]
+        super().__init__(torch.Size(), self._zeros.shape, validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with batch shape ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        new._zeros = self._zeros
+        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """It has no parameters."""
+        return {}
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self._zeros.dtype
+
+    def _full(self, value: float) -> Tensor:
+        return torch.full(self.batch_shape, value, dtype=self._dtype, device=self._zeros.device)
+
+    @property
+    def mean(self) -> Tensor:
+        """A Frechet mean, zeros (*batch, d); every point is one."""
+        return self._zeros.expand(self.batch_shape + self.event_shape)
+
+    @property
+    def variance(self) -> Tensor:
+        """E dist^2 to any point, d pi^2/3, (*batch)."""
+        return self._full(self.event_shape[0] * math.pi**2 / 3.0)
+
+    def log_normalizer(self) -> Tensor:
+        """Log volume of the torus, d log 2 pi, (*batch); the kernel is 1."""
+        return self._full(self.event_shape[0] * _LOG_TURN)
+
+    def entropy(self) -> Tensor:
+        """Log volume of the torus, d log 2 pi, (*batch)."""
+        return self.log_normalizer()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Minus the log volume, (*broadcast)."""
+        x, inside = self._read(value)
+        return self._finish((x * 0.0).sum(dim=-1) - self.entropy(), inside, value)
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        u = _random.uniform(tuple(shape + self.event_shape), self._zeros.device, generator)
+        x = torus.wrap((2.0 * math.pi * u - math.pi).to(self._dtype))
+        return x, -self.entropy().expand(shape) if density else None
