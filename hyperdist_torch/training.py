@@ -133,7 +133,7 @@ class _Module(L.LightningModule):
             self.trainer.save_checkpoint(self.path, weights_only=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate, amsgrad=True)
+        return torch.optim.Adam(self.model.parameters(), lr=self.schedule.learning_rate, amsgrad=True, fused=True)
 
     def _settings(self) -> dict[str, Any]:
         """What must agree for a checkpoint to be of this run; more epochs may follow."""

@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import mnist
+from hyperdist_torch.experiments import branching, mnist
 
-_EXPERIMENTS = {"mnist": mnist}
+_EXPERIMENTS = {"branching": branching, "mnist": mnist}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -103,6 +103,7 @@ def run(cell: Cell, data: Data, out: Path, machine: Machine, resume: bool) -> di
         curve = training.fit(
             model, rows, vae.elbo, cell.schedule, folder, resume=resume,
             accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
+            checkpoint_every=max(1, cell.schedule.epochs // 100),
         )  # fmt: skip
     except FloatingPointError as error:
         return _keep(cell, out, {"nll": math.nan, "standard_error": math.nan, "n": len(test), "diverged": str(error)})
