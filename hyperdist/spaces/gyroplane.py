@@ -1,0 +1,142 @@
+"""Signed distances from points to geodesic hyperplanes, for any radius of either; Euclidean at c = 0.
+
+A hyperplane is given by a unit vector n and the signed distance r from the origin at which it crosses, at a right
+angle, the geodesic along n (Shimizu et al. 2021, arXiv 2006.08210, section 3.1, the unidirectional form of Ganea et al.
+2018, arXiv 1805.09112, theorem 5). A point at radius R in the direction u lies at the distance D, positive on n's side:
+
+    sinh(k D) = sinh(k R) <u, n> cosh(k r) - cosh(k R) sinh(k r),      k = sqrt(c),
+
+the Minkowski product of the point (cosh(k R), sinh(k R) u) with the hyperplane's normal (sinh(k r), cosh(k r) n). Many
+points against many planes are therefore one product of matrices: ``lift_points`` and ``lift_planes`` give its factors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hyperdist._namespace import Array, namespace
+from hyperdist.spaces import charts
+from hyperdist.spaces._hyperbolic import bearing
+from hyperdist.spaces._rows import column, dot, scaled, steepness
+from hyperdist.stable import asinhc_sq
+
+_DIRECTED = 1.0 / 16.0
+"""Smallest squared radius (times c) of point and plane for which the angle between them is used."""
+_LEAST_SQUARE = 1e-18
+"""The squared length that a shorter normal is taken to have, so that its plane's distance |b|/|a| is a number."""
+
+
+def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
+    """Signed distance from points to hyperplanes, (*batch).
+
+    x : (*batch, d) or (*batch, d + 1)  points of ``model``;  n : (*batch, d)  unit normals;  r : (*batch)  distances of
+        the planes from the origin, signed. Batch axes broadcast.
+    Accuracy  at exactly the given coordinates, that of asinh(p - q) with p and q right to a few eps (1 + k R + k |r|):
+              the rounding of a cosine near 1 is not multiplied by the exponential of a radius.
+    Gradient  right on the plane itself, at x = 0 and at c = 0, twice, wherever it can be represented.
+    """
+    v = charts.to_tangent(x, c, model)
+    xp = namespace(v, n, r, c)
+    r = r + dot(v, n) * 0.0
+    r_square, a_square = c * r * r, c * dot(v, v) + r * 0.0
+    a_growth, a_sinhc, a_cosh = scaled(a_square)
+    r_growth, r_sinhc, r_cosh = scaled(r_square)
+    plain = a_sinhc * r_cosh * dot(v, n) - a_cosh * r_sinhc * r
+
+    # The plane seen from the side on which it lies: cos(theta) is near 1 where the two terms above nearly cancel.
+    side = xp.where(r < 0.0, r * 0.0 - 1.0, r * 0.0 + 1.0)
+    facing = (dot(v, n) * side > 0.0) & (a_square >= _DIRECTED) & (r_square >= _DIRECTED)
+    safe_v = xp.where(facing[..., None], v + n * 0.0, n)
+    _, _, half_sine_sq = bearing(safe_v, n * side[..., None])
+    length = xp.sqrt(dot(safe_v, safe_v))
+    step = xp.where(facing, length - r * side, r * 0.0)
+    step_growth, step_sinhc, _ = scaled(c * step * step)
+    aligned = facing & (half_sine_sq == 0.0)
+    growth = xp.where(aligned, step_growth, a_growth + r_growth)
+    product = length * a_sinhc * r_cosh * steepness(a_growth + r_growth - growth)
+    turned = side * (step * step_sinhc * xp.exp(step_growth - growth) - 2.0 * half_sine_sq * product)
+    return arsinh(xp.where(facing, turned, plain), c, growth)
+
+
+def arsinh(q: Array, rho: Any, growth: Any) -> Array:
+    """asinh(k q e^growth)/k of k = sqrt(rho) >= 0, without overflow; q e^growth at rho = 0.
+
+    Relative error of a few eps (1 + growth) wherever q is normal; right derivatives at q = 0 and at rho = 0, where
+    e^growth can be represented.
+    """
+    xp = namespace(q, rho, growth)
+    rho, growth = rho + q * 0.0, growth + q * 0.0
+    size = xp.abs(q)
+    decay = xp.exp(-growth)
+    flat = rho == 0.0
+    one = q * 0.0 + 1.0
+    k = xp.sqrt(xp.where(flat, one, rho))
+    near = flat | (k * size < decay) | (q == 0.0)
+    most = 2.0 * reach(q.dtype)  # beyond it only where q is 0
+    grown = xp.where(near, q * xp.exp(xp.where(near & (growth < most), growth, q * 0.0)), q * 0.0)
+    height = k * xp.where(near, one, size)
+    # hypot(height, decay), without the squares of what may be large or small
+    larger, smaller = xp.where(height > decay, height, decay), xp.where(height > decay, decay, height)
+    root = larger * xp.sqrt(1.0 + xp.square(smaller / larger))
+    far = (growth + xp.log(height + root)) / k
+    return xp.where(near, grown * asinhc_sq(rho * grown * grown), xp.where(q < 0.0, -far, far))
+
+
+class Planes(NamedTuple):
+    """The factors of ``lift_planes``."""
+
+    normal: Array
+    """(m, d + 1), to be multiplied with ``lift_points``."""
+    rho: Array
+    """c/|a|^2, (m)."""
+
+
+def reach(dtype: Any) -> float:
+    """Half the logarithm of the largest number of a dtype, 44 or 354: e^reach can be squared."""
+    return 0.5 * float(np.log(np.finfo(str(dtype).rpartition(".")[2]).max)) - 0.25
+
+
+def point_excess(x: Array, c: Any) -> Array:
+    """The exponent to take out of ``lift_points``, (*batch): what k |x| has beyond ``reach`` - 8."""
+    xp = namespace(x, c)
+    growth, _, _ = scaled(c * dot(x, x))
+    over = growth - (reach(x.dtype) - 8.0)
+    return xp.where(over > 0.0, over, over * 0.0)
+
+
+def plane_excess(a: Array, b: Array, c: Any) -> Array:
+    """The exponent to take out of ``lift_planes``, (m): k |r| beyond 1, so that normals are at most e |a|."""
+    growth, _, _ = scaled(_rho(a, c) * b * b)
+    return growth
+
+
+def lift_points(x: Array, c: Any, excess: Array) -> Array:
+    """(sinhc(k R) x, cosh(k R)) e^-excess of tangent coordinates x, (*batch, d + 1)."""
+    xp = namespace(x, c)
+    growth, sinhc, cosh = scaled(c * dot(x, x))
+    factor = xp.exp(growth - excess)
+    return xp.concat([column(factor * sinhc) * x, (factor * cosh)[..., None]], axis=-1)
+
+
+def lift_planes(a: Array, b: Array, c: Any, excess: Array) -> Planes:
+    """The planes with normals a/|a| at the distance -b/|a|, as factors of <x, a> + b in curved space.
+
+    a : (m, d);  b : (m).  With q = lift_points . normal, |a| times the signed distance is
+
+        arsinh(q, rho, sum of the excesses) = |a|/k asinh(k/|a| (sinhc(k R) cosh(k r) <x, a> + cosh(k R) sinhc(k r) b)),
+
+    which is <x, a> + b at c = 0. As a goes to 0 the plane moves to infinity and the value tends to b.
+    """
+    xp = namespace(a, b, c)
+    rho = _rho(a, c)
+    growth, sinhc, cosh = scaled(rho * b * b)
+    factor = xp.exp(growth - excess)
+    return Planes(xp.concat([column(factor * cosh) * a, (factor * sinhc * b)[..., None]], axis=-1), rho)
+
+
+def _rho(a: Array, c: Any) -> Array:
+    square = dot(a, a)
+    xp = namespace(a, c)
+    return c / xp.where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)

@@ -1,0 +1,21 @@
+"""Layers on hyperbolic space: heads, hyperplane distances, Mobius linear maps, a learnable curvature.
+
+Points are tangent coordinates at the origin by default, whose length is the geodesic distance from it: they hold any
+radius in float32. At c = 0 every layer is its Euclidean counterpart.
+"""
+
+from hyperdist_torch.nn.curvature import Curvature
+from hyperdist_torch.nn.gyroplane import Gyroplane, gyroplane
+from hyperdist_torch.nn.heads import ExpOrigin, LogOrigin, riemannian_gradient
+from hyperdist_torch.nn.mobius import MobiusLinear, mobius_linear
+
+__all__ = [
+    "Curvature",
+    "ExpOrigin",
+    "Gyroplane",
+    "LogOrigin",
+    "MobiusLinear",
+    "gyroplane",
+    "mobius_linear",
+    "riemannian_gradient",
+]
