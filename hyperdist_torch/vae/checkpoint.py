@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -80,7 +80,9 @@ def _build(path: Path, values: dict[str, Any], state: dict[str, Tensor], expect:
             f"{name} = {found[name]!r}, not {wanted[name]!r}" for name in wanted if found[name] != wanted[name]
         ]
         raise ValueError(f"{path} holds another model: {'; '.join(differing)}")
-    model = PoincareVAE(config).to(next(value.dtype for value in state.values() if value.is_floating_point()))
+    model = PoincareVAE(config)
+    weight = state.get("decoder.output.weight", model.decoder.output.weight)
+    model.to(weight.dtype)
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -88,8 +90,8 @@ def _build(path: Path, values: dict[str, Any], state: dict[str, Tensor], expect:
     return model
 
 
-def _is_state(state: Any) -> bool:
-    return isinstance(state, Mapping) and bool(state) and all(isinstance(value, Tensor) for value in state.values())
+def _is_state(state: Any) -> TypeGuard[dict[str, Tensor]]:
+    return isinstance(state, dict) and bool(state) and all(isinstance(value, Tensor) for value in state.values())
 
 
 def _digest(config: dict[str, Any], state: Mapping[str, Tensor]) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.distributions.kl import register_kl
 
 from hyperdist import checks
 from hyperdist.spaces import charts, tangent
-from hyperdist_torch.constraints import finite_vector, non_negative, positive
+from hyperdist_torch.constraints import FiniteVector, finite_vector, non_negative, positive
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
 
 LatentLaw = Any
@@ -31,13 +31,21 @@ class OriginNormal(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"loc": finite_vector, "scale": positive, "c": non_negative}  # noqa: RUF012 - torch's name for it
-    support = finite_vector
 
     def __init__(self, loc: Tensor, scale: Tensor, c: Tensor, validate_args: bool | None = None) -> None:
         self.loc, self.scale = torch.broadcast_tensors(loc, scale)
         self.c = c
         super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args=validate_args)
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """What the parameters must satisfy."""
+        return {"loc": finite_vector, "scale": constraints.independent(positive, 1), "c": non_negative}
+
+    @property
+    def support(self) -> FiniteVector:  # type: ignore[override]
+        """Any finite vector: tangent coordinates."""
+        return finite_vector
 
     @property
     def mean(self) -> Tensor:

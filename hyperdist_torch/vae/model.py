@@ -28,6 +28,8 @@ class PoincareVAE(nn.Module):
     torch.Size([5])
     """
 
+    origin: Tensor
+
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
