@@ -1,0 +1,242 @@
+"""Training: the numbers of a killed and resumed run are those of one that went through, and bad files are named."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from torch import Tensor, nn  # noqa: E402
+
+from hyperdist_torch import training  # noqa: E402
+from hyperdist_torch.training import Schedule, fit  # noqa: E402
+
+
+class Noisy(nn.Module):
+    """Two layers of which the loss adds noise, so that the order of rows and the draws both matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def objective(model: Noisy, x: Tensor) -> Tensor:
+    return -(model.layers(x + 0.1 * torch.randn_like(x)) - x).square().sum(dim=-1)
+
+
+def case(epochs: int, batch: int = 8, **options) -> tuple[Noisy, Tensor, Schedule]:
+    torch.manual_seed(4)
+    return Noisy(), torch.randn(27, 3), Schedule(epochs, batch, 0.01, **options)
+
+
+def train(folder: Path, epochs: int, resume: bool = False, **options) -> tuple[Noisy, list[float]]:
+    model, rows, schedule = case(epochs, **options)
+    return model, fit(model, rows, objective, schedule, folder, resume=resume, accelerator="cpu")
+
+
+def same(one: nn.Module, two: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
+
+
+def test_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
+    whole, curve = train(tmp_path / "whole", 6)
+    train(tmp_path / "parts", 2)
+    train(tmp_path / "parts", 3, resume=True)
+    torch.manual_seed(99)
+    parts, continued = train(tmp_path / "parts", 6, resume=True)
+    assert same(whole, parts)
+    assert curve == continued
+    assert len(curve) == 6
+
+
+def test_finished_run_is_restored(tmp_path: Path) -> None:
+    once, curve = train(tmp_path, 3)
+    again, found = train(tmp_path, 3, resume=True)
+    assert same(once, again)
+    assert found == curve
+
+
+def test_without_resume_it_starts_anew(tmp_path: Path) -> None:
+    once, _ = train(tmp_path, 3)
+    again, curve = train(tmp_path, 3)
+    assert same(once, again)
+    assert len(curve) == 3
+
+
+def test_it_is_adam_with_amsgrad(tmp_path: Path) -> None:
+    """Against the bare loop, in the order that the loss of each epoch reveals nothing of: one batch, no noise."""
+
+    def plain(model: Noisy, x: Tensor) -> Tensor:
+        return -(model.layers(x) - x).square().sum(dim=-1)
+
+    model, rows, schedule = case(5, batch=27)
+    other, *_ = case(5)
+    curve = fit(model, rows, plain, schedule, tmp_path, accelerator="cpu")
+    optimiser = torch.optim.Adam(other.parameters(), lr=0.01, amsgrad=True)
+    for expected in curve:
+        loss = -plain(other, rows).mean()
+        assert loss.item() == pytest.approx(expected, rel=1e-5)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_every_row_is_seen_once_an_epoch(tmp_path: Path) -> None:
+    seen: list[list[float]] = []
+
+    def watch(model: Noisy, x: Tensor) -> Tensor:
+        seen.append(x[:, 0].tolist())
+        return objective(model, x)
+
+    model, rows, schedule = case(2)
+    fit(model, rows, watch, schedule, tmp_path / "all", accelerator="cpu")
+    assert [len(batch) for batch in seen] == [8, 8, 8, 3] * 2
+    epochs = [list(itertools.chain(*part)) for part in (seen[:4], seen[4:])]
+    assert all(sorted(epoch) == sorted(rows[:, 0].tolist()) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    seen.clear()
+    fit(model, rows, watch, Schedule(1, 8, 0.01, drop_last=True), tmp_path / "dropped", accelerator="cpu")
+    assert [len(batch) for batch in seen] == [8, 8, 8]
+
+
+def test_seeds_differ_and_the_caller_s_generator_is_left_alone(tmp_path: Path) -> None:
+    one, _ = train(tmp_path / "one", 1, seed=0)
+    state = torch.get_rng_state()
+    two, _ = train(tmp_path / "two", 1, seed=1)
+    assert not same(one, two)
+    model, rows, schedule = case(1)
+    state = torch.get_rng_state()
+    fit(model, rows, objective, schedule, tmp_path / "three", accelerator="cpu")
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_logs_are_written(tmp_path: Path) -> None:
+    train(tmp_path, 2)
+    train(tmp_path, 3, resume=True)
+    first, second = ((tmp_path / "csv" / f"version_{i}" / "metrics.csv").read_text() for i in range(2))
+    assert "epoch_loss" in first
+    assert len(second.splitlines()) < len(first.splitlines())
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_progress_bar_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, rows, schedule = case(1)
+    fit(model, rows, objective, schedule, tmp_path, accelerator="cpu", progress=True)
+    assert "Epoch 0" in "".join(capsys.readouterr())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
+    def broken(model: Noisy, x: Tensor) -> Tensor:
+        return objective(model, x) / 0.0
+
+    model, rows, schedule = case(2)
+    with pytest.raises(FloatingPointError, match=r"must stay finite, got (inf|nan) in epoch 1"):
+        fit(model, rows, broken, schedule, tmp_path, accelerator="cpu")
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_checkpoints_at_the_stated_epochs(tmp_path: Path) -> None:
+    model, rows, _ = case(1)
+    for epochs, kept in ((3, 3), (5, 5)):
+        fit(model, rows, objective, Schedule(epochs, 8, 0.01), tmp_path, checkpoint_every=2, accelerator="cpu")
+        assert len(torch.load(tmp_path / "last.ckpt", weights_only=True)["hyperdist"]["curve"]) == kept
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.3, 0.99])
+def test_truncated_checkpoint_is_named(tmp_path: Path, cut: float) -> None:
+    train(tmp_path, 1)
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(path.read_bytes()[: int(cut * path.stat().st_size)])
+    with pytest.raises(ValueError, match=rf"{path} must be a whole checkpoint"):
+        train(tmp_path, 2, resume=True)
+
+
+def test_checkpoint_of_another_run_is_named(tmp_path: Path) -> None:
+    train(tmp_path, 1)
+    with pytest.raises(ValueError, match=r"last.ckpt must be of a run with seed 3, got 0"):
+        train(tmp_path, 2, resume=True, seed=3)
+    with pytest.raises(ValueError, match="batch_size 4, got 8"):
+        train(tmp_path, 2, resume=True, batch=4)
+    model = nn.Sequential(nn.Linear(3, 5))
+    with pytest.raises(ValueError, match="run with model "):
+        fit(model, torch.zeros(27, 3), objective, Schedule(2, 8, 0.01), tmp_path, resume=True, accelerator="cpu")
+    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(
+        ValueError, match=r"must be a checkpoint of hyperdist_torch.training, got keys \['state_dict'\]"
+    ):
+        train(tmp_path, 2, resume=True)
+
+
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"seed": -1}])
+def test_schedule_is_checked(bad: dict[str, float]) -> None:
+    (name, value) = next(iter(bad.items()))
+    with pytest.raises(ValueError, match=rf"{name} must be >=? 0, got {value}"):
+        Schedule(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, **bad})  # type: ignore[arg-type]
+
+
+def test_too_few_rows(tmp_path: Path) -> None:
+    model, rows, schedule = case(1, batch=28, drop_last=True)
+    with pytest.raises(ValueError, match="rows must be at least batch_size = 28 where drop_last, got 27"):
+        fit(model, rows, objective, schedule, tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, curve = train(tmp_path, 2)
+
+    def full(content, file) -> None:
+        file.write(b"half")
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.torch, "save", full)
+        with pytest.raises(OSError, match="no space left"):
+            train(tmp_path, 3, resume=True)
+    _, continued = train(tmp_path, 3, resume=True)
+    assert continued[:2] == curve
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+from tests.torch.test_training import train
+
+train(Path(sys.argv[1]), 100, resume=True)
+"""
+
+
+def test_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
+    """SIGKILL at two moments of a real process, whatever it is doing then: bitwise the uninterrupted parameters."""
+    script, killed = tmp_path / "script.py", tmp_path / "killed"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    last, log = killed / "last.ckpt", tmp_path / "log"
+    for wait in (0.03, 0.1):
+        before = last.stat().st_mtime_ns if last.exists() else 0
+        with log.open("w") as out:
+            process = subprocess.Popen([sys.executable, script, killed], env=environment, stdout=out, stderr=out)
+        while process.poll() is None and (not last.exists() or last.stat().st_mtime_ns == before):
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, log.read_text()
+    assert 1 < len(torch.load(last, weights_only=True)["hyperdist"]["curve"]) < 100
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    resumed, continued = train(killed, 100, resume=True)
+    whole, curve = train(tmp_path / "whole", 100)
+    torch.set_num_threads(threads)
+    assert curve == continued
+    assert same(whole, resumed)
