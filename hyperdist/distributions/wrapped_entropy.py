@@ -13,6 +13,7 @@ trapezoidal rule converges exponentially (Trefethen & Weideman 2014).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -44,43 +45,44 @@ def mean_log_sinhc(spread: np.ndarray) -> np.ndarray:
     if (rows == rows[:, :1]).all():
         rows, copies = rows[:, :1], float(d)
     with np.errstate(over="ignore", under="ignore"):
-        return in_rows(rows, rows, copies).reshape(batch)[()]
+        return in_rows(rows, 1.0, rows, copies).reshape(batch)[()]
 
 
-def in_rows(spread: Array, fixed: Array, copies: float) -> Array:
-    """``mean_log_sinhc`` of rows (n, d), every coordinate counted ``copies`` times; any namespace, float64.
+def in_rows(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
+    """``mean_log_sinhc`` of sqrt(c) sigma, every coordinate counted ``copies`` times, (n,); any namespace, float64.
 
-    fixed : the values of ``spread``, without its gradient: on these depend the nodes of the rule. Derivatives in
-            ``spread`` are those of the integral, to any order.
+    sigma : (n, d);  c : (n, 1) or a number, >= 0
+    fixed : (n, d) sqrt(c) sigma without its gradient: on it depend the nodes of the rule. Derivatives in sigma and c,
+            also at c = 0, are those of the integral, to any order.
     """
-    size = max(1, _BLOCK // (_NODES * spread.shape[1]))
-    starts = range(0, max(1, spread.shape[0]), size)
-    parts = [_integral(spread[i : i + size], fixed[i : i + size], copies) for i in starts]
-    return parts[0] if len(parts) == 1 else namespace(spread).concat(parts)
+    n, d = sigma.shape
+    size = max(1, _BLOCK // (_NODES * d))
+    blocks = [slice(start, start + size) for start in range(0, max(1, n), size)]
+    parts = [_integral(sigma[i], c[i] if hasattr(c, "shape") else c, fixed[i], copies) for i in blocks]
+    return parts[0] if len(parts) == 1 else namespace(sigma).concat(parts)
 
 
-def _integral(spread: Array, fixed: Array, copies: float) -> Array:
+def _integral(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
     """The integral for rows (n, d), in tau = t times the total variance of ``fixed``."""
-    xp = namespace(spread)
+    xp = namespace(sigma, c)
     largest = xp.amax(fixed, axis=1)
     safe = xp.where(largest > 0.0, largest, xp.ones_like(largest))
     norm = safe * xp.sqrt(copies * xp.sum(xp.square(fixed / safe[:, None]), axis=1))
     norm = xp.where(largest > 0.0, norm, xp.ones_like(norm))
-    share = xp.square(spread / norm[:, None])
+    share = c * xp.square(sigma / norm[:, None])
     # The grid is in t below norm = 1 and in tau = t norm^2 above, so that no logarithm's rounding is magnified.
     shrink, grow = xp.square(xp.clip(norm, _SMALL, 1.0))[:, None], xp.clip(norm, 1.0, _LARGE)[:, None]
     high = xp.clip(2.0 * xp.log(grow[:, 0]) + math.log(_LAST), -_DECAY, _DECAY)
     step = (high + _DECAY) / _NODES
     total = xp.zeros_like(norm)
-    block = max(1, _BLOCK // max(1, spread.shape[0] * spread.shape[1]))
-    place = {"dtype": spread.dtype, "device": spread.device} if hasattr(spread, "device") else {"dtype": spread.dtype}
+    block = max(1, _BLOCK // max(1, sigma.shape[0] * sigma.shape[1]))
+    place = {"dtype": norm.dtype, "device": norm.device} if hasattr(norm, "device") else {"dtype": norm.dtype}
     for first in range(0, _NODES + 1, block):
         index = xp.asarray(np.arange(first, min(first + block, _NODES + 1)), **place)
         node = xp.exp(step[:, None] * index - _DECAY)
         exponent = xp.sum(xp.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
         total = total + xp.sum(-xp.expm1(-0.5 * copies * exponent) * _theta(grow / xp.sqrt(math.pi * node)), axis=1)
-    value = step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / _LARGE, 1.0, math.inf)
-    return xp.where(largest > 0.0, value, xp.zeros_like(value))
+    return step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / _LARGE, 1.0, math.inf)
 
 
 def _theta(u: Array) -> Array:

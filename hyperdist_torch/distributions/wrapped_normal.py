@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
 from hyperdist_torch._laws import HyperbolicLaw
+from hyperdist_torch._radial import KernelRadial
 from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist_torch.distributions.radius import Radius
 
 
 class WrappedNormal(HyperbolicDistribution):
@@ -54,22 +57,28 @@ class WrappedNormal(HyperbolicDistribution):
         """E dist(x, mu)^2 = sum of sigma_i^2, (*batch)."""
         return self.sigma.square().sum(dim=-1)
 
-    def _isotropic_sigma(self) -> Tensor:
-        """The scale of all coordinates, (*batch), float64; NotImplementedError where they differ."""
-        if not bool((self.sigma == self.sigma[..., :1]).all()):
-            raise NotImplementedError(
-                "this needs one scale for all coordinates: average -log_prob, from rsample_and_log_prob, over draws"
-            )
-        return self.sigma.double().mean(dim=-1)
+    @property
+    def radius(self) -> Radius:
+        """The law of dist(x, mu), sigma times chi_d; ValueError where the coordinates' scales differ."""
+        sigma = self.sigma.double()
+        if not bool((sigma == sigma[..., :1]).all()):
+            raise ValueError("radius needs one scale for all coordinates, got different sigma along the last axis")
+        scale = sigma.mean(dim=-1)
+        chi = KernelRadial(HyperbolicLaw(self.event_shape[0]))
+        return Radius(chi, torch.zeros_like(scale), scale, dtype=self._dtype, validate_args=self._validate_args)
 
     def _mean_log_sinhc(self) -> Tensor:
-        """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64, for one scale a batch element."""
-        sigma = self._isotropic_sigma()
-        measure = HyperbolicLaw(self.event_shape[0]).measure(torch.zeros_like(sigma))
-        return measure.mean(log_sinhc_sq(self.c.double() * sigma.square() * measure.nodes.square()))
+        """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""
+        d, sigma, c = self.event_shape[0], self.sigma.double(), self.c.double()[..., None]
+        # A scale that was given once for all coordinates has been expanded, which its layout tells without a look.
+        once = d > 1 and sigma.stride(-1) == 0
+        sigma, copies = (sigma[..., :1], float(d)) if once else (sigma, 1.0)
+        rows = sigma.reshape(-1, sigma.shape[-1])
+        fixed = (c.detach().sqrt() * sigma.detach()).reshape(rows.shape)
+        return in_rows(rows, c.reshape(-1, 1), fixed, copies).reshape(self.batch_shape)
 
     def entropy(self) -> Tensor:
-        """Differential entropy in nats, (*batch); NotImplementedError where the coordinates' scales differ."""
+        """Differential entropy in nats, (*batch): the normal's, and (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r))."""
         d = self.event_shape[0]
         return self.log_normalizer() + 0.5 * d + (d - 1) * self._mean_log_sinhc().to(self._dtype)
 
