@@ -31,6 +31,35 @@ def namespace(*arrays: Array) -> Any:
     return found
 
 
+def settled(mask: Array) -> bool | None:
+    """Whether a mask holds everywhere (True) or nowhere (False), so that one branch serves; None where it is mixed.
+
+    None too where looking would stop a device, a trace or a vmap: on an accelerator, while compiling, under
+    ``torch.func``, and for arrays other than NumPy's and torch's. Callers then evaluate both branches.
+    """
+    if isinstance(mask, (np.ndarray, np.generic)):
+        return True if mask.all() else None if mask.any() else False
+    torch = sys.modules.get("torch")
+    if torch is None or type(mask) is not torch.Tensor or mask.device.type != "cpu" or _transformed(torch):
+        return None
+    return True if mask.all() else None if mask.any() else False
+
+
+def constant(array: Array) -> bool:
+    """Whether no derivative in ``array`` can be asked for."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is None or type(array) is not torch.Tensor or _transformed(torch):
+        return False
+    return not (torch.is_grad_enabled() and array.requires_grad)
+
+
+def _transformed(torch: Any) -> bool:
+    """Whether torch is compiling, or inside a transform of ``torch.func``."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
 def special(xp: Any) -> ModuleType:
     """The special functions (``erf``, ``ndtri`` ...) that go with an array namespace."""
     if xp.__name__ == "torch":

@@ -12,14 +12,15 @@ parameters and points broadcast as they stand.
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace
+from hyperdist._namespace import Array, namespace, settled
 
 DROP = 42.0
 """Nats of the density that the rule's far end has lost: exp(-42) = 6e-19."""
@@ -58,11 +59,18 @@ class Kernel(ABC):
 def _rule(like: Array) -> tuple[Array, Array]:
     """Nodes and weights of [0, 1] on a new first axis, in the namespace, dtype and device of ``like``."""
     xp = namespace(like)
+    rule = _kept_rule if settled(like == like) is not None else _new_rule
+    nodes, weights = rule(xp, like.dtype, getattr(like, "device", None))
     shape = (-1,) + (1,) * like.ndim
-    place = {"dtype": like.dtype, "device": like.device} if hasattr(like, "device") else {"dtype": like.dtype}
-    nodes = xp.asarray(0.5 * (_NODES + 1.0), **place)
-    weights = xp.asarray(0.5 * _WEIGHTS, **place)
     return xp.reshape(nodes, shape), xp.reshape(weights, shape)
+
+
+def _new_rule(xp: Any, dtype: Any, device: Any) -> tuple[Array, Array]:
+    place = {"dtype": dtype} if device is None else {"dtype": dtype, "device": device}
+    return xp.asarray(0.5 * (_NODES + 1.0), **place), xp.asarray(0.5 * _WEIGHTS, **place)
+
+
+_kept_rule = functools.cache(_new_rule)
 
 
 Integrand = Callable[[Array, Array], Array]

@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hyperdist._namespace import Array, namespace
+from hyperdist._namespace import Array, constant, namespace, settled
 
 _SERIES = 0.05
-"""Squared argument under which a Taylor series of 8 terms is exact to double precision."""
+"""Squared argument under which each Taylor series is exact to double precision."""
 
 
-def _polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
+def polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
     """Horner's rule, lowest coefficient first."""
     total = z * 0.0 + coefficients[-1]
     for coefficient in coefficients[-2::-1]:
@@ -26,8 +26,12 @@ def _polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
     return total
 
 
-_SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in range(8))
-_COSHM1 = tuple(1.0 / math.factorial(2 * k + 2) for k in range(8))
+_LEAST = 1e-30
+"""A squared argument at which every quotient here is its limit at 0 to the last bit, in either dtype."""
+
+# These two reach double precision for z <= 1.
+SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in range(9))
+COSHM1 = tuple(1.0 / math.factorial(2 * k + 2) for k in range(9))
 _SINC = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(8))
 # tanh(x)/x, x = sqrt(z): Bernoulli numbers, DLMF 4.33.3; 14 terms, since its radius of convergence is pi/2.
 _TANHC = (
@@ -47,17 +51,27 @@ _ASINH_SQ = tuple((-4.0) ** k * 2.0 * math.factorial(k) ** 2 / math.factorial(2 
 _SINHCM1 = tuple(1.0 / math.factorial(2 * k + 3) for k in range(9))
 
 
-def _even(z: Array, series: tuple[float, ...], closed: Any) -> Array:
-    """Series of z below ``_SERIES``, ``closed(sqrt z)`` above; derivatives are right on both sides."""
+def _even(z: Array, series: tuple[float, ...], closed: Any, cancels: bool = False) -> Array:
+    """Series of z below ``_SERIES``, ``closed(sqrt z)`` above; derivatives are right on both sides.
+
+    Where no derivative is wanted the closed form serves down to 0, unless it ``cancels`` there.
+    """
     xp = namespace(z)
+    if not cancels and constant(z):
+        return closed(xp, xp.sqrt(xp.where(z == 0.0, z + _LEAST, z)))
     small = z < _SERIES
+    one_side = settled(small)
+    if one_side is True:
+        return polynomial(z, series)
+    if one_side is False:
+        return closed(xp, xp.sqrt(z))
     x = xp.sqrt(xp.where(small, z * 0.0 + 0.25, z))  # any point where the closed form is finite
-    return xp.where(small, _polynomial(xp.where(small, z, z * 0.0), series), closed(xp, x))
+    return xp.where(small, polynomial(xp.where(small, z, z * 0.0), series), closed(xp, x))
 
 
 def sinhc_sq(z: Array) -> Array:
     """sinh(x)/x of z = x^2."""
-    return _even(z, _SINHC, lambda xp, x: xp.sinh(x) / x)
+    return _even(z, SINHC, lambda xp, x: xp.sinh(x) / x)
 
 
 def sinhc(x: Array) -> Array:
@@ -67,7 +81,7 @@ def sinhc(x: Array) -> Array:
 
 def coshm1_sq(z: Array) -> Array:
     """(cosh(x) - 1)/x^2 of z = x^2, 1/2 at 0."""
-    return _even(z, _COSHM1, lambda xp, x: 2.0 * xp.square(xp.sinh(0.5 * x) / x))
+    return _even(z, COSHM1, lambda xp, x: 2.0 * xp.square(xp.sinh(0.5 * x) / x))
 
 
 def sinc_sq(z: Array) -> Array:
@@ -107,11 +121,16 @@ def asinh_squared(z: Array) -> Array:
 
 def _log_sinhc(xp: Any, small: Array, z: Array, x: Array) -> Array:
     """log1p of sinhc - 1 where z = x^2 < 1, exponentials above: no overflow, no cancellation."""
+    one_side = settled(small)
+    if one_side is True:
+        return xp.log1p(z * polynomial(z, _SINHCM1))
+    if one_side is False:
+        return x + xp.log1p(-xp.exp(-2.0 * x)) - xp.log(2.0 * x)
     near = xp.where(small, z, z * 0.0)
     far = xp.where(small, x * 0.0 + 1.0, x)
     return xp.where(
         small,
-        xp.log1p(near * _polynomial(near, _SINHCM1)),
+        xp.log1p(near * polynomial(near, _SINHCM1)),
         far + xp.log1p(-xp.exp(-2.0 * far)) - xp.log(2.0 * far),
     )
 
@@ -142,19 +161,24 @@ def decayc(x: Array) -> Array:
     """(1 - exp(-x))/x for x >= 0: 1 at 0, 1/x far out."""
     xp = namespace(x)
     zero = x == 0.0
+    if settled(zero) is False:
+        return -xp.expm1(-x) / x
     safe = xp.where(zero, x * 0.0 + 1.0, x)
     return xp.where(zero, x * 0.0 + 1.0, -xp.expm1(-safe) / safe)
 
 
 def langevinc_sq(z: Array) -> Array:
     """(x coth x - 1)/x^2 of z = x^2: 1/3 at 0, 1/x far out."""
-    return _even(z, _LANGEVINC, lambda xp, x: (x / xp.tanh(x) - 1.0) / (x * x))
+    return _even(z, _LANGEVINC, lambda xp, x: (x / xp.tanh(x) - 1.0) / (x * x), cancels=True)
 
 
 def log1mexp(x: Array) -> Array:
     """log(1 - exp(-x)) for x > 0 (Maechler 2012, switch at log 2)."""
     xp = namespace(x)
     near = x < math.log(2.0)
+    one_side = settled(near)
+    if one_side is not None:
+        return xp.log(-xp.expm1(-x)) if one_side else xp.log1p(-xp.exp(-x))
     one = x * 0.0 + 1.0
     return xp.where(near, xp.log(-xp.expm1(-xp.where(near, x, one))), xp.log1p(-xp.exp(-xp.where(near, one, x))))
 

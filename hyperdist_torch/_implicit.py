@@ -1,46 +1,54 @@
-"""The gradient of a draw in its law's parameter: implicit reparametrisation, to any order.
+"""Values of a law with known derivatives in its parameter: draws, by implicit reparametrisation, and log-normalisers.
 
 A draw y of a law with density f(y; theta) and cdf F keeps its cdf while theta moves, so that
 
     dy/dtheta = -(dF/dtheta)/f = g(y, theta)        (Figurnov et al. 2018, eq. 6).
 
-g is written once, as a differentiable function of y and theta, and the Function below returns it as the derivative of
-its own output: a second derivative then follows from the chain rule, and so on.
+The first derivative is a number, worked out without a graph together with the value. Where a derivative of it may be
+asked for, g is written once more as a differentiable function of y and theta: a second derivative then follows from
+the chain rule, and so on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hyperdist_torch._law import Law
+Derivative = Callable[[Tensor, Tensor], Tensor]
+"""(value, theta) -> d value/d theta, differentiable in both."""
 
 
 class _Implicit(torch.autograd.Function):
-    """y as a function of theta at fixed cdf; the value of y is what was drawn."""
+    """A value as a function of theta, which its ``slope`` is the derivative in."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(y: Tensor, theta: Tensor, law: Law) -> Tensor:
-        return y.clone()
+    def forward(theta: Tensor, value: Tensor, slope: Tensor, derivative: Derivative) -> Tensor:
+        return value.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Law], output: Tensor) -> None:
-        _, theta, ctx.law = inputs
-        ctx.save_for_backward(output, theta)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Derivative], output: Tensor) -> None:
+        theta, _, slope, ctx.derivative = inputs
+        ctx.save_for_backward(output, theta, slope)
+        ctx.save_for_forward(slope)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:  # type: ignore[override]
-        y, theta = ctx.saved_tensors
-        return None, (grad * ctx.law.slope(y, theta)).sum_to_size(theta.shape), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        value, theta, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            slope = ctx.derivative(value, theta)
+        return (grad * slope).sum_to_size(theta.shape), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, theta: Tensor, *others: Any) -> Tensor:  # type: ignore[override]
+        (slope,) = ctx.saved_tensors
+        return theta * slope
 
 
-def attach(y: Tensor, theta: Tensor, law: Law) -> Tensor:
-    """The draws y, (*sample, *batch), with their gradient in theta, (*batch); float64.
-
-    Accuracy  dy/dtheta: relative error <= 1e-10 for the cells of the core's ``parameter_gradient``.
-    """
-    return _Implicit.apply(y, theta, law)
+def attach(theta: Tensor, value: Tensor, slope: Tensor, derivative: Derivative) -> Tensor:
+    """``value``, (*sample, *batch), with its derivatives in theta, (*batch); ``slope`` is the first one's value."""
+    return _Implicit.apply(theta, value, slope, derivative)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from hyperdist._namespace import settled
 from hyperdist.radial import hyperbolic, spherical, spherical_hats
 from hyperdist_torch._law import Law
 from hyperdist_torch._random import Propose, uniform
@@ -22,10 +24,9 @@ def _pick(parameter: Tensor, index: Tensor | None, n: int) -> Tensor:
 
 def _one_of(choice: Tensor, first: Propose, second: Propose) -> Propose:
     """``second`` for the batch elements where ``choice`` (batch,) holds, ``first`` for the others."""
-    if not bool(choice.any()):
-        return first
-    if bool(choice.all()):
-        return second
+    one_side = settled(choice)
+    if one_side is not None:
+        return second if one_side else first
 
     def propose(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         by_second = _pick(choice, index, chi.shape[0])
@@ -49,8 +50,8 @@ class HyperbolicLaw(Law):
     def score(self, y: Tensor, theta: Tensor) -> Tensor:
         return hyperbolic.log_kernel_score(self.d - 1, y, theta)
 
-    def proposal(self, theta: Tensor) -> Propose:
-        d, s, kernel = self.d, theta.sqrt(), self.kernel(theta)
+    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
+        d, s = self.d, kernel.s
         point, gamma_mass = hyperbolic.gamma_hat(d, s)
 
         def gamma(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -80,7 +81,7 @@ class SphericalNormalLaw(Law):
     def score(self, y: Tensor, theta: Tensor) -> Tensor:
         return spherical.normal_score(y, theta)
 
-    def proposal(self, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
         d = self.d
         point, touch, by_cauchy = spherical_hats.normal_hats(d, theta)
 
@@ -111,7 +112,7 @@ class FisherLaw(Law):
     def score(self, y: Tensor, theta: Tensor) -> Tensor:
         return spherical.fisher_score(y)
 
-    def proposal(self, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
         d = self.d
         if d == 1:
             return _arcs(theta)

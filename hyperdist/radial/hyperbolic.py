@@ -14,11 +14,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hyperdist._namespace import Array, namespace, special
+from hyperdist._namespace import Array, namespace, settled, special
 from hyperdist.quadrature import DROP, Kernel
 from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, tanhc, two_product
 
-_MODE_STEPS = 8
+_MODE_STEPS = 4
 
 HALF_NORMAL_CENTRE = 0.7
 """Where a law on the line (d = 1), whose mode is the end 0, is cut into a lower and an upper tail."""
@@ -38,11 +38,12 @@ def nondimensional(sigma: Array, c: Array) -> tuple[Array, Array]:
 def tangency(n: int, s: Array, extra: float) -> Array:
     """The root y of y^2 = extra + n s y coth(s y): the mode for extra = 0, the gamma hat's point for 1.
 
-    Newton's method in log y on log(y^2 - extra) + log(tanhc(s y)/n); eight steps reach the last digit.
+    Newton's method, from the root with sqrt(1 + x^2) for x coth x, which is at most 7 % off: four steps reach the last
+    digit.
     """
     xp = namespace(s)
-    # x coth x <= 1 + x, so the root lies below that of y^2 = extra + n + n s y, and close to it.
-    y = 0.5 * n * s + xp.sqrt(0.25 * (n * s) * (n * s) + n + extra)
+    twice = 2.0 * extra + (n * s) * (n * s)
+    y = xp.sqrt(0.5 * (twice + xp.sqrt(twice * twice + 4.0 * (n * n - extra * extra))))
     for _ in range(_MODE_STEPS):
         ratio = 1.0 / tanhc(s * y)  # x coth x
         # d(x coth x)/d log x = x coth x - x^2/sinh^2 x, and x^2/sinh^2 x = (x coth x)^2 - x^2.
@@ -60,6 +61,8 @@ class HyperbolicKernel(Kernel):
     centre: Array
     residual: Array
     log_peak: Array
+    tilt: Array
+    """(s centre) coth(s centre) - s centre."""
 
     @classmethod
     def build(cls, d: int, s: Array, s_low: Array | float = 0.0) -> HyperbolicKernel:
@@ -67,15 +70,15 @@ class HyperbolicKernel(Kernel):
         n = d - 1
         if n == 0:  # half-normal; about a point inside, so that there is a lower tail
             centre = s * 0.0 + HALF_NORMAL_CENTRE
-            return cls(0, s, centre, -centre, -0.5 * centre * centre)
+            return cls(0, s, centre, -centre, -0.5 * centre * centre, centre)
         centre = tangency(n, s, 0.0)
         product, low = two_product(s * 0.0 + float(n), s)
         # slope = n s coth(s y) - y = (n s - y) + n (s coth(s y) - s), both parts small where n s is large.
-        excess = (n / centre) * _coth_excess(s * centre)
-        residual = ((product - centre) + (low + n * s_low)) + excess
+        tilt = _coth_excess(s * centre)
+        residual = ((product - centre) + (low + n * s_low)) + (n / centre) * tilt
         namespace_ = namespace(s)
         log_peak = n * (namespace_.log(centre) + log_sinhc(s * centre)) - 0.5 * centre * centre
-        return cls(n, s, centre, residual, log_peak)
+        return cls(n, s, centre, residual, log_peak, tilt)
 
     def log_ratio(self, y: Array, t: Array) -> Array:
         xp = namespace(y, self.s)
@@ -84,22 +87,20 @@ class HyperbolicKernel(Kernel):
         s, centre = self.s, self.centre
         near = y > 0.5 * centre
         relative = _relative_sinh(s, centre, y, t)
-        linear = t / centre * _coth_excess(s * centre)
+        linear = t * (self.tilt / centre)
+        if settled(near) is True:
+            return (self.residual - 0.5 * t) * t + self.n * (xp.log1p(relative) - linear)
         beside = xp.log1p(xp.where(near, relative, xp.zeros_like(relative))) - linear
-        # Far below the centre the logarithms themselves are the stable form.
-        away = xp.log(y / centre) + log_sinhc(s * y) - log_sinhc(s * centre) - s * t - linear
-        return -0.5 * t * t + self.residual * t + self.n * xp.where(near, beside, away)
+        # Far below the centre the logarithm itself is the stable form; sinh(x) exp(-x) = x decayc(2 x).
+        away = xp.log(y / centre * decayc(2.0 * s * y) / decayc(2.0 * s * centre)) - linear
+        return (self.residual - 0.5 * t) * t + self.n * xp.where(near, beside, away)
 
     def slope(self, y: Array, t: Array) -> Array:
         xp = namespace(y, self.s)
         if self.n == 0:
             return self.residual - t
         safe = xp.where(y > 0.0, y, self.centre)
-        return (
-            self.residual
-            - t
-            + self.n * (_coth_excess(self.s * safe) / safe - _coth_excess(self.s * self.centre) / self.centre)
-        )
+        return self.residual - t + self.n * (_coth_excess(self.s * safe) / safe - self.tilt / self.centre)
 
     def curvature(self, y: Array) -> Array:
         xp = namespace(y, self.s)
@@ -127,14 +128,12 @@ class HyperbolicKernel(Kernel):
         far = s * centre > 1.0
         safe = xp.where(far, s, xp.ones_like(s))
         # n (x coth x - 1)/(2 s^2), with x coth x = x + _coth_excess(x): far out as a difference, near 0 by its series.
-        beyond = self.n * (safe * t + (_coth_excess(s * y) - _coth_excess(s * centre))) / (2.0 * safe * safe)
-        return xp.where(
-            far,
-            beyond,
-            0.5
-            * self.n
-            * (y * y * langevinc_sq(s * s * y * y) - centre * centre * langevinc_sq(s * s * centre * centre)),
-        )
+        beyond = (safe * t + (_coth_excess(s * y) - self.tilt)) * (0.5 * self.n / (safe * safe))
+        if settled(far) is True:
+            return beyond
+        w = s * s
+        within = log_kernel_score(self.n, y, w) - log_kernel_score(self.n, centre, w)
+        return xp.where(far, beyond, within)
 
     def score_at_centre(self) -> Array:
         """d(log kernel)/d(s^2) at the centre: what ``score`` leaves out."""
@@ -221,7 +220,9 @@ def gamma_hat(d: int, s: Array) -> tuple[Array, Array]:
 def gamma_hat_cost(d: int, s: Array, point: Array, y: Array) -> Array:
     """Minus the log acceptance probability of y under ``gamma_hat``."""
     square = point * point
-    return (0.5 - 0.5 * d / square) * (y * y - square) - (d - 1) * (log_sinhc(s * y) - log_sinhc(s * point))
+    # log(sinhc(s y)/sinhc(s point)), by sinh(x) exp(-x) = x decayc(2 x)
+    rise = s * (y - point) + namespace(s, y).log(decayc(2.0 * s * y) / decayc(2.0 * s * point))
+    return (0.5 - 0.5 * d / square) * (y * y - square) - (d - 1) * rise
 
 
 def normal_hat_log_mass(n: int) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace
-from hyperdist.stable import coshm1_sq, sinhc_sq, two_product
+from hyperdist._namespace import Array, namespace, settled
+from hyperdist.stable import COSHM1, SINHC, polynomial, two_product
 
 STEEPEST = 40.0
 """Largest log of a derivative that kernels carry through a factor that is exactly 0; its square fits float32."""
@@ -33,6 +33,8 @@ def root(z: Array) -> Array:
     """sqrt(z) for z >= 0 with derivative 0, not infinite, where z = 0; NaN below 0."""
     xp = namespace(z)
     zero = z == 0.0
+    if settled(zero) is False:
+        return xp.sqrt(z)
     return xp.where(zero, z * 0.0, xp.sqrt(xp.where(zero, z * 0.0 + 1.0, z)))
 
 
@@ -43,19 +45,33 @@ def scaled(z: Array) -> tuple[Array, Array, Array]:
     """
     xp = namespace(z)
     far = z >= 1.0
-    zero, one = z * 0.0, z * 0.0 + 1.0
+    one_side = settled(far)
+    if one_side is True:
+        return _scaled_far(xp, xp.sqrt(z))
+    if one_side is False:
+        return z * 0.0, *_scaled_near(z)
+    zero = z * 0.0
     near = xp.where(far, zero, z)
-    x = xp.sqrt(xp.where(far, z, one))
-    decay = xp.exp(-2.0 * x)
-    sinhc = xp.where(far, 0.5 * (1.0 - decay) / x, sinhc_sq(near))
-    cosh = xp.where(far, 0.5 * (1.0 + decay), 1.0 + near * coshm1_sq(near))
-    return xp.where(far, x, zero), sinhc, cosh
+    x, sinhc, cosh = _scaled_far(xp, xp.sqrt(xp.where(far, z, zero + 1.0)))
+    near_sinhc, near_cosh = _scaled_near(near)
+    return xp.where(far, x, zero), xp.where(far, sinhc, near_sinhc), xp.where(far, cosh, near_cosh)
+
+
+def _scaled_near(z: Array) -> tuple[Array, Array]:
+    return polynomial(z, SINHC), 1.0 + z * polynomial(z, COSHM1)
+
+
+def _scaled_far(xp: Any, x: Array) -> tuple[Array, Array, Array]:
+    loss = xp.expm1(-2.0 * x)
+    return x, -0.5 * loss / x, 1.0 + 0.5 * loss
 
 
 def steepness(exponent: Array) -> Array:
     """exp(exponent), and 0 beyond ``STEEPEST``: a factor of what is exactly 0 there, kept for its derivative."""
     xp = namespace(exponent)
     over = exponent > STEEPEST
+    if settled(over) is False:
+        return xp.exp(exponent)
     return xp.where(over, exponent * 0.0, xp.exp(xp.where(over, exponent * 0.0, exponent)))
 
 

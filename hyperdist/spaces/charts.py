@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace
+from hyperdist._namespace import Array, namespace, settled
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, scaled, steepness
 from hyperdist.spaces.lorentz import cosh_radius
@@ -149,6 +149,10 @@ def _from_origin(xp: Any, mu: Array, radius: Array, direction: Array, c: Any, mo
     return tangent_to_lorentz(column(radius) * direction + mu, c)
 
 
+_NEAR = 0.01
+"""Squared radius of the centre (times c) below which its direction is not used."""
+
+
 class _Boosted(NamedTuple):
     """The space part of the Lorentz point is (along_mu mu + along_w w) e^scale, and sinh^2(D/2) = height e^scale."""
 
@@ -170,14 +174,13 @@ def _boosted(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Bo
         sinh(a - R) + 2 cosh(a) sinh(R) cos^2(phi/2)   along m,      sinh(R) sin(phi)   across,
         sinh^2(D/2) = sinh^2((a - R)/2) + sinh(a) sinh(R) cos^2(phi/2).
 
-    A form for a < 1 and one for a >= 1; NumPy, which can look, skips the one that no row needs.
+    A form for a < 1/10 and one beyond; one that no row needs is skipped (``settled``).
     """
     a_sq = c * dot(mu, mu) + radius * 0.0
-    near = a_sq < 1.0
-    if xp is np and np.all(near):
-        return _boosted_near(xp, mu, radius, direction, c)
-    if xp is np and not np.any(near):
-        return _boosted_far(xp, mu, radius, direction, c)
+    near = a_sq < _NEAR
+    one_side = settled(near)
+    if one_side is not None:
+        return (_boosted_near if one_side else _boosted_far)(xp, mu, radius, direction, c)
     # A centre at 0, and a vector of ones with c = 1, stand in where a form is not used: both are finite there.
     rows, one = near[..., None], a_sq * 0.0 + 1.0
     wide = mu + column(one) * 0.0
@@ -188,7 +191,7 @@ def _boosted(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Bo
 
 
 def _boosted_near(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
-    """For a < 1, smooth at mu = 0 and at c = 0: w = u, and no difference of radii is needed."""
+    """For small a, smooth at mu = 0 and at c = 0: w = u, and no difference of radii is needed."""
     a_sq = c * dot(mu, mu)
     r_growth, r_sinhc, r_cosh = scaled(c * radius * radius)
     r_sinh, cosine = radius * r_sinhc, dot(mu, direction)
@@ -204,7 +207,7 @@ def _boosted_near(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -
 
 
 def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
-    """For a >= 1: w = u + m, so that |w|^2 = 4 cos^2(phi/2).
+    """For a not small: w = u + m, so that |w|^2 = 4 cos^2(phi/2).
 
     The part along m beyond that of sinh(R) w is sinh(a - R) + 2 (cosh(a) - 1) sinh(R) cos^2(phi/2).
     """
@@ -235,6 +238,10 @@ def _shrink(xp: Any, scale: Array, height: Array) -> Array:
     safe = xp.where(height > 0.0, height, height * 0.0 + 1.0)
     distance = xp.log(4.0 * safe) + scale
     far = (distance > 40.0) & (height > 0.0)
+    if settled(far) is False:
+        growth = xp.exp(0.5 * scale)
+        near = height * growth * growth
+        return asinhc_sq(near) / xp.sqrt(1.0 + near) * growth * growth
     growth = xp.exp(0.5 * xp.where(far, scale * 0.0, scale))
     near = xp.where(far, height * 0.0, height) * growth * growth
     return xp.where(far, 0.5 * distance / safe, asinhc_sq(near) / xp.sqrt(1.0 + near) * growth * growth)

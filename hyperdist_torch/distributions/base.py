@@ -11,8 +11,7 @@ from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
 from hyperdist_torch import _random
-from hyperdist_torch._implicit import attach
-from hyperdist_torch._law import Law
+from hyperdist_torch._law import Fixed
 
 METHODS = ("rejection", "inverse")
 
@@ -119,18 +118,17 @@ class ManifoldDistribution(Distribution):
 
 
 def draw_radius(
-    law: Law, theta: Tensor, shape: torch.Size, method: str, generator: torch.Generator | None
+    fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """(y, direction), float64: radii of ``shape``, differentiable in theta (*batch), and uniform unit vectors."""
-    n, d, device = shape.numel(), law.d, theta.device
+    n, d, theta = shape.numel(), fixed.law.d, fixed.theta
     if n == 0:
         return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d))
     with torch.no_grad():
-        fixed = theta.detach()
         if method == "rejection":
-            y, direction = _random.accept(law.proposal(fixed.reshape(-1)), n, d, device, generator)
+            y, direction = _random.accept(fixed.proposal(), n, d, theta, generator)
             y = y.reshape(shape)
         else:
-            direction = _random.directions(n, d, device, generator)
-            y = law.quantile(_random.uniform(shape, device, generator), fixed)
-    return attach(y, theta, law), direction.reshape((*shape, d))
+            direction = _random.directions(n, d, theta, generator)
+            y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
+    return fixed.follow(y), direction.reshape((*shape, d))

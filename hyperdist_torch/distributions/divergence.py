@@ -83,7 +83,7 @@ def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> Tensor:
 @register_kl(WrappedNormal, RiemannianNormal)
 def _wrapped_riemannian(p: WrappedNormal, q: RiemannianNormal) -> Tensor:
     square = (p.sigma.double().square() + _apart(p, q).square()).sum(dim=-1)
-    value = q._log_z(q._measure()) + 0.5 * square / q.sigma.double().square() - p.entropy().double()
+    value = q._log_z(q._fixed()) + 0.5 * square / q.sigma.double().square() - p.entropy().double()
     return _finish(value, p, q)
 
 
@@ -122,7 +122,7 @@ def _spherical_vmf(p: SphericalRiemannianNormal, q: VonMisesFisher) -> Tensor:
     measure = p._measure()
     versine = 2.0 * measure.mean((0.5 * measure.nodes).sin().square())
     apart = versine + (1.0 - versine) * _half_chord(p, q)
-    return _finish(q._log_z(q._measure()) + q._theta * apart - p.entropy().double(), p, q)
+    return _finish(q._log_z(q._fixed()) + q._theta * apart - p.entropy().double(), p, q)
 
 
 @register_kl(VonMisesFisher, SphericalRiemannianNormal)
@@ -130,7 +130,7 @@ def _vmf_spherical(p: VonMisesFisher, q: SphericalRiemannianNormal) -> Tensor:
     _one_centre(p, q)
     measure = p._measure()
     second = measure.mean(measure.nodes.square())
-    return _finish(q._log_z(q._measure()) + 0.5 * second / q._theta.square() - p.entropy().double(), p, q)
+    return _finish(q._log_z(q._fixed()) + 0.5 * second / q._theta.square() - p.entropy().double(), p, q)
 
 
 @register_kl(SphericalUniform, SphericalUniform)
@@ -145,7 +145,7 @@ def _any_uniform(p: Any, q: SphericalUniform) -> Tensor:
 def _uniform_vmf(p: SphericalUniform, q: VonMisesFisher) -> Tensor:
     """E mu.x = 0."""
     _one_space(p, q)
-    return _finish(q._log_z(q._measure()) + q._theta - p.entropy().double(), p, q)
+    return _finish(q._log_z(q._fixed()) + q._theta - p.entropy().double(), p, q)
 
 
 @register_kl(SphericalUniform, SphericalRiemannianNormal)
@@ -153,4 +153,4 @@ def _uniform_spherical(p: SphericalUniform, q: SphericalRiemannianNormal) -> Ten
     _one_space(p, q)
     measure = p._measure()
     second = measure.mean(measure.nodes.square())
-    return _finish(q._log_z(q._measure()) + 0.5 * second / q._theta.square() - p.entropy().double(), p, q)
+    return _finish(q._log_z(q._fixed()) + 0.5 * second / q._theta.square() - p.entropy().double(), p, q)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist_torch._law import Measure
+from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions.base import draw_radius
@@ -53,13 +53,17 @@ class RiemannianNormal(HyperbolicDistribution):
     def _measure(self) -> Measure:
         return self._law.measure(self._theta)
 
-    def _log_z(self, measure: Measure) -> Tensor:
+    def _fixed(self) -> Fixed:
+        return Fixed(self._law, self._theta)
+
+    def _log_z(self, radial: Measure | Fixed) -> Tensor:
+        """Log normaliser from that of y = r/sigma, float64."""
         d = self.event_shape[0]
-        return log_sphere_area(d) + d * self.sigma.double().log() + measure.log_normalizer
+        return log_sphere_area(d) + d * self.sigma.double().log() + radial.log_normalizer
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(-dist^2/(2 sigma^2)) over the space, in nats, (*batch); differentiable twice and more."""
-        return self._log_z(self._measure()).to(self._dtype)
+        return self._log_z(self._fixed()).to(self._dtype)
 
     @property
     def variance(self) -> Tensor:
@@ -84,9 +88,10 @@ class RiemannianNormal(HyperbolicDistribution):
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        y, direction = draw_radius(self._law, self._theta, shape, method, generator)
+        fixed = self._fixed()
+        y, direction = draw_radius(fixed, shape, method, generator)
         radius = (self.sigma.double() * y).to(self._dtype)
         x = self._place(radius, direction.to(self._dtype), model)
         if not density:
             return x, None
-        return x, (-0.5 * y * y - self._log_z(self._measure())).to(self._dtype)
+        return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype)

@@ -14,7 +14,7 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX
 from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters, _random
-from hyperdist_torch._law import Law, Measure
+from hyperdist_torch._law import Fixed, Law, Measure
 from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw
 from hyperdist_torch.constraints import Positive, UnitSphere, positive, unit_sphere
 from hyperdist_torch.distributions.base import ManifoldDistribution, draw_radius
@@ -86,9 +86,12 @@ class SphericalDistribution(ManifoldDistribution):
     def _measure(self) -> Measure:
         return self._law.measure(self._theta)
 
-    def _log_z(self, measure: Measure) -> Tensor:
-        """Log integral of the kernel over the sphere, float64."""
-        return log_sphere_area(self.event_shape[0] - 1) + measure.log_normalizer
+    def _fixed(self) -> Fixed:
+        return Fixed(self._law, self._theta)
+
+    def _log_z(self, radial: Measure | Fixed) -> Tensor:
+        """Log integral of the kernel over the sphere from that of the angle's law, float64."""
+        return log_sphere_area(self.event_shape[0] - 1) + radial.log_normalizer
 
     @abstractmethod
     def _kernel(self, angle: Tensor) -> Tensor:
@@ -97,11 +100,12 @@ class SphericalDistribution(ManifoldDistribution):
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        angle, direction = draw_radius(self._law, self._theta, shape, method, generator)
+        fixed = self._fixed()
+        angle, direction = draw_radius(fixed, shape, method, generator)
         x = sphere.exp_polar(_unit(self.mu), angle.to(self._dtype), direction.to(self._dtype))
         if not density:
             return x, None
-        return x, (self._kernel(angle) - self._log_z(self._measure())).to(self._dtype)
+        return x, (self._kernel(angle) - self._log_z(fixed)).to(self._dtype)
 
 
 class SphericalRiemannianNormal(SphericalDistribution):
@@ -133,7 +137,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(-dist^2/(2 sigma^2)) over the sphere, in nats, (*batch)."""
-        return self._log_z(self._measure()).to(self._dtype)
+        return self._log_z(self._fixed()).to(self._dtype)
 
     def entropy(self) -> Tensor:
         """Differential entropy with respect to area, in nats, (*batch)."""
@@ -179,7 +183,7 @@ class VonMisesFisher(SphericalDistribution):
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(kappa mu.x) over the sphere, in nats, (*batch)."""
-        return (self._theta + self._log_z(self._measure())).to(self._dtype)
+        return (self._theta + self._log_z(self._fixed())).to(self._dtype)
 
     @property
     def mean_resultant_length(self) -> Tensor:
@@ -202,7 +206,7 @@ class VonMisesFisher(SphericalDistribution):
         x = self._check_value(value, unit_sphere, self.event_shape[0])
         chord = _unit(x) - _unit(self.mu)
         # kappa (mu.x - 1) without cancellation near mu
-        return -0.5 * self.kappa * (chord * chord).sum(dim=-1) - self._log_z(self._measure()).to(self._dtype)
+        return -0.5 * self.kappa * (chord * chord).sum(dim=-1) - self._log_z(self._fixed()).to(self._dtype)
 
 
 class SphericalUniform(ManifoldDistribution):
@@ -284,5 +288,5 @@ class SphericalUniform(ManifoldDistribution):
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         m = self.event_shape[0]
-        x = _random.directions(shape.numel(), m, self._first.device, generator).reshape((*shape, m)).to(self._dtype)
+        x = _random.directions(shape.numel(), m, self._first.double(), generator).reshape((*shape, m)).to(self._dtype)
         return x, -self.entropy().expand(shape) if density else None

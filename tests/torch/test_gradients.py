@@ -14,7 +14,7 @@ from hyperdist.radial.riemannian_normal import RiemannianNormalRadius  # noqa: E
 from hyperdist.radial.spherical_normal import SphericalNormalRadius  # noqa: E402
 from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius  # noqa: E402
 from hyperdist.spaces import sphere  # noqa: E402
-from hyperdist_torch._implicit import attach  # noqa: E402
+from hyperdist_torch._law import Fixed  # noqa: E402
 from hyperdist_torch._laws import FisherLaw, HyperbolicLaw, SphericalNormalLaw  # noqa: E402
 from tests.torch.laws import CASES, Case  # noqa: E402
 
@@ -41,7 +41,7 @@ def test_hyperbolic_draw_in_sigma_and_c(d: int, scale: float, c: float) -> None:
     r = core.icdf(P)
     expected = core.parameter_gradient(r)
     sigma, curvature = parameter(scale), parameter(c)
-    draws = sigma * attach(torch.tensor(r / scale), curvature * sigma * sigma, HyperbolicLaw(d))
+    draws = sigma * Fixed(HyperbolicLaw(d), curvature * sigma * sigma).follow(torch.tensor(r / scale))
     in_sigma, in_c = each_gradient(draws, sigma, curvature)
     np.testing.assert_allclose(in_sigma, expected["sigma"], rtol=1e-10)
     assert (np.abs(in_c - expected["c"]) <= 1e-10 * (r / c if c else np.abs(expected["c"]))).all()
@@ -57,7 +57,7 @@ def test_spherical_draw_in_its_parameter(core: type, law: type, name: str, d: in
     radial = core(d, value)
     r = radial.icdf(P)
     theta = parameter(value)
-    (slope,) = each_gradient(attach(torch.tensor(r), theta, law(d)), theta)
+    (slope,) = each_gradient(Fixed(law(d), theta).follow(torch.tensor(r)), theta)
     np.testing.assert_allclose(slope, radial.parameter_gradient(r)[name], rtol=1e-10)
 
 
@@ -73,7 +73,7 @@ def test_second_derivative_of_a_draw(law: HyperbolicLaw, theta: float, p: float)
         return law.quantile(torch.tensor(p, dtype=torch.float64), torch.tensor(value, dtype=torch.float64))
 
     at = parameter(theta)
-    (first,) = torch.autograd.grad(attach(draw(theta), at, law), at, create_graph=True)
+    (first,) = torch.autograd.grad(Fixed(law, at).follow(draw(theta)), at, create_graph=True)
     (second,) = torch.autograd.grad(first, at)
     h = 1e-4 * theta
     with torch.no_grad():
@@ -204,7 +204,7 @@ def test_gradient_of_an_expectation_over_equal_quantiles(case: Case) -> None:
     theta = case.tensors(grad=True)[1]
     law = case.of(case.tensors()[0], theta, *case.tensors()[2:])
     p = (torch.arange(400, dtype=torch.float64) + 0.5) / 400.0
-    y = attach(law._law.quantile(p, law._theta.detach()), law._theta, law._law)
+    y = Fixed(law._law, law._theta).follow(law._law.quantile(p, law._theta.detach()))
     radius = theta * y if case.hyperbolic else y
     (got,) = torch.autograd.grad(bounded(radius.square()).mean(), theta)
     assert got.item() == pytest.approx(exact_gradient(law, theta), rel=1e-3)

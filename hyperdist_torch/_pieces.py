@@ -1,0 +1,51 @@
+"""A smooth function of many points as polynomials of degree 7 on equal pieces of their range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_PIECES, _DEGREE = 48, 7
+
+
+@cache
+def _rule(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Chebyshev points of [-1, 1] and the matrix from values there to coefficients of powers, float64."""
+    x = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+    inverse = np.linalg.inv(np.vander(x, increasing=True))
+    return torch.as_tensor(x, device=device), torch.as_tensor(inverse, device=device)
+
+
+def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Tensor:
+    """``function`` at y (n, *batch), 0 < y < end, float64; it takes (nodes, *batch) and vanishes linearly at both ends.
+
+    Accuracy  relative 1e-12 for functions whose scale of change is a tenth of the range of y or more.
+    """
+    n, batch = y.shape[0], y.shape[1:]
+    y = y.reshape(n, -1)
+    low, high = y.amin(dim=0), y.amax(dim=0)
+    width = ((high - low) / _PIECES).clamp_min(torch.finfo(y.dtype).tiny)
+    points, inverse = _rule(y.device)
+
+    def vanishing(at: Tensor) -> Tensor:
+        return at if end == math.inf else at * (end - at)
+
+    starts = torch.arange(_PIECES, dtype=y.dtype, device=y.device)
+    places = (starts[:, None] + 0.5 * (points + 1.0)).reshape(-1, 1)
+    nodes = low + width * places
+    values = function(nodes.reshape(-1, *batch)).reshape(nodes.shape) / vanishing(nodes)
+    # (power, piece x batch)
+    table = torch.einsum("ki,pib->kpb", inverse, values.reshape(_PIECES, _DEGREE + 1, -1)).reshape(_DEGREE + 1, -1)
+    position = (y - low) / width
+    piece = position.floor().clamp_(0, _PIECES - 1)
+    x = 2.0 * (position - piece) - 1.0
+    index = piece.to(torch.int64) * low.numel() + torch.arange(low.numel(), device=y.device)
+    total = table[_DEGREE].take(index)
+    for coefficients in table[:_DEGREE].flip(0):
+        total = total.mul_(x).add_(coefficients.take(index))
+    return (total * vanishing(y)).reshape(n, *batch)
