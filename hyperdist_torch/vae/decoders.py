@@ -40,9 +40,11 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
         super().__init__()
-        self.body = nn.Sequential(*_first(config, curvature), nn.ReLU())
+        first = _first(config, curvature)
+        # In place is faster, where the layer before does not need its output to differentiate.
+        self.body = nn.Sequential(*first, nn.ReLU(inplace=isinstance(first[-1], nn.Linear)))
         for _ in range(config.layers - 1):
-            self.body.extend([nn.Linear(config.hidden, config.hidden), nn.ReLU()])
+            self.body.extend([nn.Linear(config.hidden, config.hidden), nn.ReLU(inplace=True)])
         self.output = nn.Linear(config.hidden, config.data_dim)
         self.likelihood: Likelihood = (
             BernoulliLikelihood() if config.likelihood == "bernoulli" else NormalLikelihood(config.noise_std)

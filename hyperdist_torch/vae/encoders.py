@@ -27,7 +27,7 @@ class Encoder(nn.Module):
         widths = [config.data_dim] + [config.hidden] * config.layers
         self.body = nn.Sequential()
         for before, after in itertools.pairwise(widths):
-            self.body.extend([nn.Linear(before, after), nn.ReLU()])
+            self.body.extend([nn.Linear(before, after), nn.ReLU(inplace=True)])
         exp_origin = ExpOrigin(curvature, "tangent", riemannian_gradient=config.riemannian_gradient)
         linear = nn.Linear(config.hidden, config.latent_dim)
         if config.encoder == "linear":
