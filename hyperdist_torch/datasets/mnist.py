@@ -23,6 +23,10 @@ class Digits:
     images: Tensor
     labels: Tensor
 
+    def first(self, n: int) -> Digits:
+        """The first n of them."""
+        return Digits(self.images[:n], self.labels[:n])
+
 
 def load_mnist(part: str, data_dir: str | os.PathLike[str] | None = None) -> Digits:
     """The 60,000 training digits or the 10,000 test digits, in their original order.

@@ -11,11 +11,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from hyperdist_torch.datasets import BranchingDiffusion
-from hyperdist_torch.experiments import cells, options, tables
+from hyperdist_torch.experiments import cells, options, pictures, tables
 from hyperdist_torch.experiments.cells import Cell
+from hyperdist_torch.experiments.embeddings import gplvm, pca
 from hyperdist_torch.training import Schedule
 from hyperdist_torch.vae import VAEConfig
 
@@ -27,7 +29,8 @@ SEEDS = (0, 1, 2, 3, 4)
 _PUBLISHED = {1.0: (57.1, 57.1, 57.2, 56.9, 56.7, 56.6), 1.7: (57.0, 56.8, 56.6, 55.9, 55.7, 55.6)}
 """Test negative log-likelihoods by prior scale, for the curvatures above; 0 is the N-VAE."""
 
-_QUICK = {"seeds": (0, 1), "hidden": 16, "epochs": 2, "samples": 8, "cells": ["nvae-std1.7", "pvae-c1.2-std1.7"]}
+_QUICK = {"seeds": (0, 1), "hidden": 16, "epochs": 2, "samples": 8, "gplvm_steps": 5,
+          "cells": ["nvae-std1.7", "pvae-c1.2-std1.7"]}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,3 +114,32 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
         say("\n".join(cell.key for cell in table))
         return
     options.run(table, rows, args, say, lambda: summarise(args.out))
+    if not args.no_pictures:
+        draw(table, args.out, steps=_QUICK["gplvm_steps"] if args.quick else 1000)
+
+
+def draw(table: list[Cell], out: Path, steps: int) -> None:
+    """``latents.png`` of the first seed: principal components, a GPLVM, and for the widest prior at hand the N-VAE and
+    the P-VAE of greatest curvature, with the edges of the tree."""
+    models = [cell for cell in table if cell.schedule.seed == table[0].schedule.seed]
+    std = max(cell.config.prior_std for cell in models)
+    models = [cell for cell in models if cell.config.prior_std == std]
+    models = sorted({min(models, key=_curvature), max(models, key=_curvature)}, key=_curvature)
+    data = BranchingDiffusion.make(table[0].schedule.seed)
+    figure = Figure(figsize=(4.2 * (2 + len(models)), 4.5), layout="constrained")
+    axes = figure.subplots(1, 2 + len(models))
+    mean, directions = pca(data.rows)
+    pictures.tree(axes[0], "principal components", data, (data.rows - mean) @ directions,
+                  (data.nodes - mean) @ directions, 0.0)  # fmt: skip
+    latent = gplvm(data.rows, steps=steps)
+    nodes = latent.reshape(len(data.nodes), -1, latent.shape[1]).mean(dim=1)
+    pictures.tree(axes[1], "GPLVM", data, latent, nodes, 0.0)
+    for ax, cell in zip(axes[2:], models, strict=True):
+        model = cells.trained(cell, out)
+        rows_at, nodes_at = pictures.latent_means(model, data.rows), pictures.latent_means(model, data.nodes)
+        pictures.tree(ax, f"{cell.row}, {cell.column}", data, rows_at, nodes_at, cell.config.c)
+    pictures.save(figure, out / "latents.png")
+
+
+def _curvature(cell: Cell) -> float:
+    return cell.config.c

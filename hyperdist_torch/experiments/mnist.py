@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from hyperdist_torch.datasets import load_mnist
-from hyperdist_torch.experiments import cells, options, tables
+from hyperdist_torch.datasets import Digits, load_mnist
+from hyperdist_torch.experiments import cells, digits, options, pictures, tables
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.training import Schedule
 from hyperdist_torch.vae import VAEConfig
@@ -48,7 +49,7 @@ def _column(d: int) -> str:
     return f"d = {d}"
 
 
-def _order(published: bool = True) -> list[tuple[str, float, int]]:
+def _order() -> list[tuple[str, float, int]]:
     """Law, curvature and dimension of every cell: d = 2, then what diverged when published, then the rest."""
     stars = [("riemannian", 0.7, 20), ("riemannian", 1.4, 10), ("riemannian", 1.4, 20)]
     row = [("normal", 0.0), *[("riemannian", c) for c in reversed(CURVATURES)], *[("wrapped", c) for c in CURVATURES]]
@@ -120,7 +121,7 @@ def summarise(out: Path) -> None:
     results = sorted(
         cells.results(out), key=lambda r: (models.index(r["row"]), r["variant"], int(r["column"][4:]), r["seed"])
     )
-    best = best_wrapped(results)
+    best, told = best_wrapped(results), digits.rows(out)
     lines = ["## Wrapped normal, best curvature", "", "| model | ours | published |", "| --- | --- | --- |"]
     lines += [f"| {row['name']} | {row['value']:.2f} | {row['published']:.1f} |" for row in best]
     settings = {
@@ -130,7 +131,7 @@ def summarise(out: Path) -> None:
     }  # fmt: skip
     tables.write(
         out, "MNIST", results, [_column(d) for d in DIMENSIONS], settings,
-        more_rows=best, more_text="\n".join(lines) + "\n" if best else "",
+        more_rows=[*best, *told], more_text=("\n".join(lines) + "\n\n" if best else "") + digits.table(told),
     )  # fmt: skip
 
 
@@ -140,12 +141,34 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
-    train, test = (load_mnist(part, args.data_dir).images for part in ("train", "test"))
+    train, test = (load_mnist(part, args.data_dir) for part in ("train", "test"))
     if args.quick:
-        train, test = train[: _QUICK["rows"]], test[: _QUICK["test_images"]]
-    test = test[: args.test_images or len(test)]
+        train, test = train.first(_QUICK["rows"]), test.first(_QUICK["test_images"])
+    scored = test.images[: args.test_images]
 
     def data(seed: int) -> tuple[Tensor, Tensor]:
-        return train, test
+        return train.images, scored
 
     options.run(table, data, args, say, lambda: summarise(args.out))
+    for cell in table:
+        if cell.config.latent_dim == 2:
+            look(cell, train, test, args)
+    summarise(args.out)
+
+
+def look(cell: Cell, train: Digits, test: Digits, args: argparse.Namespace) -> None:
+    """Of a finished cell in two latent dimensions: a picture of the test digits' means, and the classifiers' table.
+
+    The classifiers are of the models that were published. What is there already stays where ``--resume`` is given.
+    """
+    picture, kept = args.out / f"latents-{cell.key}.png", args.out / "digits" / f"{cell.key}.json"
+    wanted = [picture, *([kept] if cell.row in digits.PUBLISHED else [])]
+    if cells.finished(cell, args.out) is None or (args.resume and all(path.exists() for path in wanted)):
+        return
+    model = cells.trained(cell, args.out)
+    at_train, at_test = (Digits(pictures.latent_means(model, part.images), part.labels) for part in (train, test))
+    figure = Figure(figsize=(6.2, 5.2), layout="constrained")
+    pictures.digits(figure.subplots(), f"{cell.row}, {cell.column}", at_test.images, at_test.labels, cell.config.c)
+    pictures.save(figure, picture)
+    if cell.row in digits.PUBLISHED:
+        digits.run(cell, at_train, at_test, args.out, epochs=1 if args.quick else digits.EPOCHS)
