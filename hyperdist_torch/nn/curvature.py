@@ -51,9 +51,9 @@ class Curvature(nn.Module):
         """Whether c is 0 and stays it; known without a look at the device."""
         return self.initial == 0.0
 
-    def forward(self) -> Tensor:
-        """c, shape (), in the dtype and on the device of the module."""
-        return self.initial * torch.exp(self.theta)
+    def forward(self, dtype: torch.dtype | None = None) -> Tensor:
+        """c, shape (), on the device of the module, in its dtype or the given one: c_0 is rounded to that one only."""
+        return self.initial * torch.exp(self.theta.to(dtype))
 
     def get_extra_state(self) -> Tensor:
         """c_0 for ``state_dict``: a tensor, which loads with ``weights_only``."""

@@ -80,7 +80,7 @@ class Gyroplane(nn.Module):
         coordinates(x, self.in_features, self.model)
         if self.curvature.flat and self.model == "tangent":
             return functional.linear(x, self.weight, self.bias)
-        return gyroplane(x, self.weight, self.bias, self.curvature().to(x.dtype), self.model)
+        return gyroplane(x, self.weight, self.bias, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""

@@ -64,7 +64,7 @@ class ExpOrigin(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Points (*batch, d), or (*batch, d + 1) for "lorentz"."""
-        c = self.curvature().to(features.dtype)
+        c = self.curvature(features.dtype)
         if self.riemannian_gradient and not self.curvature.flat:
             features = riemannian_gradient(features, c.detach())
         return charts.from_tangent(features, c, self.model)
@@ -87,7 +87,7 @@ class LogOrigin(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (*batch, d)."""
-        return charts.to_tangent(x, self.curvature().to(x.dtype), self.model)
+        return charts.to_tangent(x, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""

@@ -79,7 +79,7 @@ class MobiusLinear(nn.Module):
         coordinates(x, self.in_features, self.model)
         if self.curvature.flat and self.model == "tangent":
             return functional.linear(x, self.weight, self.bias)
-        return mobius_linear(x, self.weight, self.bias, self.curvature().to(x.dtype), self.model)
+        return mobius_linear(x, self.weight, self.bias, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""

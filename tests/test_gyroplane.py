@@ -1,0 +1,157 @@
+"""Signed distances to hyperplanes against mpmath, the ball's formula and the symmetries of the space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_strict
+import mpmath as mp
+import numpy as np
+import pytest
+
+from hyperdist.spaces import charts, gyroplane, poincare, tangent
+from tests.oracles_spaces import DIGITS
+
+EPS = float(np.finfo(np.float64).eps)
+RADII = [0.0, 1e-9, 0.1, 1.0, 30.0, 700.0]
+
+
+def exact(x: Any, n: Any, r: float, c: float) -> tuple[Any, Any]:
+    """(distance, condition) from the definition, n normalised.
+
+    condition: the terms of ``gyroplane.dist`` and of (R, r), where they are small, over the slope of asinh.
+    """
+    with mp.workdps(DIGITS):
+        p, m = [mp.mpf(float(t)) for t in x], [mp.mpf(float(t)) for t in n]
+        length, norm = (mp.sqrt(mp.fsum(t * t for t in v)) for v in (p, m))
+        inner, r = mp.fsum(s * t for s, t in zip(p, m, strict=True)) / norm, mp.mpf(r)
+        if c == 0:
+            return inner - r, length + abs(r)
+        k = mp.sqrt(mp.mpf(c))
+        cosine = inner / length if length else mp.mpf(0)
+        a, b = k * length, k * r
+        sinh = mp.sinh(a) * cosine * mp.cosh(b) - mp.cosh(a) * mp.sinh(b)
+        ahead = cosine * mp.sign(r)
+        terms = abs(mp.sinh(a - abs(b))) if ahead > 0 else mp.cosh(a) * abs(mp.sinh(b))
+        terms += mp.sinh(a) * mp.cosh(b) * (1 - max(ahead, 0)) + min(a, 1) + min(abs(b), 1)
+        return mp.asinh(sinh) / k, (1 + a + abs(b)) * terms / mp.sqrt(1 + sinh * sinh) / k
+
+
+@pytest.mark.parametrize("c", [0.0, 1e-12, 0.3, 4.0])
+@pytest.mark.parametrize("radius", RADII)
+def test_against_mpmath(radius: float, c: float, rng: np.random.Generator) -> None:
+    """Planes at all radii, at random, facing the point, behind it and through it."""
+    scale = c**0.5 if c > 1e-6 else 1.0
+    x = rng.standard_normal(3)
+    x *= radius / scale / np.linalg.norm(x)
+    across = np.cross(x, rng.standard_normal(3)) if radius else rng.standard_normal(3)
+    ahead = x if radius else rng.standard_normal(3)
+    for n in (rng.standard_normal(3), across, ahead, -ahead, ahead + 1e-3 * radius * rng.standard_normal(3)):
+        n = n / np.linalg.norm(n)
+        for r in [s * t / scale for t in RADII for s in (1.0, -1.0)]:
+            got = gyroplane.dist(x, n, np.float64(r), c)
+            distance, condition = exact(x, n, r, c)
+            assert abs(got - distance) <= 16 * EPS * (condition + abs(distance)), f"{n} r={r}: {got} {distance}"
+
+
+@pytest.mark.parametrize("c", [0.4, 1.0, 2.5])
+def test_is_the_ball_s_distance(c: float, rng: np.random.Generator) -> None:
+    """The plane (n, r) is the ball's through p = exp_0(r n) with the normal n there; all three models agree."""
+    v, n, r = rng.standard_normal((200, 4)), rng.standard_normal((200, 4)), rng.standard_normal(200)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    x, p = charts.tangent_to_poincare(v, c), charts.tangent_to_poincare(r[:, None] * n, c)
+    expected = poincare.dist_to_gyroplane(x, p, n, c)
+    for model in charts.MODELS:
+        got = gyroplane.dist(charts.from_tangent(v, c, model), n, r, c, model)
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_of_two_sides_and_of_the_foot(rng: np.random.Generator) -> None:
+    """-(n, r) is the other side of the plane (n, r), and the point at r + s on the normal lies at s."""
+    x, n, r, s = rng.standard_normal((50, 3)) * 9, rng.standard_normal((50, 3)), *(rng.standard_normal((2, 50)) * 20)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    np.testing.assert_array_equal(gyroplane.dist(x, -n, -r, 0.7), -gyroplane.dist(x, n, r, 0.7))
+    axis = np.zeros_like(n)
+    axis[:, 1] = 1.0
+    np.testing.assert_allclose(gyroplane.dist((r + s)[:, None] * axis, axis, r, 0.7), s, rtol=0, atol=1e-13)
+
+
+def test_is_the_least_distance(rng: np.random.Generator) -> None:
+    """The distance to the nearest point of the plane, found by Newton's method in coordinates of the plane."""
+    c, x = 0.8, np.array([0.7, -1.1])
+    n, r = np.array([0.6, 0.8]), 0.5
+    t = np.linspace(-4.0, 4.0, 200_001)
+    line = tangent.boost(r * n, t[:, None] * np.array([-0.8, 0.6]), c)
+    nearest = np.sqrt(tangent.dist_sq(x, line, c).min())
+    assert abs(gyroplane.dist(x, n, np.float64(r), c)) == pytest.approx(nearest, rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [0.25, 3.0])
+def test_units(k: float, rng: np.random.Generator) -> None:
+    """Curvature c at scale 1 is curvature c k^2 at scale 1/k."""
+    x, n, r = rng.standard_normal((50, 3)) * 5, rng.standard_normal((50, 3)), rng.standard_normal(50)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    np.testing.assert_allclose(
+        gyroplane.dist(x / k, n, r / k, 0.6 * k * k), gyroplane.dist(x, n, r, 0.6) / k, rtol=1e-12, atol=1e-12
+    )
+
+
+def test_rotations(rng: np.random.Generator) -> None:
+    turn, _ = np.linalg.qr(rng.standard_normal((4, 4)))
+    x, n, r = rng.standard_normal((50, 4)), rng.standard_normal((50, 4)), rng.standard_normal(50)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    np.testing.assert_allclose(
+        gyroplane.dist(x @ turn, n @ turn, r, 1.3), gyroplane.dist(x, n, r, 1.3), rtol=1e-12, atol=1e-12
+    )
+
+
+def test_float32_strict() -> None:
+    """A second namespace, its dtype kept; points of radius 80 against planes as far."""
+    as_array = lambda v: array_api_strict.asarray(np.asarray(v, dtype=np.float32))  # noqa: E731
+    x, n = as_array([[80.0, 0.0], [0.0, 80.0], [0.0, 0.0]]), as_array([1.0, 0.0])
+    got = gyroplane.dist(x, n, as_array([79.0, 80.0, -80.0]), 1.0)
+    assert got.dtype == array_api_strict.float32
+    np.testing.assert_allclose(np.asarray(got), [1.0, -160.0 + np.log(2.0), 80.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("c", [0.0, 1e-12, 0.7])
+def test_factors_give_the_scaled_distance(c: float, rng: np.random.Generator) -> None:
+    """lift_points . lift_planes is |a| dist with r = -b/|a|: x a + b at c = 0, whatever exponents are taken out."""
+    x, a, b = rng.standard_normal((20, 3)) * 4, rng.standard_normal((5, 3)), rng.standard_normal(5) * 3
+    length = np.linalg.norm(a, axis=-1)
+    one, other = np.sqrt(c) * np.linalg.norm(x, axis=-1), gyroplane.plane_excess(a, b, c)
+    for take in (np.where(one > 1.0, 0.5 * one, 0.0), gyroplane.point_excess(x, c)):
+        normal, rho = gyroplane.lift_planes(a, b, c, other)
+        got = gyroplane.arsinh(gyroplane.lift_points(x, c, take) @ normal.T, rho, take[:, None] + other)
+        expected = length * gyroplane.dist(x[:, None], a / length[:, None], -b / length, c)
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
+    if c == 0.0:
+        np.testing.assert_allclose(got, x @ a.T + b, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_excess_leaves_what_can_be_squared(dtype: type) -> None:
+    reach = gyroplane.reach(np.dtype(dtype))
+    x = np.array([[1.0], [reach - 9], [2 * reach - 9], [1e9]], dtype=dtype)
+    a, b = np.ones((4, 1), dtype), x[:, 0]
+    excess = gyroplane.point_excess(x, 1.0)
+    planes, _ = gyroplane.lift_planes(a, b, 1.0, gyroplane.plane_excess(a, b, 1.0))
+    q = gyroplane.lift_points(x, 1.0, excess) @ planes.T
+    assert q.dtype == dtype
+    assert np.isfinite(np.square(q)).all()
+    assert (excess[:2] == 0).all()
+
+
+@pytest.mark.parametrize("rho", [0.0, 1e-30, 0.5])
+@pytest.mark.parametrize("growth", [0.0, 3.0, 60.0, 500.0])
+def test_arsinh(growth: float, rho: float) -> None:
+    """asinh(k q e^growth)/k against mpmath, from far below the bend to far above it."""
+    q = np.array([0.0, 1e-300, 1e-26, 1e-9, 0.1, 7.0, 1e9, 1e100])
+    if rho == 0.0:
+        q = q[q < 1e-100]
+    for sign in (1.0, -1.0):
+        got = gyroplane.arsinh(sign * q, rho, growth)
+        with mp.workdps(400):
+            k, e = mp.sqrt(mp.mpf(rho)), mp.exp(mp.mpf(growth))
+            expected = [float(sign * (mp.asinh(k * mp.mpf(t) * e) / k if rho else mp.mpf(t) * e)) for t in q]
+        np.testing.assert_allclose(got, expected, rtol=4 * EPS * (1 + growth))
