@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from hyperdist_torch.distributions import RiemannianNormal
 from hyperdist_torch.nn import Curvature
 from hyperdist_torch.vae import laws
 from hyperdist_torch.vae.config import VAEConfig
@@ -50,6 +52,13 @@ class PoincareVAE(nn.Module):
         """The prior, centred at the origin. The wrapped normal there is the law of exp_0 of a normal."""
         kind = "riemannian" if self.config.prior == "riemannian" else "normal"
         return laws.build(kind, self.origin, self.prior_std()[None], self.curvature(), self.config.flat)
+
+    def log_prior(self) -> Callable[[Tensor], Tensor]:
+        """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
+        config, law, known = self.config, self.prior(), None
+        if isinstance(law, RiemannianNormal) and not config.learn_c and not config.learn_prior_std:
+            known = laws.riemannian_log_normalizer(config.latent_dim, config.prior_std, self.curvature.initial)
+        return laws.density_about_origin(law, known)
 
     def prior_std(self) -> Tensor:
         """Scale of the prior in geodesic length, ()."""

@@ -10,7 +10,7 @@ from torch.distributions import kl_divergence
 
 from hyperdist import checks
 from hyperdist_torch.vae.decoders import Decoder
-from hyperdist_torch.vae.laws import OriginNormal, density_about_origin
+from hyperdist_torch.vae.laws import OriginNormal
 from hyperdist_torch.vae.model import PoincareVAE
 
 _DRAWS = 8192
@@ -27,17 +27,17 @@ def elbo(
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
     The divergence is exact where posterior and prior are both exp_0 of normals, and log q - log p averaged over the
-    draws otherwise. Raises ValueError for another shape of x; values are for ``model.check_data`` to look at.
+    draws otherwise. Raises ValueError for another shape of x and for beta < 0; values of x are for ``model.check_data`` to look at.
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
     """
-    samples = checks.dimension(samples, "samples")
+    samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
     q, p = model.encode(x), model.prior()
     if isinstance(q, OriginNormal) and isinstance(p, OriginNormal):
         z = q.rsample((samples,), generator=generator)
         divergence = kl_divergence(q, p)
     else:
         z, log_q = q.rsample_and_log_prob((samples,), generator=generator)
-        divergence = (log_q - density_about_origin(p)(z)).mean(dim=0)
+        divergence = (log_q - model.log_prior()(z)).mean(dim=0)
     return model.decoder.log_prob(z, model.flatten(x)).mean(dim=0) - beta * divergence
 
 
@@ -49,7 +49,7 @@ def iwae(model: PoincareVAE, x: Tensor, samples: int, *, generator: torch.Genera
     """
     samples = checks.dimension(samples, "samples")
     z, log_q = model.encode(x).rsample_and_log_prob((samples,), generator=generator)
-    log_joint = density_about_origin(model.prior())(z) + model.decoder.log_prob(z, model.flatten(x))
+    log_joint = model.log_prior()(z) + model.decoder.log_prob(z, model.flatten(x))
     return torch.logsumexp(log_joint - log_q, dim=0) - math.log(samples)
 
 
@@ -70,7 +70,7 @@ def log_likelihood(
     """
     samples, memory = checks.dimension(samples, "samples"), checks.dimension(memory, "memory")
     model.check_data(x)
-    log_p = density_about_origin(model.prior())
+    log_p = model.log_prior()
     draws = min(samples, max(1, min(_DRAWS, _COORDINATES // model.config.latent_dim)))
     images = max(1, _DRAWS // samples)
     results = []

@@ -113,6 +113,7 @@ def test_prior_density(c: float, prior: str) -> None:
     law, v = model.prior(), 3.0 * torch.randn(9, 3, dtype=torch.float64)
     expected = law.log_prob(v)
     torch.testing.assert_close(density_about_origin(law)(v), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(model.log_prior()(v), expected, rtol=1e-12, atol=1e-12)
     public = ht.RiemannianNormal if prior == "riemannian" else ht.WrappedNormal
     own = public(torch.zeros(3, dtype=torch.float64), 1.7, c, model="tangent")
     torch.testing.assert_close(own.log_prob(v), expected, rtol=1e-7, atol=1e-7)

@@ -179,6 +179,11 @@ def test_number_of_samples(samples: int) -> None:
             objective(build(), data(), samples)
 
 
+def test_bad_beta() -> None:
+    with pytest.raises(ValueError, match=r"beta must be >= 0, got .*-0.5"):
+        elbo(build(), data(), beta=-0.5)
+
+
 def test_gradient_of_the_elbo_is_that_of_its_expectation() -> None:
     """d/d sigma of E log q - log p by 200,000 draws, against the exact divergence's; false alarm 1e-6."""
     model, x = build(posterior="normal", prior="normal"), data(1)
