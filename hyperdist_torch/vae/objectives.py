@@ -27,7 +27,8 @@ def elbo(
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
     The divergence is exact where posterior and prior are both exp_0 of normals, and log q - log p averaged over the
-    draws otherwise. Raises ValueError for another shape of x and for beta < 0; values of x are for ``model.check_data`` to look at.
+    draws otherwise. Raises ValueError for another shape of x and for beta < 0; whether the values of x are data is for
+    ``model.check_data`` to say.
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
     """
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
