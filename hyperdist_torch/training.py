@@ -67,7 +67,8 @@ def fit(
                the same machine and with the same number of devices.
     accelerator, devices  those of ``lightning.Trainer``; the batch is shared out among the devices.
     returns    the mean loss, minus the objective, of each epoch from the first.
-    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss is not finite.
+    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss or a
+               parameter is not finite.
     """
     module = _Module(model, rows, objective, schedule, folder / "last.ckpt", checkpoint_every)
     steps = len(module.batches)
@@ -91,7 +92,14 @@ def fit(
     # The generators of the caller's process are left as they were.
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)  # Lightning 2.6 with torch 2.13
-        trainer.fit(module, module.batches, ckpt_path=str(module.path) if resume and module.path.exists() else None)
+        try:
+            trainer.fit(module, module.batches, ckpt_path=str(module.path) if resume and module.path.exists() else None)
+        except (RuntimeError, ValueError) as error:
+            # What parameters that are not finite lead to first depends on the objective: often its own error.
+            if all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+                raise
+            epoch = len(module.curve) + 1
+            raise FloatingPointError(f"parameters must stay finite, got NaN or infinity in epoch {epoch}") from error
     return module.curve
 
 

@@ -146,6 +146,24 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "last.ckpt").exists()
 
 
+def test_an_objective_that_chokes_on_parameters_that_are_not_finite(tmp_path: Path) -> None:
+    """Its error is told as what it is, with its cause; any other error passes as it is."""
+
+    def broken(model: Noisy, x: Tensor) -> Tensor:
+        if not bool(torch.isfinite(model.layers[0].weight).all()):
+            raise RuntimeError("broken proposal")
+        return objective(model, x) / 0.0
+
+    def wrong(model: Noisy, x: Tensor) -> Tensor:
+        raise ValueError("wrong shape")
+
+    model, rows, schedule = case(2)
+    with pytest.raises(FloatingPointError, match="parameters must stay finite, got NaN or infinity in epoch 1"):
+        fit(model, rows, broken, schedule, tmp_path, accelerator="cpu")
+    with pytest.raises(ValueError, match="wrong shape"):
+        fit(case(1)[0], rows, wrong, schedule, tmp_path, accelerator="cpu")
+
+
 def test_checkpoints_at_the_stated_epochs(tmp_path: Path) -> None:
     model, rows, _ = case(1)
     for epochs, kept in ((3, 3), (5, 5)):
