@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
 _LEAST_MEAN = 1e-4
-"""Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (that of the published code)."""
+"""Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (the published code adds it)."""
 
 
 class Likelihood(Protocol):
