@@ -132,7 +132,7 @@ def test_factors_give_the_scaled_distance(c: float, rng: np.random.Generator) ->
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_excess_leaves_what_can_be_squared(dtype: type) -> None:
     reach = gyroplane.reach(np.dtype(dtype))
-    x = np.array([[1.0], [reach - 9], [2 * reach - 9], [1e9]], dtype=dtype)
+    x = np.array([[1.0], [reach - 9], [2 * reach - 9], [1e6]], dtype=dtype)
     a, b = np.ones((4, 1), dtype), x[:, 0]
     excess = gyroplane.point_excess(x, 1.0)
     planes, _ = gyroplane.lift_planes(a, b, 1.0, gyroplane.plane_excess(a, b, 1.0))

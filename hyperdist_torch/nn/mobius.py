@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperdist import checks
-from hyperdist.spaces import charts, tangent
+from hyperdist.spaces import charts
+from hyperdist.spaces.translation import translate
 from hyperdist_torch.nn._arguments import coordinates, model_of
 from hyperdist_torch.nn.curvature import Curvature, as_curvature
 
@@ -24,7 +25,7 @@ def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, mod
     """
     moved = functional.linear(charts.to_tangent(x, c, model), weight)
     if bias is not None:
-        moved = tangent.boost(bias, moved, c)
+        moved = translate(bias, moved, c)
     return charts.from_tangent(moved, c, model)
 
 
