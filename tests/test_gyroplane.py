@@ -116,30 +116,33 @@ def test_float32_strict() -> None:
 
 @pytest.mark.parametrize("c", [0.0, 1e-12, 0.7])
 def test_factors_give_the_scaled_distance(c: float, rng: np.random.Generator) -> None:
-    """lift_points . lift_planes is |a| dist with r = -b/|a|: x a + b at c = 0, whatever exponents are taken out."""
+    """lift_points . lift_planes is |a| dist with r = -b/|a|: x a + b at c = 0, with and without exponents taken out."""
     x, a, b = rng.standard_normal((20, 3)) * 4, rng.standard_normal((5, 3)), rng.standard_normal(5) * 3
     length = np.linalg.norm(a, axis=-1)
-    one, other = np.sqrt(c) * np.linalg.norm(x, axis=-1), gyroplane.plane_excess(a, b, c)
-    for take in (np.where(one > 1.0, 0.5 * one, 0.0), gyroplane.point_excess(x, c)):
-        normal, rho = gyroplane.lift_planes(a, b, c, other)
-        got = gyroplane.arsinh(gyroplane.lift_points(x, c, take) @ normal.T, rho, take[:, None] + other)
-        expected = length * gyroplane.dist(x[:, None], a / length[:, None], -b / length, c)
+    for stretch in (1.0, 100.0):
+        points, (planes, rho) = gyroplane.lift_points(x, c), gyroplane.lift_planes(a, stretch * b, c)
+        assert points.excess is None
+        assert planes.excess is not None or stretch == 1.0 or c < 0.1
+        growth = 0.0 if planes.excess is None else planes.excess
+        got = gyroplane.arsinh(points.vector @ planes.vector.T, rho, growth)
+        expected = length * gyroplane.dist(x[:, None], a / length[:, None], -stretch * b / length, c)
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
-    if c == 0.0:
-        np.testing.assert_allclose(got, x @ a.T + b, rtol=1e-12, atol=1e-14)
+        if c == 0.0:
+            np.testing.assert_allclose(got, x @ a.T + stretch * b, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_excess_leaves_what_can_be_squared(dtype: type) -> None:
+def test_lifted_points_and_planes_leave_a_product_that_can_be_squared(dtype: type) -> None:
     reach = gyroplane.reach(np.dtype(dtype))
     x = np.array([[1.0], [reach - 9], [2 * reach - 9], [1e6]], dtype=dtype)
-    a, b = np.ones((4, 1), dtype), x[:, 0]
-    excess = gyroplane.point_excess(x, 1.0)
-    planes, _ = gyroplane.lift_planes(a, b, 1.0, gyroplane.plane_excess(a, b, 1.0))
-    q = gyroplane.lift_points(x, 1.0, excess) @ planes.T
-    assert q.dtype == dtype
-    assert np.isfinite(np.square(q)).all()
-    assert (excess[:2] == 0).all()
+    points = gyroplane.lift_points(x, 1.0)
+    assert points.excess is not None
+    assert (points.excess[:2] == 0).all()
+    for far in (x[:, 0], np.full(4, 7.9, dtype)):
+        planes, _ = gyroplane.lift_planes(np.ones((4, 1), dtype), far, 1.0)
+        q = points.vector @ planes.vector.T
+        assert q.dtype == dtype
+        assert np.isfinite(np.square(q)).all()
 
 
 @pytest.mark.parametrize("rho", [0.0, 1e-30, 0.5])

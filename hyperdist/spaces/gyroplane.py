@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace
+from hyperdist._namespace import Array, namespace, settled
 from hyperdist.spaces import charts
 from hyperdist.spaces._hyperbolic import bearing
 from hyperdist.spaces._rows import column, dot, scaled, steepness
@@ -26,6 +26,8 @@ _DIRECTED = 1.0 / 16.0
 """Smallest squared radius (times c) of point and plane for which the angle between them is used."""
 _LEAST_SQUARE = 1e-18
 """The squared length that a shorter normal is taken to have, so that its plane's distance |b|/|a| is a number."""
+_PLANE_REACH = 8.0
+"""Distance k|r| of all planes up to which ``lift_planes`` takes no exponent out: the room that points leave."""
 
 
 def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
@@ -86,13 +88,13 @@ def arsinh(q: Array, rho: Any, growth: Any) -> Array:
     return xp.where(near, grown * asinhc_sq(rho * grown * grown), xp.where(q < 0.0, -far, far))
 
 
-class Planes(NamedTuple):
-    """The factors of ``lift_planes``."""
+class Lifted(NamedTuple):
+    """A factor of the product of points and planes."""
 
-    normal: Array
-    """(m, d + 1), to be multiplied with ``lift_points``."""
-    rho: Array
-    """c/|a|^2, (m)."""
+    vector: Array
+    """(*batch, d + 1)"""
+    excess: Array | None
+    """The exponent that was taken out of the vectors, (*batch), a constant; None where none was."""
 
 
 def reach(dtype: Any) -> float:
@@ -100,57 +102,42 @@ def reach(dtype: Any) -> float:
     return 0.5 * float(np.log(np.finfo(str(dtype).rpartition(".")[2]).max)) - 0.25
 
 
-def point_excess(x: Array, c: Any) -> Array:
-    """The exponent to take out of ``lift_points``, (*batch): what k |x| has beyond ``reach`` - 8."""
-    return _excess(c * dot(x, x), reach(x.dtype) - 8.0)
+def lift_points(x: Array, c: Any) -> Lifted:
+    """(sinhc(k R) x, cosh(k R)) of tangent coordinates x (*batch, d), without what k R has beyond ``reach`` - 8."""
+    most = reach(x.dtype) - _PLANE_REACH
+    sinhc, cosh, excess = _scaled_beyond(c * dot(x, x), most, most)
+    return Lifted(namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1), excess)
 
 
-def plane_excess(a: Array, b: Array, c: Any) -> Array:
-    """The exponent to take out of ``lift_planes``, (m): k |r| beyond 1, so that normals are at most e |a|."""
-    return _excess(_rho(a, c) * b * b, 1.0)
+def lift_planes(a: Array, b: Array, c: Any) -> tuple[Lifted, Array]:
+    """The planes with normals a/|a| at the distance -b/|a|, as factors of <x, a> + b in curved space, and rho, (m).
 
-
-def _excess(z: Array, least: float) -> Array:
-    over = namespace(z).sqrt(z) - least
-    return namespace(z).where(over > 0.0, over, over * 0.0)
-
-
-def lift_points(x: Array, c: Any, excess: Any) -> Array:
-    """(sinhc(k R) x, cosh(k R)) e^-excess of tangent coordinates x, (*batch, d + 1); excess is 0 where k R < 1."""
-    sinhc, cosh = _scaled_by(c * dot(x, x), excess)
-    return namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1)
-
-
-def lift_planes(a: Array, b: Array, c: Any, excess: Any) -> Planes:
-    """The planes with normals a/|a| at the distance -b/|a|, as factors of <x, a> + b in curved space.
-
-    a : (m, d);  b : (m).  With q = lift_points . normal, |a| times the signed distance is
+    a : (m, d);  b : (m);  rho = c/|a|^2. With q = lift_points(x) . lift_planes(a, b), |a| times the signed distance is
 
         arsinh(q, rho, sum of the excesses) = |a|/k asinh(k/|a| (sinhc(k R) cosh(k r) <x, a> + cosh(k R) sinhc(k r) b)),
 
     which is <x, a> + b at c = 0. As a goes to 0 the plane moves to infinity and the value tends to b.
     """
-    rho = _rho(a, c)
-    sinhc, cosh = _scaled_by(rho * b * b, excess)
-    return Planes(namespace(a, b, c).concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), rho)
+    xp = namespace(a, b, c)
+    square = dot(a, a)
+    rho = c / xp.where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)
+    sinhc, cosh, excess = _scaled_beyond(rho * b * b, 1.0, _PLANE_REACH)
+    return Lifted(xp.concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), excess), rho
 
 
-def _scaled_by(z: Array, excess: Any) -> tuple[Array, Array]:
-    """(sinh(x)/x, cosh(x)) e^-excess of z = x^2, in few operations: a layer calls this on every step.
+def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, Array | None]:
+    """(sinh(x)/x e^-s, cosh(x) e^-s, s) of z = x^2: s = max(x - least, 0), or None where no x is known beyond ``most``.
 
-    The series stop at 3e-18; above them the derivative in z loses eps/z, and that in x nothing.
+    Few operations: a layer calls this on every step. Above z = 1e-8 the derivative in z loses eps/z, that in x nothing.
     """
     xp = namespace(z)
-    near = z < 1e-3
+    near = z < 1e-8
     small = xp.where(near, z, z * 0.0)
     x = xp.sqrt(xp.where(near, z * 0.0 + 1.0, z))
-    growth, fall = xp.exp(x - excess), xp.expm1(-2.0 * x)
-    sinhc = 1.0 + small / 6.0 * (1.0 + small / 20.0 * (1.0 + small / 42.0))
-    cosh = 1.0 + small / 2.0 * (1.0 + small / 12.0 * (1.0 + small / 30.0))
-    return xp.where(near, sinhc, -0.5 * growth * fall / x), xp.where(near, cosh, growth * (1.0 + 0.5 * fall))
-
-
-def _rho(a: Array, c: Any) -> Array:
-    square = dot(a, a)
-    xp = namespace(a, c)
-    return c / xp.where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)
+    excess = None
+    if settled(x > most) is not False:
+        over = (x.detach() if hasattr(x, "detach") else x) - least
+        excess = xp.where(over > 0.0, over, over * 0.0)
+    growth, fall = xp.exp(x if excess is None else x - excess), xp.expm1(-2.0 * x)
+    sinhc = xp.where(near, 1.0 + small / 6.0, -0.5 * growth * fall / x)
+    return sinhc, xp.where(near, 1.0 + 0.5 * small, growth * (1.0 + 0.5 * fall)), excess

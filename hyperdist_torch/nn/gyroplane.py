@@ -23,11 +23,12 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     At c = 0: x weight^T + bias. Accuracy: that of x moved by a few eps of its length, where <x, a_j> is formed.
     """
     v = charts.to_tangent(x, c, model)
-    with torch.no_grad():
-        point_growth, plane_growth = kernel.point_excess(v, c), kernel.plane_excess(weight, bias, c)
-    normal, rho = kernel.lift_planes(weight, bias, c, plane_growth)
-    q = functional.linear(kernel.lift_points(v, c, point_growth), normal)
-    return arsinh(q, rho, point_growth, plane_growth, exact=c.requires_grad)
+    points = kernel.lift_points(v, c)
+    planes, rho = kernel.lift_planes(weight, bias, c)
+    growth = None if points.excess is None else points.excess[..., None]
+    if planes.excess is not None:
+        growth = planes.excess if growth is None else growth + planes.excess
+    return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=c.requires_grad)
 
 
 class Gyroplane(nn.Module):
