@@ -7,6 +7,7 @@ the ends of epochs; so what a resumed run repeats is exactly what was lost.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,13 +17,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 try:
     import lightning as L
 except ImportError as error:
     raise ImportError("hyperdist_torch.training needs Lightning: pip install 'hyperdist[experiments]'") from error
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
-from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from hyperdist_torch._files import whole
@@ -74,18 +76,17 @@ def fit(
     steps = len(module.batches)
     if steps == 0:
         raise ValueError(f"rows must be at least batch_size = {schedule.batch_size} where drop_last, got {len(rows)}")
-    callbacks: list[Callback] = [TQDMProgressBar(refresh_rate=max(1, steps // 10))] if progress else []
     trainer = L.Trainer(
         accelerator=accelerator,
         devices=devices,
         max_epochs=schedule.epochs,
         logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
         log_every_n_steps=module.log_every,
-        callbacks=callbacks,
+        callbacks=[_Progress(steps)] if progress else [],
         plugins=[_WholeCheckpoints()],
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         use_distributed_sampler=False,
     )
     module.train()
@@ -126,7 +127,7 @@ class _Module(L.LightningModule):
         self.total += loss.detach() * len(index)
         # A value of a step is read from the device only where it is logged.
         if (self.global_step + 1) % self.log_every == 0:
-            self.log("loss", loss.detach(), prog_bar=True)
+            self.log("loss", loss.detach())
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -136,7 +137,7 @@ class _Module(L.LightningModule):
         epoch = len(self.curve)
         if not np.isfinite(self.curve[-1]):
             raise FloatingPointError(f"the loss must stay finite, got {self.curve[-1]} in epoch {epoch}")
-        self.log("epoch_loss", self.curve[-1], rank_zero_only=True)
+        self.log("epoch_loss", self.curve[-1], sync_dist=True)
         if epoch % self.every == 0 or epoch == self.schedule.epochs:
             self.trainer.save_checkpoint(self.path, weights_only=False)
 
@@ -186,6 +187,33 @@ class _Batches:
 def _seed(*key: int) -> int:
     """A 64-bit seed from small numbers, such that no two keys are related."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class _Progress(Callback):
+    """One bar over the steps of all epochs, with the last epoch's loss; a file gets a line a minute."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        interval = 0.5 if sys.stderr.isatty() else 60.0
+        total = self.steps * cast(int, trainer.max_epochs)
+        hidden = not trainer.is_global_zero
+        self.bar = tqdm(total=total, initial=trainer.global_step, unit="step", mininterval=interval, disable=hidden)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.bar.update()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        curve = cast(_Module, pl_module).curve
+        last = f", loss {curve[-1]:.4f}" if curve else ""
+        self.bar.set_description(f"epoch {len(curve) + 1} of {trainer.max_epochs}{last}", refresh=False)
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()
 
 
 class _WholeCheckpoints(CheckpointIO):

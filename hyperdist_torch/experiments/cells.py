@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -130,8 +131,8 @@ def evaluate(model: vae.PoincareVAE, test: Tensor, cell: Cell, path: Path, machi
     values: list[float] = kept["values"] if kept.get("setting") == setting else []
     device = machine.device
     model = model.to(device).eval()
-    bar = tqdm(total=len(test), initial=len(values), desc=f"{cell.key}: likelihood", disable=not machine.progress)
-    with bar:
+    options = {"disable": not machine.progress, "mininterval": 0.5 if sys.stderr.isatty() else 60.0}
+    with tqdm(total=len(test), initial=len(values), desc=f"{cell.key}: likelihoods", unit="row", **options) as bar:
         for first in range(len(values), len(test), _BLOCK):
             seed = int(np.random.SeedSequence((cell.schedule.seed, first)).generate_state(1)[0])
             generator = torch.Generator(device).manual_seed(seed)
