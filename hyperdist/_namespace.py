@@ -38,11 +38,15 @@ def settled(mask: Array) -> bool | None:
     ``torch.func``, and for arrays other than NumPy's and torch's. Callers then evaluate both branches.
     """
     if isinstance(mask, (np.ndarray, np.generic)):
-        return True if mask.all() else None if mask.any() else False
+        return _one_side(int(np.count_nonzero(mask)), mask.size)
     torch = sys.modules.get("torch")
     if torch is None or type(mask) is not torch.Tensor or mask.device.type != "cpu" or _transformed(torch):
         return None
-    return True if mask.all() else None if mask.any() else False
+    return _one_side(int(torch.count_nonzero(mask)), mask.numel())
+
+
+def _one_side(count: int, size: int) -> bool | None:
+    return True if count == size else None if count else False
 
 
 def constant(array: Array) -> bool:

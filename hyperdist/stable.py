@@ -27,7 +27,7 @@ def polynomial(z: Array, coefficients: tuple[float, ...]) -> Array:
 
 
 _LEAST = 1e-30
-"""A squared argument at which every quotient here is its limit at 0 to the last bit, in either dtype."""
+"""An argument, or a squared one, at which every quotient here is its limit at 0 to the last bit, in either dtype."""
 
 # These two reach double precision for z <= 1.
 SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in range(9))
@@ -58,7 +58,7 @@ def _even(z: Array, series: tuple[float, ...], closed: Any, cancels: bool = Fals
     """
     xp = namespace(z)
     if not cancels and constant(z):
-        return closed(xp, xp.sqrt(xp.where(z == 0.0, z + _LEAST, z)))
+        return closed(xp, xp.sqrt(z + _LEAST))
     small = z < _SERIES
     one_side = settled(small)
     if one_side is True:
@@ -160,9 +160,10 @@ def log_sinh(x: Array) -> Array:
 def decayc(x: Array) -> Array:
     """(1 - exp(-x))/x for x >= 0: 1 at 0, 1/x far out."""
     xp = namespace(x)
-    zero = x == 0.0
-    if settled(zero) is False:
+    if constant(x):
+        x = x + _LEAST
         return -xp.expm1(-x) / x
+    zero = x == 0.0
     safe = xp.where(zero, x * 0.0 + 1.0, x)
     return xp.where(zero, x * 0.0 + 1.0, -xp.expm1(-safe) / safe)
 

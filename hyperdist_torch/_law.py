@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from hyperdist import quadrature
-from hyperdist_torch import _pieces
+from hyperdist._namespace import namespace
+from hyperdist_torch import _pieces, _random
+from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._implicit import attach
 from hyperdist_torch._random import Propose
 
@@ -58,19 +60,19 @@ class Law(ABC):
         self.d = d
 
     @abstractmethod
-    def kernel(self, theta: Tensor) -> Any:
+    def kernel(self, theta: Array) -> Any:
         """The core's kernel, used without gradient."""
 
     @abstractmethod
-    def log_kernel(self, y: Tensor, theta: Tensor) -> Tensor:
+    def log_kernel(self, y: Array, theta: Array) -> Array:
         """The log density up to a constant in y, differentiable in both."""
 
     @abstractmethod
-    def score(self, y: Tensor, theta: Tensor) -> Tensor:
+    def score(self, y: Array, theta: Array) -> Array:
         """d ``log_kernel``/d theta, differentiable in both."""
 
     @abstractmethod
-    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Array) -> Propose:
         """A proposal for draws that belong to the elements of theta, (batch,), in turn; ``kernel`` is theirs."""
 
     def measure(self, theta: Tensor) -> Measure:
@@ -133,9 +135,9 @@ class Law(ABC):
 class _Constants(NamedTuple):
     """Of a law at fixed parameters, (*batch): see ``Law.measure`` and ``Law.mean_score``; E of the kernel's score."""
 
-    log_normalizer: Tensor
-    mean_score: Tensor
-    centred: Tensor
+    log_normalizer: Array
+    mean_score: Array
+    centred: Array
 
 
 class Fixed:
@@ -143,14 +145,24 @@ class Fixed:
 
     def __init__(self, law: Law, theta: Tensor) -> None:
         self.law, self.theta = law, theta
-        with torch.no_grad():
-            self.kernel = law.kernel(theta.detach())
+        self._bare = bare(theta)
         self._known: _Constants | None = None
+        self._kernel: Any = None
 
-    def proposal(self) -> Propose:
-        """A proposal for draws that belong to the flattened batch in turn."""
-        flat = Fixed(self.law, self.theta.detach().reshape(-1)) if self.theta.ndim != 1 else self
-        return self.law.proposal(flat.kernel, flat.theta.detach())
+    @property
+    @plainly
+    def kernel(self) -> Any:
+        """The core's kernel."""
+        if self._kernel is None:
+            self._kernel = self.law.kernel(self._bare)
+        return self._kernel
+
+    @plainly
+    def accept(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """n radii y, which belong to the flattened batch in turn, and uniform directions (n, d), without gradient."""
+        flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
+        propose = self.law.proposal(flat.kernel, flat._bare)
+        return _random.accept(propose, n, self.law.d, self.theta.device, generator)
 
     @property
     def _constants(self) -> _Constants:
@@ -165,8 +177,8 @@ class Fixed:
             return self.law.measure(self.theta).log_normalizer
         value, mean_score, _ = self._constants
         if not _wanted(self.theta):
-            return value
-        return attach(self.theta, value, mean_score, lambda _, theta: self.law.mean_score(theta))
+            return tensor(value)
+        return attach(self.theta, tensor(value), tensor(mean_score), lambda _, theta: self.law.mean_score(theta))
 
     def follow(self, y: Tensor) -> Tensor:
         """The draws y, (*sample, *batch), with their derivatives in theta.
@@ -175,57 +187,57 @@ class Fixed:
         """
         if not _wanted(self.theta):
             return y
-        with torch.no_grad():
-            slope = self._slope(y)
-        return attach(self.theta, y, slope, self.law.slope)
+        return attach(self.theta, y, self._slope(y), self.law.slope)
 
+    @plainly
     def _slope(self, y: Tensor) -> Tensor:
         batch = self.theta.shape
         if y.numel() == self.theta.numel():
-            self._known, slope = self._with_tail(y.reshape(batch))
-            return slope.reshape(y.shape)
+            self._known, slope = self._with_tail(bare(y.reshape(batch)))
+            return tensor(slope).reshape(y.shape)
         rows = y.reshape(-1, *batch)
         if rows.shape[0] >= _MANY:
-            # The slope goes to 0 like y at 0, and at the other end where that is finite.
             return _pieces.evaluate(rows, self._exact_slope, self.law.end).reshape(y.shape)
         return _in_chunks(self._exact_slope, rows, self.theta).reshape(y.shape)
 
+    @plainly
     def _exact_slope(self, y: Tensor) -> Tensor:
-        kernel = self.kernel
+        kernel, y = self.kernel, bare(y)
         t = y - kernel.centre
         upper = t >= 0.0
         u, offset, mass = quadrature.nodes(kernel, y, t, upper)
-        return _signed(upper, (mass * (kernel.score(u, offset) - self._constants.centred)).sum(dim=0))
+        return tensor(_signed(upper, (mass * (kernel.score(u, offset) - self._constants.centred)).sum(0)))
 
-    @torch.no_grad()
-    def _with_tail(self, y: Tensor | None) -> tuple[_Constants, Tensor]:
+    @plainly
+    def _with_tail(self, y: Array | None) -> tuple[_Constants, Array]:
         """The constants and, for y (*batch), dy/dtheta, from one set of nodes: two sides of the centre and a tail."""
         kernel = self.kernel
         edge, t, upper = _edges(kernel.centre)
         if y is not None:
+            xp = namespace(y)
             beyond = y - kernel.centre
-            edge, t = torch.cat([edge, y[None]]), torch.cat([t, beyond[None]])
-            upper = torch.cat([upper, (beyond >= 0.0)[None]])
+            edge, t = xp.concat([edge, y[None]]), xp.concat([t, beyond[None]])
+            upper = xp.concat([upper, (beyond >= 0.0)[None]])
         u, offset, mass = quadrature.nodes(kernel, edge, t, upper)
         score = kernel.score(u, offset)
-        total, moment = mass.sum(dim=0), (mass * score).sum(dim=0)
-        whole = total[:2].sum(dim=0)
-        centred = moment[:2].sum(dim=0) / whole
-        mean_score = centred + self.law.score(kernel.centre, self.theta.detach())
-        constants = _Constants(kernel.log_peak + whole.log(), mean_score, centred)
+        total, moment = mass.sum(0), (mass * score).sum(0)
+        whole = total[0] + total[1]
+        centred = (moment[0] + moment[1]) / whole
+        mean_score = centred + self.law.score(kernel.centre, self._bare)
+        constants = _Constants(kernel.log_peak + namespace(whole).log(whole), mean_score, centred)
         return constants, _signed(upper[2:], moment[2:] - centred * total[2:])
 
 
-def _edges(centre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _edges(centre: Array) -> tuple[Array, Array, Array]:
     """What ``quadrature.nodes`` takes for the upper and the lower side of the centre, on a new first axis."""
-    edge = torch.stack([centre, centre])
-    t = torch.zeros_like(edge)
-    sides = torch.arange(2, device=centre.device).reshape(2, *(1,) * centre.ndim) == 0
-    return edge, t, sides.expand(edge.shape)
+    xp = namespace(centre)
+    edge = xp.stack([centre, centre])
+    upper = centre == centre
+    return edge, edge * 0.0, xp.stack([upper, ~upper])
 
 
-def _signed(upper: Tensor, value: Tensor) -> Tensor:
-    return torch.where(upper, value, -value)
+def _signed(upper: Array, value: Array) -> Array:
+    return namespace(value).where(upper, value, -value)
 
 
 def _wanted(theta: Tensor) -> bool:

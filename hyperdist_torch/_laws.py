@@ -5,33 +5,32 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from hyperdist._namespace import settled
+from hyperdist._namespace import namespace, settled
 from hyperdist.radial import hyperbolic, spherical, spherical_hats
+from hyperdist_torch._host import Array
 from hyperdist_torch._law import Law
-from hyperdist_torch._random import Propose, uniform
+from hyperdist_torch._random import Propose, Source
 
 
-def _pick(parameter: Tensor, index: Tensor | None, n: int) -> Tensor:
+def _pick(parameter: Array, index: Array | None, n: int) -> Array:
     """The parameters (batch,) of the flattened draws ``index``, which belong to the batch in turn."""
     size = parameter.shape[0]
     if size == 1:
         return parameter
-    return parameter.repeat(n // size) if index is None else parameter[index % size]
+    return namespace(parameter).tile(parameter, (n // size,)) if index is None else parameter[index % size]
 
 
-def _one_of(choice: Tensor, first: Propose, second: Propose) -> Propose:
+def _one_of(choice: Array, first: Propose, second: Propose) -> Propose:
     """``second`` for the batch elements where ``choice`` (batch,) holds, ``first`` for the others."""
     one_side = settled(choice)
     if one_side is not None:
         return second if one_side else first
 
-    def propose(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def propose(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
         by_second = _pick(choice, index, chi.shape[0])
-        a, b = first(chi, index, generator), second(chi, index, generator)
-        return torch.where(by_second, b[0], a[0]), torch.where(by_second, b[1], a[1])
+        a, b = first(chi, index, source), second(chi, index, source)
+        xp = namespace(chi)
+        return xp.where(by_second, b[0], a[0]), xp.where(by_second, b[1], a[1])
 
     return propose
 
@@ -41,27 +40,27 @@ class HyperbolicLaw(Law):
 
     end = math.inf
 
-    def kernel(self, theta: Tensor) -> hyperbolic.HyperbolicKernel:
-        return hyperbolic.HyperbolicKernel.build(self.d, theta.sqrt())
+    def kernel(self, theta: Array) -> hyperbolic.HyperbolicKernel:
+        return hyperbolic.HyperbolicKernel.build(self.d, namespace(theta).sqrt(theta))
 
-    def log_kernel(self, y: Tensor, theta: Tensor) -> Tensor:
+    def log_kernel(self, y: Array, theta: Array) -> Array:
         return hyperbolic.log_kernel(self.d - 1, y, theta)
 
-    def score(self, y: Tensor, theta: Tensor) -> Tensor:
+    def score(self, y: Array, theta: Array) -> Array:
         return hyperbolic.log_kernel_score(self.d - 1, y, theta)
 
-    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Array) -> Propose:
         d, s = self.d, kernel.s
         point, gamma_mass = hyperbolic.gamma_hat(d, s)
 
-        def gamma(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, scale = _pick(point, index, chi.shape[0]), _pick(s, index, chi.shape[0])
             y = chi * at / math.sqrt(d)
             return y, hyperbolic.gamma_hat_cost(d, scale, at, y)
 
-        def normal(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def normal(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             mode, scale = _pick(kernel.centre, index, chi.shape[0]), _pick(s, index, chi.shape[0])
-            t = torch.randn(chi.shape, generator=generator, device=chi.device, dtype=chi.dtype)
+            t = source.normal(chi.shape[0])
             return mode + t, hyperbolic.normal_hat_cost(d - 1, scale, mode, t)
 
         return _one_of(kernel.log_peak + hyperbolic.normal_hat_log_mass(kernel.n) < gamma_mass, gamma, normal)
@@ -72,27 +71,27 @@ class SphericalNormalLaw(Law):
 
     end = math.pi
 
-    def kernel(self, theta: Tensor) -> spherical.SphericalNormalKernel:
+    def kernel(self, theta: Array) -> spherical.SphericalNormalKernel:
         return spherical.SphericalNormalKernel.build(self.d, theta)
 
-    def log_kernel(self, y: Tensor, theta: Tensor) -> Tensor:
+    def log_kernel(self, y: Array, theta: Array) -> Array:
         return spherical.normal_log_kernel(self.d - 1, y, theta)
 
-    def score(self, y: Tensor, theta: Tensor) -> Tensor:
+    def score(self, y: Array, theta: Array) -> Array:
         return spherical.normal_score(y, theta)
 
-    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Array) -> Propose:
         d = self.d
         point, touch, by_cauchy = spherical_hats.normal_hats(d, theta)
 
-        def gamma(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, sigma = _pick(point, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
             r = chi * at / math.sqrt(d)
             return r, spherical_hats.normal_gamma_cost(d, sigma, at, r)
 
-        def cauchy(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def cauchy(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, sigma = _pick(touch, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
-            r = _cauchy_radius(chi, at, generator)
+            r = _cauchy_radius(chi, at, source)
             return r, spherical_hats.normal_cauchy_cost(d, sigma, at, r)
 
         return _one_of(by_cauchy, gamma, cauchy)
@@ -103,50 +102,50 @@ class FisherLaw(Law):
 
     end = math.pi
 
-    def kernel(self, theta: Tensor) -> spherical.VonMisesFisherKernel:
+    def kernel(self, theta: Array) -> spherical.VonMisesFisherKernel:
         return spherical.VonMisesFisherKernel.build(self.d, theta)
 
-    def log_kernel(self, y: Tensor, theta: Tensor) -> Tensor:
+    def log_kernel(self, y: Array, theta: Array) -> Array:
         return spherical.fisher_log_kernel(self.d - 1, y, theta)
 
-    def score(self, y: Tensor, theta: Tensor) -> Tensor:
+    def score(self, y: Array, theta: Array) -> Array:
         return spherical.fisher_score(y)
 
-    def proposal(self, kernel: Any, theta: Tensor) -> Propose:
+    def proposal(self, kernel: Any, theta: Array) -> Propose:
         d = self.d
         if d == 1:
             return _arcs(theta)
         point, rate, touch, by_cauchy = spherical_hats.fisher_hats(d, theta)
 
-        def gamma(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             w = 0.5 * chi * chi / _pick(rate, index, chi.shape[0])
-            r = 2.0 * torch.asin(torch.sqrt(0.5 * w.clamp_max(2.0)))
+            xp = namespace(w)
+            r = 2.0 * xp.asin(xp.sqrt(0.5 * xp.clip(w, None, 2.0)))
             return r, spherical_hats.fisher_gamma_cost(d, _pick(point, index, chi.shape[0]), w)
 
-        def cauchy(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        def cauchy(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, kappa = _pick(touch, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
-            r = _cauchy_radius(chi, at, generator)
+            r = _cauchy_radius(chi, at, source)
             return r, spherical_hats.fisher_cauchy_cost(d, kappa, at, r)
 
         return _one_of(by_cauchy, gamma, cauchy)
 
 
-def _cauchy_radius(chi: Tensor, touch: Tensor, generator: torch.Generator | None) -> Tensor:
-    z = torch.randn(chi.shape, generator=generator, device=chi.device, dtype=chi.dtype)
-    return spherical_hats.cauchy_radius(chi, z, torch.cos(touch))
+def _cauchy_radius(chi: Array, touch: Array, source: Source) -> Array:
+    return spherical_hats.cauchy_radius(chi, source.normal(chi.shape[0]), namespace(touch).cos(touch))
 
 
 _LEAST_KAPPA = 1e-20
 """The hat of two arcs divides by kappa; so small a one is uniform to rounding."""
 
 
-def _arcs(kappa: Tensor) -> Propose:
+def _arcs(kappa: Array) -> Propose:
     """The proposal on the circle."""
 
-    def propose(chi: Tensor, index: Tensor | None, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def propose(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
         own = _pick(kappa, index, chi.shape[0])
-        u = uniform(tuple(chi.shape), chi.device, generator)
-        r = spherical_hats.fisher_arc(own.clamp_min(_LEAST_KAPPA), u)
+        u = source.uniform(chi.shape[0])
+        r = spherical_hats.fisher_arc(namespace(own).clip(own, _LEAST_KAPPA, None), u)
         return r, spherical_hats.fisher_arc_cost(own, r)
 
     return propose

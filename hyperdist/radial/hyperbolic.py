@@ -16,9 +16,11 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace, settled, special
 from hyperdist.quadrature import DROP, Kernel
-from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, tanhc, two_product
+from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, two_product
 
 _MODE_STEPS = 4
+_LEAST = 1e-30
+"""An s that is 0 to rounding, and gives x coth x = 1 where 0 gives 0/0."""
 
 HALF_NORMAL_CENTRE = 0.7
 """Where a law on the line (d = 1), whose mode is the end 0, is cut into a lower and an upper tail."""
@@ -44,10 +46,12 @@ def tangency(n: int, s: Array, extra: float) -> Array:
     xp = namespace(s)
     twice = 2.0 * extra + (n * s) * (n * s)
     y = xp.sqrt(0.5 * (twice + xp.sqrt(twice * twice + 4.0 * (n * n - extra * extra))))
+    s = s + _LEAST
     for _ in range(_MODE_STEPS):
-        ratio = 1.0 / tanhc(s * y)  # x coth x
+        x = s * y
+        ratio = x / xp.tanh(x)
         # d(x coth x)/d log x = x coth x - x^2/sinh^2 x, and x^2/sinh^2 x = (x coth x)^2 - x^2.
-        bend = ratio - (ratio - s * y) * (ratio + s * y)
+        bend = ratio - (ratio - x) * (ratio + x)
         y = y - (y * y - extra - n * ratio) / (2.0 * y - n * bend / y)
     return y
 

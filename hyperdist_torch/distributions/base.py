@@ -116,6 +116,31 @@ class ManifoldDistribution(Distribution):
                 )
         return value
 
+    def _outside(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
+        """``log_prob`` inside, -inf off the space, NaN where a coordinate is NaN."""
+        off = torch.where(torch.isnan(value).any(dim=-1), torch.nan, -torch.inf).to(log_prob.dtype)
+        return torch.where(inside, log_prob, off)
+
+
+class CentredDistribution(ManifoldDistribution):
+    """A law that is symmetric about a centre, which is its Frechet mean and its mode."""
+
+    mu: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """The Frechet mean mu, (*batch, k)."""
+        return self.mu
+
+    @property
+    def mode(self) -> Tensor:
+        """The point of largest density, mu, (*batch, k)."""
+        return self.mu
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.mu.dtype
+
 
 def draw_radius(
     fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None
@@ -126,9 +151,9 @@ def draw_radius(
         return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d))
     with torch.no_grad():
         if method == "rejection":
-            y, direction = _random.accept(fixed.proposal(), n, d, theta, generator)
+            y, direction = fixed.accept(n, generator)
             y = y.reshape(shape)
         else:
-            direction = _random.directions(n, d, theta, generator)
+            direction = _random.directions(n, d, theta.device, generator)
             y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
     return fixed.follow(y), direction.reshape((*shape, d))
