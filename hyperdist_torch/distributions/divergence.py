@@ -15,7 +15,9 @@ from torch.distributions.kl import register_kl
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.riemannian_normal import RiemannianNormal
-from hyperdist_torch.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
+from hyperdist_torch.distributions.spherical import SphericalRiemannianNormal, VonMisesFisher
+from hyperdist_torch.distributions.spherical_uniform import SphericalUniform
+from hyperdist_torch.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
 from hyperdist_torch.distributions.wrapped_normal import WrappedNormal
 
 _ADVICE = "average p.log_prob(x) - q.log_prob(x) over draws of p"
@@ -136,7 +138,9 @@ def _vmf_spherical(p: VonMisesFisher, q: SphericalRiemannianNormal) -> Tensor:
 @register_kl(SphericalUniform, SphericalUniform)
 @register_kl(VonMisesFisher, SphericalUniform)
 @register_kl(SphericalRiemannianNormal, SphericalUniform)
-def _any_uniform(p: Any, q: SphericalUniform) -> Tensor:
+@register_kl(ToroidalUniform, ToroidalUniform)
+@register_kl(ToroidalWrappedNormal, ToroidalUniform)
+def _any_uniform(p: Any, q: Any) -> Tensor:
     _one_space(p, q)
     return _finish(q.entropy().double() - p.entropy().double(), p, q)
 

@@ -12,19 +12,18 @@ from hyperdist import checks
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
-from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.distributions.base import CentredDistribution
 
 _BOUNDARY = 8.0
 """Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
 
 
-class HyperbolicDistribution(ManifoldDistribution):
+class HyperbolicDistribution(CentredDistribution):
     """A law with a centre mu in hyperbolic space of curvature -c."""
 
     _sigma_axes = 0
     """Axes of sigma after the batch's."""
 
-    mu: Tensor
     sigma: Tensor
     c: Tensor
     model: str
@@ -59,20 +58,6 @@ class HyperbolicDistribution(ManifoldDistribution):
         Distribution.__init__(new, batch, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
-
-    @property
-    def mean(self) -> Tensor:
-        """The Frechet mean mu, (*batch, d)."""
-        return self.mu
-
-    @property
-    def mode(self) -> Tensor:
-        """The point of largest density, mu, (*batch, d)."""
-        return self.mu
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self.mu.dtype
 
     @property
     def _tangent_mu(self) -> Tensor:
@@ -131,8 +116,3 @@ class HyperbolicDistribution(ManifoldDistribution):
     def _offset(self, x: Tensor, model: str) -> Tensor:
         """log_mu(x) in the frame at mu, (*batch, d); its length is the distance."""
         return tangent.log_frame(self._tangent_mu, charts.to_tangent(x, self.c, model), self.c)
-
-    def _outside(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
-        """``log_prob`` inside, -inf off the space, NaN where a coordinate is NaN."""
-        off = torch.where(torch.isnan(value).any(dim=-1), torch.nan, -torch.inf).to(log_prob.dtype)
-        return torch.where(inside, log_prob, off)

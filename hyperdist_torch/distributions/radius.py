@@ -10,8 +10,12 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
-from hyperdist_torch._radial import Radial, at_cdf, log_tails
+from hyperdist_torch.distributions._cdf import at_cdf, log_tails
+from hyperdist_torch.distributions._radial import Radial
 from hyperdist_torch.distributions.base import METHODS
+
+_FAR = 1e100
+"""So many scales out every density has vanished, long before squares overflow."""
 
 
 class Radius(Distribution):
@@ -143,7 +147,8 @@ class Radius(Distribution):
             raise ValueError(f"value must lie in the support {self.support!r}, got {first!r}")
         # pi in the value's own dtype may exceed the double: a radius that rounds to the end is the end.
         r = torch.where(value == end, end, r) + 0.0 * self._theta.detach()
-        inside = (r >= 0.0) & (r <= end) & torch.isfinite(r) if ends else (r > 0.0) & (r < end)
+        inside = (r >= 0.0) & (r <= end) if ends else (r > 0.0) & (r < end)
+        inside = inside & (r < _FAR * self._scale.detach())
         stand_in = self._scale.detach() * self._radial.centre(self._theta.detach())
         return torch.where(inside, r, stand_in) / self._scale, inside, r
 
@@ -161,5 +166,7 @@ class Radius(Distribution):
         y = self._radial.quantile(safe.detach(), self._theta.detach(), upper)
         r = self._scale * at_cdf(self._radial, y, self._theta, safe, upper)
         at_zero, at_one = (end, 0.0) if upper else (0.0, end)
-        off = torch.where(p == 0.0, at_zero, torch.where(p == 1.0, at_one, torch.nan)).to(r.dtype)
+        # full_like, since where() makes two numbers float32
+        off = torch.where(p == 1.0, torch.full_like(p, at_one), torch.nan)
+        off = torch.where(p == 0.0, torch.full_like(p, at_zero), off)
         return torch.where(inside, r, off).to(self._dtype)

@@ -11,8 +11,10 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, positive
+from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.base import draw_radius
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist_torch.distributions.radius import Radius
 
 
 class RiemannianNormal(HyperbolicDistribution):
@@ -60,6 +62,12 @@ class RiemannianNormal(HyperbolicDistribution):
         """Log normaliser from that of y = r/sigma, float64."""
         d = self.event_shape[0]
         return log_sphere_area(d) + d * self.sigma.double().log() + radial.log_normalizer
+
+    @property
+    def radius(self) -> Radius:
+        """The law of dist(x, mu), (*batch)."""
+        radial, scale = KernelRadial(self._law), self.sigma.double()
+        return Radius(radial, self._theta, scale, dtype=self._dtype, validate_args=self._validate_args)
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(-dist^2/(2 sigma^2)) over the space, in nats, (*batch); differentiable twice and more."""

@@ -13,8 +13,9 @@ from hyperdist import checks
 from hyperdist.radial import circular
 from hyperdist.spaces import torus
 from hyperdist_torch import _parameters, _random
-from hyperdist_torch._radial import CircleRadial, at_cdf
 from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
+from hyperdist_torch.distributions._cdf import at_cdf
+from hyperdist_torch.distributions._radial import CircleRadial
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.radius import Radius
 
@@ -43,15 +44,10 @@ class ToroidalDistribution(ManifoldDistribution):
         return self.mean
 
     def _read(self, value: Any) -> tuple[Tensor, Tensor]:
-        """(x, finite): angles, 0 in place of what is not finite."""
+        """(x, inside): angles, 0 in place of those that are not finite."""
         x = self._check_value(value, finite_vector, self.event_shape[0])
         inside = finite_vector.check(x)
         return torch.where(inside[..., None], x, 0.0), inside
-
-    def _finish(self, log_prob: Tensor, inside: Tensor, value: Tensor) -> Tensor:
-        """``log_prob`` at finite angles, -inf at infinite ones, NaN where a coordinate is NaN."""
-        off = torch.where(torch.isnan(value).any(dim=-1), torch.nan, -torch.inf).to(log_prob.dtype)
-        return torch.where(inside, log_prob, off)
 
 
 class ToroidalWrappedNormal(ToroidalDistribution):
@@ -133,7 +129,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         Gradients in value, mu and sigma, of any order, finite and right at value = mu and half a turn from it too.
         """
         x, inside = self._read(value)
-        return self._finish(self._log_density(_wrap(x - self.mu)), inside, value)
+        return self._outside(self._log_density(_wrap(x - self.mu)), inside, value)
 
     def _log_density(self, deviation: Tensor) -> Tensor:
         # The density is smooth in the signed deviation; abs would lose the second derivative at 0.
@@ -214,7 +210,7 @@ class ToroidalUniform(ToroidalDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the log volume, (*broadcast)."""
         x, inside = self._read(value)
-        return self._finish((x * 0.0).sum(dim=-1) - self.entropy(), inside, value)
+        return self._outside((x * 0.0).sum(dim=-1) - self.entropy(), inside, value)
 
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool

@@ -13,8 +13,8 @@ from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
 from hyperdist_torch._laws import HyperbolicLaw
-from hyperdist_torch._radial import KernelRadial
 from hyperdist_torch.constraints import non_negative, positive
+from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.radius import Radius
 
@@ -71,7 +71,7 @@ class WrappedNormal(HyperbolicDistribution):
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""
         d, sigma, c = self.event_shape[0], self.sigma.double(), self.c.double()[..., None]
         # A scale that was given once for all coordinates has been expanded, which its layout tells without a look.
-        once = d > 1 and sigma.stride(-1) == 0
+        once = d > 1 and self.sigma.stride(-1) == 0
         sigma, copies = (sigma[..., :1], float(d)) if once else (sigma, 1.0)
         rows = sigma.reshape(-1, sigma.shape[-1])
         fixed = (c.detach().sqrt() * sigma.detach()).reshape(rows.shape)

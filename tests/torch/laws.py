@@ -32,8 +32,8 @@ class Case:
     def tensors(self, dtype: torch.dtype = torch.float64, grad: bool = False) -> list[Any]:
         return [torch.tensor(np.asarray(p), dtype=dtype).requires_grad_(grad) for p in self.parameters]
 
-    def of(self, *parameters: Any) -> Any:
-        return getattr(ht, self.name)(*parameters)
+    def of(self, *parameters: Any, **options: Any) -> Any:
+        return getattr(ht, self.name)(*parameters, **options)
 
     @property
     def hyperbolic(self) -> bool:
@@ -71,4 +71,9 @@ CASES = [
     Case("VonMisesFisher", (unit(10), np.array([0.1, 12.0, 200.0])), "vmf-m10-batch"),
     Case("SphericalRiemannianNormal", (unit(2), 1.2), "spherical-d1"),
     Case("SphericalRiemannianNormal", (unit(3), np.array([0.2, 3.0])), "spherical-d2"),
+]
+
+TORUS = [
+    Case("ToroidalWrappedNormal", (np.array([0.3, 3.1, -9.0]), np.array([0.2, 1.7, 3.0])), "torus-d3"),
+    Case("ToroidalWrappedNormal", (np.array([0.4]), np.array([[0.5], [2.0]])), "torus-batch"),
 ]

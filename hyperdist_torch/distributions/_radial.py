@@ -1,14 +1,8 @@
-"""What a law of the radius can tell besides its draws: density, tails, quantiles, moments; float64 tensors.
-
-The derivatives of a tail and of a quantile are those of the cdf F, with the density f and the drift dy/dtheta of a
-point of constant cdf: dF = f (dy - (dy/dtheta) dtheta). Both factors are differentiable themselves, so every order
-follows.
-"""
+"""What a law of the radius can tell besides its draws: density, tails, quantiles, moments; float64 tensors."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +12,8 @@ from hyperdist.radial import circular
 from hyperdist.spaces import torus
 from hyperdist.stable import log1mexp
 from hyperdist_torch import _random
-from hyperdist_torch._law import Law, _in_chunks
+from hyperdist_torch._law import Fixed, Law, _in_chunks, _variation
+from hyperdist_torch.distributions._cdf import at_cdf
 from hyperdist_torch.distributions.base import draw_radius
 
 _HIGH_POWER = 60
@@ -87,7 +82,9 @@ class KernelRadial(Radial):
         return value + _variation(smooth - self.law.measure(theta).log_normalizer)
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
-        return self.law.slope(y, theta)
+        if torch.is_grad_enabled():
+            return self.law.slope(y, theta)
+        return _in_chunks(lambda part: self.law.slope(part, theta), y, theta)
 
     @torch.no_grad()
     def tails(self, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,7 +143,7 @@ class KernelRadial(Radial):
         return self.centre(theta) * (1.0 if self.law.d > 1 else 0.0)
 
     def draw(self, theta: Tensor, shape: torch.Size, method: str, generator: torch.Generator | None) -> Tensor:
-        return draw_radius(self.law, theta, shape, method, generator)[0]
+        return draw_radius(Fixed(self.law, theta), shape, method, generator)[0]
 
 
 class CircleRadial(Radial):
@@ -201,93 +198,3 @@ class CircleRadial(Radial):
                 z = torch.randn(shape, generator=generator, device=theta.device, dtype=theta.dtype)
                 y = torus.wrap(circular.deviations(fixed, z)).abs()
         return at_cdf(self, y, theta)
-
-
-def _variation(value: Tensor) -> Tensor:
-    """0 with the derivatives of ``value``."""
-    return value - value.detach()
-
-
-def _narrow(gradient: Tensor, like: Tensor) -> Tensor:
-    return gradient.sum_to_size(like.shape)
-
-
-class _LogTail(torch.autograd.Function):
-    """The log of one tail at y, whose value is given."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(value: Tensor, y: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, y, theta, ctx.radial, ctx.upper = inputs
-        ctx.save_for_backward(output, y, theta)
-        ctx.save_for_forward(output, y, theta)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        value, y, theta = ctx.saved_tensors
-        hazard = grad * _hazard(ctx.radial, value, y, theta, ctx.upper)
-        return None, hazard, _narrow(-hazard * ctx.radial.slope(y, theta), theta), None, None
-
-    @staticmethod
-    def jvp(ctx: Any, _: Any, dy: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
-        value, y, theta = ctx.saved_tensors
-        moved = torch.zeros_like(y) if dy is None else dy
-        moved = moved if dtheta is None else moved - ctx.radial.slope(y, theta) * dtheta
-        return _hazard(ctx.radial, value, y, theta, ctx.upper) * moved
-
-
-def _hazard(radial: Radial, value: Tensor, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
-    """d log tail/dy = f/F, or -f/(1 - F)."""
-    rate = (radial.log_density(y, theta) - value).exp()
-    return -rate if upper else rate
-
-
-def log_tails(radial: Radial, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """log cdf and log sf at 0 < y < end, differentiable in y and theta to any order."""
-    log_cdf, log_sf = radial.tails(y.detach(), theta.detach())
-    return _LogTail.apply(log_cdf, y, theta, radial, False), _LogTail.apply(log_sf, y, theta, radial, True)
-
-
-class _AtCdf(torch.autograd.Function):
-    """y as a function of theta at fixed p, and of p: the cdf, or the sf where ``upper``. The value of y is given."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(y: Tensor, p: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
-        return y.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, p, theta, ctx.radial, ctx.upper = inputs
-        ctx.save_for_backward(output, p, theta)
-        ctx.save_for_forward(output, p, theta)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        y, p, theta = ctx.saved_tensors
-        in_p = _narrow(grad * _stretch(ctx.radial, y, theta, ctx.upper), p) if ctx.needs_input_grad[1] else None
-        in_theta = _narrow(grad * ctx.radial.slope(y, theta), theta) if ctx.needs_input_grad[2] else None
-        return None, in_p, in_theta, None, None
-
-    @staticmethod
-    def jvp(ctx: Any, _: Any, dp: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
-        y, _, theta = ctx.saved_tensors
-        by_p = torch.zeros_like(y) if dp is None else _stretch(ctx.radial, y, theta, ctx.upper) * dp
-        return by_p if dtheta is None else by_p + ctx.radial.slope(y, theta) * dtheta
-
-
-def _stretch(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
-    """dy/dp = 1/f, or -1/f."""
-    inverse = (-radial.log_density(y, theta)).exp()
-    return -inverse if upper else inverse
-
-
-def at_cdf(radial: Radial, y: Tensor, theta: Tensor, p: Tensor | None = None, upper: bool = False) -> Tensor:
-    """y, the quantile of p, with its gradient in p and theta; without p, a draw with its gradient in theta."""
-    return _AtCdf.apply(y, theta.new_zeros(()) if p is None else p, theta, radial, upper)

@@ -1,0 +1,100 @@
+"""Tails and quantiles of a law of the radius with their derivatives.
+
+Those are the derivatives of the cdf F, with the density f and the drift dy/dtheta of a point of constant cdf:
+dF = f (dy - (dy/dtheta) dtheta). Both factors are differentiable themselves, so every order follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from hyperdist_torch.distributions._radial import Radial
+
+
+def _narrow(gradient: Tensor, like: Tensor) -> Tensor:
+    return gradient.sum_to_size(like.shape)
+
+
+class _LogTail(torch.autograd.Function):
+    """The log of one tail at y, whose value is given."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor, y: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, y, theta, ctx.radial, ctx.upper = inputs
+        ctx.save_for_backward(output, y, theta)
+        ctx.save_for_forward(output, y, theta)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        value, y, theta = ctx.saved_tensors
+        hazard = grad * _hazard(ctx.radial, value, y, theta, ctx.upper)
+        return None, hazard, _narrow(-hazard * ctx.radial.slope(y, theta), theta), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, _: Any, dy: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
+        value, y, theta = ctx.saved_tensors
+        moved = torch.zeros_like(y) if dy is None else dy
+        moved = moved if dtheta is None else moved - ctx.radial.slope(y, theta) * dtheta
+        return _hazard(ctx.radial, value, y, theta, ctx.upper) * moved
+
+
+def _hazard(radial: Radial, value: Tensor, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
+    """d log tail/dy = f/F, or -f/(1 - F)."""
+    rate = (radial.log_density(y, theta) - value).exp()
+    return -rate if upper else rate
+
+
+def log_tails(radial: Radial, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """log cdf and log sf at 0 < y < end, differentiable in y and theta to any order."""
+    log_cdf, log_sf = radial.tails(y.detach(), theta.detach())
+    return _LogTail.apply(log_cdf, y, theta, radial, False), _LogTail.apply(log_sf, y, theta, radial, True)
+
+
+class _AtCdf(torch.autograd.Function):
+    """y as a function of theta at fixed p, and of p: the cdf, or the sf where ``upper``. The value of y is given."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(y: Tensor, p: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
+        return y.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, p, theta, ctx.radial, ctx.upper = inputs
+        ctx.save_for_backward(output, p, theta)
+        ctx.save_for_forward(output, p, theta)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        y, p, theta = ctx.saved_tensors
+        in_p = _narrow(grad * _stretch(ctx.radial, y, theta, ctx.upper), p) if ctx.needs_input_grad[1] else None
+        in_theta = _narrow(grad * ctx.radial.slope(y, theta), theta) if ctx.needs_input_grad[2] else None
+        return None, in_p, in_theta, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, _: Any, dp: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
+        y, _, theta = ctx.saved_tensors
+        by_p = torch.zeros_like(y) if dp is None else _stretch(ctx.radial, y, theta, ctx.upper) * dp
+        return by_p if dtheta is None else by_p + ctx.radial.slope(y, theta) * dtheta
+
+
+def _stretch(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
+    """dy/dp = 1/f, or -1/f."""
+    inverse = (-radial.log_density(y, theta)).exp()
+    return -inverse if upper else inverse
+
+
+def at_cdf(radial: Radial, y: Tensor, theta: Tensor, p: Tensor | None = None, upper: bool = False) -> Tensor:
+    """y, the quantile of p, with its gradient in p and theta; without p, a draw with its gradient in theta."""
+    return _AtCdf.apply(y, theta.new_zeros(()) if p is None else p, theta, radial, upper)

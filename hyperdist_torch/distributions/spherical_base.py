@@ -1,0 +1,107 @@
+"""What laws on the unit sphere share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist.distributions.area import log_sphere_area
+from hyperdist.spaces import sphere
+from hyperdist_torch import _parameters
+from hyperdist_torch._law import Fixed, Law, Measure
+from hyperdist_torch.constraints import UnitSphere, unit_sphere
+from hyperdist_torch.distributions._radial import KernelRadial
+from hyperdist_torch.distributions.base import CentredDistribution, draw_radius
+from hyperdist_torch.distributions.radius import Radius
+
+
+def unit(x: Tensor) -> Tensor:
+    """x to the last bit of its dtype on the sphere; gradients are tangent to it."""
+    return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+
+class OnSphere(CentredDistribution):
+    """A law on the unit sphere S^d in R^m, m = d + 1."""
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> UnitSphere:  # type: ignore[override]
+        """The unit sphere."""
+        return unit_sphere
+
+    def _read(self, value: Any) -> tuple[Tensor, Tensor]:
+        """(x, inside): unit vectors, with another one standing in for those off the sphere."""
+        x = self._check_value(value, unit_sphere, self.event_shape[0])
+        inside = unit_sphere.check(x)
+        return unit(torch.where(inside[..., None], x, 1.0)), inside
+
+
+class SphericalDistribution(OnSphere):
+    """A law on S^d in R^m, m = d + 1, that depends on the angle to a unit vector mu and one parameter."""
+
+    _name: str
+    """The parameter's name: sigma or kappa."""
+
+    def _set(self, mu: Tensor, parameter: Tensor, validate_args: bool | None) -> None:
+        _parameters.vector(mu, "mu", 2)
+        batch = _parameters.batch(mu=mu.shape[:-1], **{self._name: parameter.shape})
+        self.mu = mu.expand(batch + mu.shape[-1:])
+        setattr(self, self._name, parameter.expand(batch))
+        super().__init__(batch, mu.shape[-1:], validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        new.mu = self.mu.expand(batch + self.event_shape)
+        setattr(new, self._name, getattr(self, self._name).expand(batch))
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def variance(self) -> Tensor:
+        """E of the squared angle to mu, (*batch)."""
+        measure = self._measure()
+        return measure.mean(measure.nodes.square()).to(self._dtype)
+
+    @property
+    def radius(self) -> Radius:
+        """The law of the angle to mu, (*batch)."""
+        radial = KernelRadial(self._law)
+        return Radius(radial, self._theta, dtype=self._dtype, validate_args=self._validate_args)
+
+    @property
+    @abstractmethod
+    def _law(self) -> Law: ...
+
+    @property
+    def _theta(self) -> Tensor:
+        return getattr(self, self._name).double()
+
+    def _measure(self) -> Measure:
+        return self._law.measure(self._theta)
+
+    def _fixed(self) -> Fixed:
+        return Fixed(self._law, self._theta)
+
+    def _log_z(self, radial: Measure | Fixed) -> Tensor:
+        """Log integral of the kernel over the sphere from that of the angle's law, float64."""
+        return log_sphere_area(self.event_shape[0] - 1) + radial.log_normalizer
+
+    @abstractmethod
+    def _kernel(self, angle: Tensor) -> Tensor:
+        """The law's log kernel at an angle, float64."""
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        fixed = self._fixed()
+        angle, direction = draw_radius(fixed, shape, method, generator)
+        x = sphere.exp_polar(unit(self.mu), angle.to(self._dtype), direction.to(self._dtype))
+        if not density:
+            return x, None
+        return x, (self._kernel(angle) - self._log_z(fixed)).to(self._dtype)

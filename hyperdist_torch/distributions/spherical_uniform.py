@@ -1,0 +1,89 @@
+"""The uniform law on the unit sphere, in torch."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from hyperdist import checks
+from hyperdist.distributions.area import log_sphere_area
+from hyperdist_torch import _parameters, _random
+from hyperdist_torch._law import Measure
+from hyperdist_torch._laws import FisherLaw
+from hyperdist_torch.distributions._radial import KernelRadial
+from hyperdist_torch.distributions.radius import Radius
+from hyperdist_torch.distributions.spherical_base import OnSphere
+
+
+class SphericalUniform(OnSphere):
+    """The uniform law on the unit sphere S^d in R^(d+1).
+
+    d : int >= 1; dtype and device are those of the draws. Every point is a Frechet mean and a mode; ``mean`` and
+    ``mode`` are the first axis.
+    """
+
+    def __init__(
+        self,
+        d: Any,
+        *,
+        dtype: torch.dtype | None = None,
+        device: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        d = checks.dimension(d)
+        self.mu = _parameters.tensors(axis=torch.eye(1, d + 1, dtype=dtype, device=device)[0])["axis"]
+        super().__init__(torch.Size(), torch.Size((d + 1,)), validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with batch shape ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        new.mu = self.mu.expand(torch.Size(batch_shape) + self.event_shape)
+        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """It has no parameters."""
+        return {}
+
+    @property
+    def radius(self) -> Radius:
+        """The law of the angle to any one point, (*batch)."""
+        kappa = torch.zeros(self.batch_shape, dtype=torch.float64, device=self.mu.device)
+        radial = KernelRadial(FisherLaw(self.event_shape[0] - 1))
+        return Radius(radial, kappa, dtype=self._dtype, validate_args=self._validate_args)
+
+    def _even(self, value: Tensor) -> Tensor:
+        return value.to(self._dtype).expand(self.batch_shape)
+
+    def _measure(self) -> Measure:
+        """The angle to any point: the von Mises-Fisher law's at kappa = 0."""
+        law = FisherLaw(self.event_shape[0] - 1)
+        return law.measure(torch.zeros((), dtype=torch.float64, device=self.mu.device))
+
+    @property
+    def variance(self) -> Tensor:
+        """E of the squared angle to any one point, (*batch)."""
+        measure = self._measure()
+        return self._even(measure.mean(measure.nodes.square()))
+
+    def entropy(self) -> Tensor:
+        """Log area of the sphere, (*batch)."""
+        area = log_sphere_area(self.event_shape[0])
+        return torch.full(self.batch_shape, area, dtype=self._dtype, device=self.mu.device)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Minus the log area, (*broadcast)."""
+        x, inside = self._read(value)
+        return self._outside((x * 0.0).sum(dim=-1) - self.entropy(), inside, value)
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        m = self.event_shape[0]
+        x = _random.directions(shape.numel(), m, self.mu.device, generator).reshape((*shape, m)).to(self._dtype)
+        return x, -self.entropy().expand(shape) if density else None
