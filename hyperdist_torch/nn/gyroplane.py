@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist.spaces import gyroplane as kernel
-from hyperdist_torch.nn._arguments import coordinates, model_of
 from hyperdist_torch.nn._arsinh import arsinh
-from hyperdist_torch.nn.curvature import Curvature, as_curvature
+from hyperdist_torch.nn._distances import DistanceLayer
 
 
 def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "tangent") -> Tensor:
@@ -31,7 +26,7 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=c.requires_grad)
 
 
-class Gyroplane(nn.Module):
+class Gyroplane(DistanceLayer):
     """Signed geodesic distances to learnt hyperplanes times learnt scales: at c = 0 exactly ``nn.Linear``.
 
     in_features  : dimension d of the space.  out_features : number of hyperplanes m.
@@ -46,43 +41,12 @@ class Gyroplane(nn.Module):
     Source    Ganea et al. 2018 (arXiv 1805.09112), theorem 5; Shimizu et al. 2021 (arXiv 2006.08210), section 3.1.
     Raises    ValueError for bad sizes, an unknown model, "lorentz" at c = 0, an input of another width.
 
+    >>> import torch
     >>> layer = Gyroplane(3, 4, 1.0)
     >>> layer(torch.zeros(5, 3)).shape
     torch.Size([5, 4])
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        curvature: Curvature | float,
-        *,
-        model: str = "tangent",
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        self.in_features = checks.dimension(in_features, "in_features")
-        self.out_features = checks.dimension(out_features, "out_features")
-        self.curvature = as_curvature(curvature)
-        self.model = model_of(model, self.curvature)
-        self.weight = nn.Parameter(torch.empty(self.out_features, self.in_features, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """New planes: weights and bias as those of ``nn.Linear``."""
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5.0))
-        bound = 1.0 / math.sqrt(self.in_features)
-        nn.init.uniform_(self.bias, -bound, bound)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scaled signed distances, (*batch, m)."""
-        coordinates(x, self.in_features, self.model)
-        if self.curvature.flat and self.model == "tangent":
-            return functional.linear(x, self.weight, self.bias)
-        return gyroplane(x, self.weight, self.bias, self.curvature(x.dtype), self.model)
-
-    def extra_repr(self) -> str:
-        """For ``repr``."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, model={self.model!r}"
+    @staticmethod
+    def _distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
+        return gyroplane(x, weight, bias, c, model)

@@ -1,0 +1,41 @@
+"""The horosphere layer: as the gyroplane layer, for points on a far shell."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hyperdist.spaces import charts
+from hyperdist.spaces import horosphere as kernel
+from hyperdist_torch.nn._distances import DistanceLayer
+
+_LEAST = 1e-18
+"""The squared length that a shorter row a_j is taken to have."""
+
+
+def horosphere(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "tangent") -> Tensor:
+    """|a_j| times the signed distance of x to the horosphere about a_j/|a_j| at the distance -b_j/|a_j|, (*batch, m).
+
+    x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight (m, d), rows a_j;  bias (m,);  c : scalar >= 0.
+    At c = 0: x weight^T + bias.
+    """
+    v = charts.to_tangent(x, c, model)
+    square = weight.square().sum(dim=-1)
+    length = torch.sqrt(torch.where(square < _LEAST, torch.full_like(square, _LEAST), square))
+    return length * kernel.dist(v, weight / length[:, None], torch.zeros_like(bias), c) + bias
+
+
+class Horosphere(DistanceLayer):
+    """Signed distances to learnt horospheres times learnt scales: at c = 0 exactly ``nn.Linear``.
+
+    Arguments, parameters, their start, and errors as for ``Gyroplane``; a_j/|a_j| is here the horosphere's centre, at
+    infinity, and -b_j/|a_j| its distance from the origin.
+
+    On a shell of radius R >> 1/k, k = sqrt(c), a distance to a plane is R or -R but for a strip of width e^-R, so that
+    directions are not told apart. A distance to a horosphere is there -R - log sin^2(theta/2)/k, theta the angle to its
+    centre: its slope in theta, -cot(theta/2)/k, is the same on every shell, and R enters all outputs alike.
+    """
+
+    @staticmethod
+    def _distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
+        return horosphere(x, weight, bias, c, model)
