@@ -231,17 +231,3 @@ def test_functional_transforms() -> None:
     assert torch.allclose(mapped, each, rtol=1e-12)
     forward, backward = torch.func.hessian(density, 1), torch.func.jacrev(torch.func.jacrev(density, 1), 1)
     assert torch.allclose(forward(mu, sigma, c, x), backward(mu, sigma, c, x), rtol=1e-11)
-
-
-def test_compiled_density_is_one_graph() -> None:
-    """Traced whole and run by torch's own kernels: the minute that generating C++ takes would test torch, not us."""
-
-    def density(sigma: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        return ht.VonMisesFisher(torch.eye(1, 3, dtype=torch.float64)[0], sigma, validate_args=False).log_prob(x)
-
-    sigma, x = parameter(0.8), torch.tensor([0.6, 0.0, 0.8], dtype=torch.float64)
-    torch._dynamo.reset()
-    value = torch.compile(density, fullgraph=True, backend="eager")(sigma, x)
-    assert value.item() == pytest.approx(density(sigma, x).item(), rel=1e-12)
-    got, want = (torch.autograd.grad(v, sigma)[0].item() for v in (value, density(sigma, x)))
-    assert got == pytest.approx(want, rel=1e-12)
