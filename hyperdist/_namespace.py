@@ -23,8 +23,7 @@ def namespace(*arrays: Array) -> Any:
     """
     found: Any = np
     for array in arrays:
-        module = type(array).__module__.partition(".")[0]
-        if module == "torch" or hasattr(array, "requires_grad"):
+        if hasattr(array, "requires_grad"):
             return sys.modules["torch"]
         if hasattr(array, "__array_namespace__") and not isinstance(array, (np.ndarray, np.generic)):
             found = array.__array_namespace__()

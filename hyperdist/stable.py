@@ -58,7 +58,8 @@ def _even(z: Array, series: tuple[float, ...], closed: Any, cancels: bool = Fals
     """
     xp = namespace(z)
     if not cancels and constant(z):
-        return closed(xp, xp.sqrt(z + _LEAST))
+        # abs: a square that rounding took below 0
+        return closed(xp, xp.sqrt(xp.abs(z) + _LEAST))
     small = z < _SERIES
     one_side = settled(small)
     if one_side is True:

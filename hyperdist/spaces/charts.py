@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace, settled
+from hyperdist._namespace import Array, constant, namespace, settled
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, scaled, steepness
 from hyperdist.spaces.lorentz import cosh_radius
@@ -124,8 +124,8 @@ def exp_polar(mu: Array, radius: Array, direction: Array, c: Any, model: str = "
     Source    the boost of (cosh R, sinh R u) written with the difference of the radii; see ``_boosted``.
     """
     xp = namespace(mu, radius, direction, c)
-    if xp is np and not np.any(mu):
-        return _from_origin(np, mu, radius, direction, c, model)
+    if constant(mu) and settled(mu == 0.0):
+        return _from_origin(xp, mu, radius, direction, c, model)
     along_mu, along_w, w, scale, height = _boosted(xp, mu, radius, direction, c)
     if model == "poincare":
         factor = 0.5 / (xp.exp(-scale) + height)

@@ -126,7 +126,7 @@ def lift_planes(a: Array, b: Array, c: Any) -> tuple[Lifted, Array]:
 
 
 def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, Array | None]:
-    """(sinh(x)/x e^-s, cosh(x) e^-s, s) of z = x^2: s = max(x - least, 0), or None where no x is known beyond ``most``.
+    """(sinh(x)/x e^-s, cosh(x) e^-s, s) of z = x^2: s = x - least where x > ``most``, else 0; None where no x is.
 
     Few operations: a layer calls this on every step. Above z = 1e-8 the derivative in z loses eps/z, that in x nothing.
     """
@@ -135,9 +135,10 @@ def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, A
     small = xp.where(near, z, z * 0.0)
     x = xp.sqrt(xp.where(near, z * 0.0 + 1.0, z))
     excess = None
-    if settled(x > most) is not False:
+    far = x > most
+    if settled(far) is not False:
         over = (x.detach() if hasattr(x, "detach") else x) - least
-        excess = xp.where(over > 0.0, over, over * 0.0)
+        excess = xp.where(far, over, over * 0.0)
     growth, fall = xp.exp(x if excess is None else x - excess), xp.expm1(-2.0 * x)
     sinhc = xp.where(near, 1.0 + small / 6.0, -0.5 * growth * fall / x)
     return sinhc, xp.where(near, 1.0 + 0.5 * small, growth * (1.0 + 0.5 * fall)), excess

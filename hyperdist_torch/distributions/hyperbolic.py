@@ -11,6 +11,7 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
+from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
 from hyperdist_torch.distributions.base import CentredDistribution
 
@@ -76,7 +77,7 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
-        x = charts.exp_polar(self._tangent_mu, radius, direction, self.c, model or "poincare")
+        x = exp_polar(self._tangent_mu, radius, direction, self.c, model or "poincare")
         if model == "poincare":
             edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
             lost = int((~(self.c * (x * x).sum(dim=-1) < edge)).sum())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from hyperdist.spaces import charts
 from hyperdist.spaces import gyroplane as kernel
+from hyperdist_torch._host import bare
 from hyperdist_torch.nn._arsinh import arsinh
 from hyperdist_torch.nn._distances import DistanceLayer
 
@@ -20,10 +23,16 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     v = charts.to_tangent(x, c, model)
     points = kernel.lift_points(v, c)
     planes, rho = kernel.lift_planes(weight, bias, c)
-    growth = None if points.excess is None else points.excess[..., None]
-    if planes.excess is not None:
-        growth = planes.excess if growth is None else growth + planes.excess
-    return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=c.requires_grad)
+    q, exact = functional.linear(points.vector, planes.vector), c.requires_grad
+    if planes.excess is None:
+        return arsinh(q, rho, None if points.excess is None else points.excess[..., None], exact=exact)
+    if points.excess is not None or not isinstance(bare(q), np.ndarray):
+        growth = planes.excess if points.excess is None else points.excess[..., None] + planes.excess
+        return arsinh(q, rho, growth, exact=exact)
+    # On a CPU, where it can be looked at, a few far planes are no reason to take all by the long way.
+    far = torch.nonzero(planes.excess).squeeze(-1)
+    slow = arsinh(q[..., far], rho[far], planes.excess[far], exact=exact)
+    return arsinh(q, rho, None, exact=exact).index_copy(-1, far, slow)
 
 
 class Gyroplane(DistanceLayer):
