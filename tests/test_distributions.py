@@ -179,6 +179,19 @@ def test_flat_law_is_the_normal() -> None:
         np.testing.assert_allclose(build(mu, 0.7, 0.0).log_prob(x), normal, rtol=1e-14)
 
 
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_radius_at_the_ends_of_its_support(d: int) -> None:
+    axis, origin = np.eye(1, d + 1)[0], np.zeros(d)
+    for law in (
+        hd.RiemannianNormal(origin, 0.7, 1.2),
+        hd.VonMisesFisher(axis, 3.0),
+        hd.SphericalRiemannianNormal(axis, 0.7),
+    ):
+        np.testing.assert_array_equal(law.radius.cdf([-1.0, 0.0, 1e200, 1e300]), [0.0, 0.0, 1.0, 1.0])
+        np.testing.assert_array_equal(law.radius.log_sf([-1.0, 0.0, 1e200, 1e300]), [0.0, 0.0, -np.inf, -np.inf])
+        assert np.isnan(law.radius.cdf(np.nan))
+
+
 def test_von_mises_fisher_agrees_with_scipy() -> None:
     mu = np.array([0.6, 0.0, 0.8])
     x = hd.SphericalUniform(2).sample((50,), 0)

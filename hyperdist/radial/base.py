@@ -247,7 +247,8 @@ class KernelLaw(RadialLaw):
 
     def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         short, upper = quadrature.shorter_tail(self._kernel, self._log_mass, *self._coordinates(r))
-        short = np.minimum(short, 0.0)
+        # At 0, and where squares overflow, infinities of both signs meet: nothing is left there.
+        short = np.where(np.isnan(short), -np.inf, np.minimum(short, 0.0))
         rest = log1mexp(-short)
         return np.where(upper, rest, short), np.where(upper, short, rest)
 

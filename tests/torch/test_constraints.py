@@ -76,6 +76,7 @@ PAIRS = [
     (("WrappedNormal", CENTRE, [0.8, 0.3, 1.0], 0.7), ("WrappedNormal", CENTRE, 1.1, 0.7)),
     (("WrappedNormal", CENTRE, 0.8, 0.0), ("WrappedNormal", ball(3, 0.1), 1.1, 0.0)),
     (("RiemannianNormal", CENTRE, 0.8, 0.7), ("WrappedNormal", CENTRE, [0.5, 1.0, 2.0], 0.7)),
+    (("WrappedNormal", CENTRE, [0.3, 1.0, 0.8], 0.7), ("RiemannianNormal", CENTRE, 1.1, 0.7)),
     (("WrappedNormal", CENTRE, 0.8, 0.7), ("RiemannianNormal", CENTRE, 1.1, 0.7)),
     (("VonMisesFisher", AXIS, 3.0), ("VonMisesFisher", np.roll(AXIS, 1), 7.0)),
     (("SphericalRiemannianNormal", AXIS, 0.5), ("SphericalRiemannianNormal", AXIS, 0.9)),
@@ -203,6 +204,22 @@ def test_density_off_the_space_without_validation() -> None:
         assert torch.isnan(value[2])
         (gradient,) = torch.autograd.grad(value[0], x)
         assert torch.isfinite(gradient).all()
+
+
+def test_density_off_the_sphere_without_validation() -> None:
+    """-inf off the sphere by more than rounding, NaN for NaN, and the gradient of the others untouched."""
+    axis = torch.tensor([0.0, 0.6, 0.8])
+    laws = [ht.VonMisesFisher(axis, 2.0, validate_args=False), ht.SphericalUniform(2, validate_args=False)]
+    for q in [*laws, ht.SphericalRiemannianNormal(axis, 2.0, validate_args=False)]:
+        x = torch.tensor([[1.0 + 1e-6, 0.0, 0.0], [1.001, 0.0, 0.0], [0.0, 0.0, 0.0], [math.nan, 0.0, 1.0]])
+        x.requires_grad_()
+        value = q.log_prob(x)
+        assert torch.isfinite(value[0])
+        assert (value[1:3] == -math.inf).all()
+        assert torch.isnan(value[3])
+        (gradient,) = torch.autograd.grad(value[0], x)
+        assert torch.isfinite(gradient).all()
+        assert gradient[0, 0].abs() < 1e-5  # tangent to the sphere
 
 
 def test_parameters_take_dtype_and_broadcast() -> None:

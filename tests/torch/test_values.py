@@ -11,7 +11,7 @@ import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist.spaces import charts, sphere  # noqa: E402
 from tests.statistics import ALPHA, ks_uniform, uniform_directions  # noqa: E402
-from tests.torch.laws import CASES, Case  # noqa: E402
+from tests.torch.laws import CASES, TORUS, Case  # noqa: E402
 
 PER_MODEL = [pytest.param(case, model, id=f"{case}-{model}") for case in CASES for model in case.models]
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -140,7 +140,7 @@ def test_expand(case: Case, generator: torch.Generator) -> None:
     np.testing.assert_allclose(wide.log_prob(x), law.log_prob(x), rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*CASES, *TORUS], ids=str)
 def test_torch_compositions(case: Case, generator: torch.Generator) -> None:
     """Independent and MixtureSameFamily over a batch of three."""
     law = case.build().expand((3, *case.core().batch_shape))
