@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hyperdist.spaces.charts import tangent_to_poincare
-from hyperdist_torch.nn import Curvature, Gyroplane, LogOrigin, MobiusLinear
+from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.likelihoods import BernoulliLikelihood, Likelihood, NormalLikelihood
 
@@ -24,7 +24,8 @@ class ToBall(nn.Module):
 
 def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
     """The layer that reads a latent point: "linear" its ball coordinates, "wrapped" log_0 of it, "geo" its signed
-    distances from learnt hyperplanes, "mobius" log_0 of a Mobius linear map of it."""
+    distances from learnt hyperplanes, "horosphere" those from learnt horospheres, "mobius" log_0 of a Mobius linear map
+    of it."""
     d, hidden = config.latent_dim, config.hidden
     if config.decoder == "linear":
         return [ToBall(curvature), nn.Linear(d, hidden)]
@@ -32,6 +33,8 @@ def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
         return [LogOrigin(curvature, "tangent"), nn.Linear(d, hidden)]
     if config.decoder == "geo":
         return [Gyroplane(d, hidden, curvature)]
+    if config.decoder == "horosphere":
+        return [Horosphere(d, hidden, curvature)]
     return [MobiusLinear(d, hidden, curvature), LogOrigin(curvature, "tangent")]
 
 

@@ -23,6 +23,7 @@ from hyperdist_torch.experiments import branching, cells, digits, embeddings, mn
 from hyperdist_torch.experiments.__main__ import main  # noqa: E402
 from hyperdist_torch.experiments.cells import Cell, Machine  # noqa: E402
 from hyperdist_torch.training import Schedule  # noqa: E402
+from hyperdist_torch.vae.config import DECODERS  # noqa: E402
 from tests.torch import idx  # noqa: E402
 
 mpl.use("Agg")
@@ -150,6 +151,14 @@ def test_variants_are_named() -> None:
     assert star.variant == "epochs 3, prior std 0.5, decoder wrapped, riemannian gradient"
     assert star.key == "riemannian-c1.4-d20+epochs-3+prior-std-0.5+decoder-wrapped+riemannian-gradient-seed0"
     assert (star.config.decoder, star.config.prior_std, star.config.riemannian_gradient) == ("wrapped", 0.5, True)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("name", ["mnist", "branching"])
+def test_every_decoder_can_be_asked_for(name: str, decoder: str) -> None:
+    flat, curved = table_of(name, "--quick", "--decoder", decoder)[:2]
+    assert (flat.variant, flat.config.decoder) == ("quick", "wrapped")
+    assert (curved.variant, curved.config.decoder) == (f"quick, decoder {decoder}", decoder)
 
 
 def result(row: str, column: str, seed: int, nll: float, **others: Any) -> dict[str, Any]:
