@@ -5,6 +5,7 @@ The core's functions serve both, and the memory is shared: nothing is copied.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -42,3 +43,10 @@ def plainly(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
 
     return quiet
+
+
+def known_signature(forward: Callable[P, T]) -> Callable[P, T]:
+    """For ``forward`` of a ``torch.autograd.Function``: its ``apply`` works the signature out anew at every call, which
+    takes as long as a hundred small operations."""
+    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+    return forward

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hyperdist_torch._host import known_signature
+
 Derivative = Callable[[Tensor, Tensor], Tensor]
 """(value, theta) -> d value/d theta, differentiable in both."""
 
@@ -27,6 +29,7 @@ class _Implicit(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(theta: Tensor, value: Tensor, slope: Tensor, derivative: Derivative) -> Tensor:
         return value.clone()
 

@@ -27,6 +27,9 @@ from hyperdist_torch._random import Propose
 _CHUNK = 2048
 """Draws whose quadrature nodes, 44 each, stay in cache."""
 
+_ORDER = {torch.float32: 20, torch.float64: 32}
+"""Nodes of an integral for results of a dtype; see ``quadrature.nodes``."""
+
 _MANY = 512
 """Draws of one law from which a piecewise polynomial through the slope is cheaper than an integral for each."""
 
@@ -143,8 +146,9 @@ class _Constants(NamedTuple):
 class Fixed:
     """A law at parameters that stay: its kernel and integrals, worked out once for draws, densities and gradients."""
 
-    def __init__(self, law: Law, theta: Tensor) -> None:
-        self.law, self.theta = law, theta
+    def __init__(self, law: Law, theta: Tensor, dtype: torch.dtype = torch.float64) -> None:
+        """dtype: that of the results, which decides how many nodes an integral has."""
+        self.law, self.theta, self._order = law, theta, _ORDER[dtype]
         self._bare = bare(theta)
         self._known: _Constants | None = None
         self._kernel: Any = None
@@ -205,7 +209,7 @@ class Fixed:
         kernel, y = self.kernel, bare(y)
         t = y - kernel.centre
         upper = t >= 0.0
-        u, offset, mass = quadrature.nodes(kernel, y, t, upper)
+        u, offset, mass = quadrature.nodes(kernel, y, t, upper, order=self._order)
         return tensor(_signed(upper, (mass * (kernel.score(u, offset) - self._constants.centred)).sum(0)))
 
     @plainly
@@ -218,7 +222,7 @@ class Fixed:
             beyond = y - kernel.centre
             edge, t = xp.concat([edge, y[None]]), xp.concat([t, beyond[None]])
             upper = xp.concat([upper, (beyond >= 0.0)[None]])
-        u, offset, mass = quadrature.nodes(kernel, edge, t, upper)
+        u, offset, mass = quadrature.nodes(kernel, edge, t, upper, order=self._order)
         score = kernel.score(u, offset)
         total, moment = mass.sum(0), (mass * score).sum(0)
         whole = total[0] + total[1]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from hyperdist_torch._host import known_signature
+
 if TYPE_CHECKING:
     from hyperdist_torch.distributions._radial import Radial
 
@@ -25,6 +27,7 @@ class _LogTail(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(value: Tensor, y: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
         return value.clone()
 
@@ -66,6 +69,7 @@ class _AtCdf(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(y: Tensor, p: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
         return y.clone()
 

@@ -56,7 +56,7 @@ class RiemannianNormal(HyperbolicDistribution):
         return self._law.measure(self._theta)
 
     def _fixed(self) -> Fixed:
-        return Fixed(self._law, self._theta)
+        return Fixed(self._law, self._theta, self._dtype)
 
     def _log_z(self, radial: Measure | Fixed) -> Tensor:
         """Log normaliser from that of y = r/sigma, float64."""

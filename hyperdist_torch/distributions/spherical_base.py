@@ -86,7 +86,7 @@ class SphericalDistribution(OnSphere):
         return self._law.measure(self._theta)
 
     def _fixed(self) -> Fixed:
-        return Fixed(self._law, self._theta)
+        return Fixed(self._law, self._theta, self._dtype)
 
     def _log_z(self, radial: Measure | Fixed) -> Tensor:
         """Log integral of the kernel over the sphere from that of the angle's law, float64."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.spaces import gyroplane as kernel
+from hyperdist_torch._host import known_signature
 
 _LEAST_ROOT = 2.0**-40
 """A sqrt(rho) that stands in for a smaller one: asinh(k q)/k is q to the last bit, for q below 1e4."""
@@ -26,6 +27,7 @@ class _Arsinh(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(q: Tensor, rho: Tensor, growth: Tensor | None, exact: bool) -> Tensor:
         if growth is not None:
             return kernel.arsinh(q, rho, growth)
@@ -62,6 +64,7 @@ class _Slope(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(q: Tensor, rho: Tensor, growth: Tensor | None) -> Tensor:
         if growth is None:
             return (q * torch.sqrt(rho)).square_().add_(1.0).rsqrt_()

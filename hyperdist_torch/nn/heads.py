@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperdist.spaces import charts, tangent
+from hyperdist_torch._host import known_signature
 from hyperdist_torch.nn._arguments import model_of
 from hyperdist_torch.nn.curvature import Curvature, as_curvature
 
@@ -18,6 +19,7 @@ class _RiemannianGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(v: Tensor, c: Tensor) -> Tensor:
         return v.clone()
 
