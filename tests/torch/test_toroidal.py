@@ -60,8 +60,12 @@ def test_draws_follow_the_law(sigma: float, method: str, seed: int) -> None:
 
 @pytest.mark.parametrize("sigma", SCALES, ids=str)
 def test_density_gradients(sigma: np.ndarray) -> None:
-    """gradcheck and gradgradcheck in x, mu and sigma; at the centre and half a turn from it the gradient in x is 0."""
-    mu, scale = (torch.tensor(v, requires_grad=True) for v in (MU, np.maximum(sigma, 0.1)))
+    """gradcheck and gradgradcheck in x, mu and sigma; at the centre and half a turn from it the gradient in x is 0.
+
+    Half a turn away the second derivative is (pi/sigma^2)^2, which the rounding of an angle multiplies: below sigma of
+    0.2 differences of step 1e-6 are no more exact than their tolerance.
+    """
+    mu, scale = (torch.tensor(v, requires_grad=True) for v in (MU, np.maximum(sigma, 0.3)))
     offset = torch.tensor([[0.1, -1.0, 3.0], [0.0, 0.0, 0.0], [math.pi] * 3], dtype=torch.float64)
     x = (torch.tensor(MU) + offset).requires_grad_()
 
@@ -72,7 +76,7 @@ def test_density_gradients(sigma: np.ndarray) -> None:
     assert torch.autograd.gradgradcheck(density, (x, mu, scale))
     (first,) = torch.autograd.grad(density(x, mu, scale).sum(), x)
     assert first[1].abs().max() == 0.0
-    assert first[2].abs().max() < 1e-8  # pi is rounded, and the second derivative there is up to 3e5
+    assert first[2].abs().max() < 1e-8  # pi is rounded, and the second derivative there is up to 1e3
 
 
 @pytest.mark.parametrize("method", ["rejection", "inverse"])
