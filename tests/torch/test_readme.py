@@ -1,0 +1,22 @@
+"""README's examples in torch run as they stand, one after another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if ">>>" not in block]
+
+
+def test_examples_run() -> None:
+    assert len(EXAMPLES) == 2
+    names: dict[str, object] = {}
+    for block in EXAMPLES:
+        exec(block, names)
+    assert names["z"].shape == (8, 128, 20)
+    assert all(p.grad is not None for p in names["model"].parameters())
