@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from scipy import stats
 
 import hyperdist as hd
-from validation.intervals import median
+from validation.contest import Contest, measure, misses, rows
 from validation.record import REPORTS, record, row, to_json, write
 
 DIMENSIONS, SCALES = (2, 10, 50, 100), (0.1, 0.3, 1.0, 2.0)
@@ -30,44 +31,22 @@ NORMALS, SCIPY = "normals", "SciPy"
 FEW = 5_000
 """Draws by inversion that a timed call makes."""
 REPETITIONS = 31
+GROUPS = ("numpy", "torch", "vae")
+TORCH_GROUPS = GROUPS[1:]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``timing``."""
     parser.add_argument("--repetitions", type=int, default=REPETITIONS, help="pairs of runs (default %(default)s)")
-    parser.add_argument("--out", type=Path, default=REPORTS / "timing", help="folder of record.json")
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Our call, what it is measured against, and the largest ratio allowed."""
-
-    name: str
-    against: str
-    ours: Callable[[], Any]
-    theirs: Callable[[], Any]
-    target: float | None = None
-    share: float = 1.0
-    """Of the repetitions asked for."""
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    """Processor time of this thread, so that other programs on the machine do not decide."""
-    start = time.thread_time()
-    call()
-    return time.thread_time() - start
-
-
-def measure(contest: Contest, repetitions: int) -> dict[str, Any]:
-    """Median of the pairwise ratios of interleaved runs, its interval, and the median times in seconds."""
-    n = max(5, round(repetitions * contest.share))
-    for warm_up in (contest.ours, contest.theirs):
-        warm_up()
-    pairs = [(_seconds(contest.ours), _seconds(contest.theirs)) for _ in range(n)]
-    ratio, interval = median([ours / theirs for ours, theirs in pairs])
-    times = {"ours": median([a for a, _ in pairs])[0], "theirs": median([b for _, b in pairs])[0]}
-    return {"name": contest.name, "against": contest.against, "target": contest.target,
-            "ratio": ratio, "interval": interval, "n": n, **times}  # fmt: skip
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=GROUPS,
+        metavar="GROUP",
+        help=f"only some of the groups {', '.join(GROUPS)} (default: all, as far as torch is there)",
+    )
+    parser.add_argument("--out", type=Path, help="folder of record.json (default: reports/timing, or for --only one "
+                        "named for its groups)")  # fmt: skip
 
 
 def _sampling() -> Iterator[Contest]:
@@ -114,46 +93,102 @@ def _batches() -> Iterator[Contest]:
                       partial(rng.standard_normal, (128, d)), share=5.0)  # fmt: skip
 
 
-def contests() -> list[Contest]:
-    """Everything that is timed."""
+def numpy_contests() -> list[Contest]:
+    """Of the core."""
     return [*_sampling(), *_von_mises_fisher(), *_batches()]
 
 
+def contests(groups: Iterable[str]) -> list[Contest]:
+    """Everything that is timed of some groups; torch is imported for its own alone."""
+    found = numpy_contests() if "numpy" in groups else []
+    for group in groups:
+        if group in TORCH_GROUPS:
+            found += import_module(f"validation.timing_{group}").contests()
+    return found
+
+
+def _groups(asked: Sequence[str] | None, console: Console) -> tuple[str, ...]:
+    """What is asked for, or all that can be; ValueError where torch is needed and not there."""
+    groups = tuple(name for name in GROUPS if name in (asked or GROUPS))
+    if find_spec("torch") is not None:
+        return groups
+    if asked and set(asked) & set(TORCH_GROUPS):
+        raise ValueError(f"--only {' '.join(asked)} needs torch, which is not installed")
+    console.print("torch is not installed: without " + " and ".join(TORCH_GROUPS))
+    return ("numpy",)
+
+
+@contextmanager
+def _one_thread(groups: Iterable[str]) -> Iterator[None]:
+    """One thread of torch too: its time is that of this thread."""
+    if not set(groups) & set(TORCH_GROUPS):
+        yield
+        return
+    torch = import_module("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def main(options: argparse.Namespace) -> int:
-    """Print the table, write the record; 1 where a target is missed."""
+    """Print the table, write the record; 1 where a target is missed, 2 where a group cannot be timed."""
     console = Console()
-    found = [measure(contest, options.repetitions)
-             for contest in track(contests(), "timing", console=console, transient=True)]  # fmt: skip
-    table = Table("what", "over", "ratio", "95 % interval", "target", "ms", title="Processor time, one thread")
-    for entry in found:
-        low, high = entry["interval"]
-        late = entry["target"] is not None and entry["ratio"] > entry["target"]
-        text = f"{entry['ratio']:.2f}"
-        table.add_row(entry["name"], entry["against"], f"[red]{text}" if late else text,
-                      f"{low:.2f} to {high:.2f}", "" if entry["target"] is None else f"{entry['target']:g}",
-                      f"{1e3 * entry['ours']:.2f}")  # fmt: skip
-    console.print(table)
-    rows, missed = _rows(found)
-    write(
-        options.out / "record.json",
-        to_json(record([1, 2, 3], {"repetitions": options.repetitions, "scalars": SCALARS}, rows)),
+    try:
+        groups = _groups(options.only, console)
+    except ValueError as error:
+        console.print(str(error))
+        return 2
+    with _one_thread(groups):
+        progress = track(contests(groups), "timing", console=console, transient=True)
+        found = [measure(contest, options.repetitions) for contest in progress]
+    memory = import_module("validation.timing_vae").memory() if "vae" in groups else []
+    console.print(_table(found))
+    for entry in memory:
+        console.print(f"{entry['name']}: {entry['metric']} {entry['value']:.0f}")
+    missed = [words for entry in found for words in misses(entry)] + _above_memory(memory)
+    settings = {"repetitions": options.repetitions, "scalars": SCALARS, "groups": list(groups)}
+    made = record(
+        [1, 2, 3, 4, 5], settings, [*itertools.chain.from_iterable(map(rows, found)), *_by_dimension(found), *memory]
     )
+    if set(groups) & set(TORCH_GROUPS):
+        made["versions"]["torch"] = import_module("torch").__version__
+    write((options.out or _folder(options.only)) / "record.json", to_json(made))
     if missed:
-        console.print("above target: " + ", ".join(missed))
+        console.print("above target:\n" + "\n".join(missed))
     return int(bool(missed))
 
 
-def _rows(found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of the record with the worst and the median ratio of each dimension, and the dimensions above target."""
-    rows, missed = [], []
-    for e in found:
-        rows.append(row(e["name"], f"time over {e['against']}", e["ratio"], interval95=e["interval"], n=e["n"]))
-        rows.append(row(e["name"], "milliseconds", 1e3 * e["ours"], n=e["n"]))
+def _folder(only: Sequence[str] | None) -> Path:
+    """A run of some groups leaves the record of all of them as it is."""
+    return REPORTS / "-".join(["timing", *sorted(set(only or ()))])
+
+
+def _table(found: list[dict[str, Any]]) -> Table:
+    table = Table("what", "over", "ratio", "95 % interval", "target", "ms", title="Processor time, one thread")
+    for entry in found:
+        low, high = entry["interval"]
+        targets = [f"{entry['target']:g}"] if entry["target"] is not None else []
+        targets += [f"{entry['limit']:g} ms"] if entry["limit"] is not None else []
+        table.add_row(entry["name"], entry["against"], f"{'[red]' if misses(entry) else ''}{entry['ratio']:.2f}",
+                      f"{low:.2f} to {high:.2f}", ", ".join(targets), f"{1e3 * entry['ours']:.2f}")  # fmt: skip
+    return table
+
+
+def _above_memory(memory: list[dict[str, Any]]) -> list[str]:
+    if not memory:
+        return []
+    limit = import_module("validation.timing_vae").MEMORY_LIMIT
+    return [f"{e['name']}: {e['value']:.0f} MiB > {limit:g} MiB" for e in memory if not e["value"] <= limit]
+
+
+def _by_dimension(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows with the worst and the median ratio of each dimension, of what has a target for it."""
     for d in DIMENSIONS:
-        ratios = [
-            e["ratio"] for e in found if e["target"] is not None and e["name"].startswith(f"RiemannianNormal d={d} ")
-        ]
-        rows.append(row(f"RiemannianNormal d={d}", "worst ratio over s", max(ratios), n=len(ratios)))
-        rows.append(row(f"RiemannianNormal d={d}", "median ratio over s", float(np.median(ratios)), n=len(ratios)))
-        missed += [f"d={d}: {max(ratios):.2f} > {TARGETS[d]}"] if max(ratios) > TARGETS[d] else []
-    return rows, missed
+        name = f"RiemannianNormal d={d}"
+        ratios = [e["ratio"] for e in found if e["target"] is not None and e["name"].startswith(f"{name} ")]
+        if ratios:
+            yield row(name, "worst ratio over s", max(ratios), n=len(ratios))
+            yield row(name, "median ratio over s", float(np.median(ratios)), n=len(ratios))

@@ -1,0 +1,91 @@
+"""The timing: what a contest measures, what misses a target, which groups are timed, what the record holds."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from validation import contest, timing
+from validation.__main__ import main
+from validation.contest import Contest
+
+
+def busy(seconds):
+    """A call that takes so much of the processor's time."""
+
+    def call():
+        start = time.thread_time()
+        while time.thread_time() - start < seconds:
+            pass
+
+    return call
+
+
+def test_ratio_and_times_of_known_calls():
+    entry = contest.measure(Contest("a", "b", busy(4e-3), busy(2e-3), work=(8.0, "things a second")), 9)
+    assert entry["n"] == 9
+    assert 1.5 < entry["ratio"] < 2.5
+    assert entry["interval"][0] <= entry["ratio"] <= entry["interval"][1]
+    over, milliseconds, rate, other = contest.rows(entry)
+    assert (over["name"], over["metric"], over["value"]) == ("a", "time over b", entry["ratio"])
+    assert milliseconds["value"] == pytest.approx(1e3 * entry["ours"])
+    assert rate["value"] == pytest.approx(8.0 / entry["ours"])
+    assert rate["interval95"][0] <= rate["value"] <= rate["interval95"][1]
+    assert (other["name"], other["value"]) == ("b", pytest.approx(8.0 / entry["theirs"]))
+
+
+def test_sleep_does_not_count():
+    """Processor time, not time on the wall."""
+    assert contest.measure(Contest("a", "b", lambda: time.sleep(0.02), busy(2e-3)), 5)["ratio"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("target", "limit", "missed"),
+    [
+        (None, None, []),
+        (2.0, 30.0, []),
+        (1.9, None, ["a: 2.00 times b > 1.9"]),
+        (None, 19.0, ["a: 20.00 ms > 19 ms"]),
+        (1.9, 19.0, ["a: 2.00 times b > 1.9", "a: 20.00 ms > 19 ms"]),
+    ],
+)
+def test_a_missed_target_is_told(target, limit, missed):
+    entry = {"name": "a", "against": "b", "ratio": 2.0, "ours": 0.02, "target": target, "limit": limit}
+    assert contest.misses(entry) == missed
+    unknown = contest.misses({**entry, "ratio": float("nan"), "ours": float("nan")})
+    assert len(unknown) == sum(bound is not None for bound in (target, limit))
+
+
+def test_a_run_writes_its_record(tmp_path, monkeypatch, capsys):
+    made = [Contest("RiemannianNormal d=2 s=1", "normals", busy(2e-3), busy(1e-3), target=9.0),
+            Contest("RiemannianNormal d=2 s=2", "normals", busy(4e-3), busy(1e-3), target=9.0),
+            Contest("slow", "normals", busy(2e-3), busy(1e-3), limit=0.5)]  # fmt: skip
+    monkeypatch.setattr(timing, "numpy_contests", lambda: made[:2])
+    arguments = ["timing", "--only", "numpy", "--repetitions", "5", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    written = json.loads((tmp_path / "record.json").read_text())
+    assert {"command", "commit", "date", "machine", "versions", "seeds", "settings", "rows"} == set(written)
+    assert all({"name", "metric", "value", "interval95", "n", "published"} == set(row) for row in written["rows"])
+    metrics = [row["metric"] for row in written["rows"]]
+    assert metrics == ["time over normals", "milliseconds"] * 2 + ["worst ratio over s", "median ratio over s"]
+    monkeypatch.setattr(timing, "numpy_contests", lambda: made)
+    assert main(arguments) == 1
+    assert "above target:\nslow: 2.0" in capsys.readouterr().out
+
+
+def test_names_are_distinct():
+    names = [entry.name for entry in timing.numpy_contests()]
+    assert len(set(names)) == len(names)
+
+
+def test_without_torch(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(timing, "find_spec", lambda name: None)
+    monkeypatch.setattr(timing, "numpy_contests", lambda: [Contest("a", "b", busy(1e-4), busy(1e-4))])
+    assert main(["timing", "--only", "torch", "--out", str(tmp_path)]) == 2
+    assert "--only torch needs torch, which is not installed" in capsys.readouterr().out
+    assert not (tmp_path / "record.json").exists()
+    assert main(["timing", "--repetitions", "5", "--out", str(tmp_path)]) == 0
+    assert "torch is not installed: without torch and vae" in capsys.readouterr().out
+    assert json.loads((tmp_path / "record.json").read_text())["settings"]["groups"] == ["numpy"]
