@@ -28,6 +28,9 @@ DROP = 42.0
 ORDER = 44
 """Nodes a side: double precision for every law here and every integrand, derivatives and logarithms included."""
 
+_LEGENDRE = {order: np.polynomial.legendre.leggauss(order) for order in (20, 32, ORDER)}
+"""The rules of [-1, 1] in use, made beforehand since ``torch.compile`` cannot trace their making."""
+
 
 class Kernel(ABC):
     """The log density of a law on (0, end), up to a constant, as a function of y and of t = y - centre.
@@ -68,7 +71,7 @@ def _rule(like: Array, order: int) -> tuple[Array, Array]:
 
 def _new_rule(xp: Any, order: int, dtype: Any, device: Any) -> tuple[Array, Array]:
     place = {"dtype": dtype} if device is None else {"dtype": dtype, "device": device}
-    nodes, weights = np.polynomial.legendre.leggauss(order)
+    nodes, weights = _LEGENDRE[order]
     return xp.asarray(0.5 * (nodes + 1.0), **place), xp.asarray(0.5 * weights, **place)
 
 
@@ -85,7 +88,8 @@ def nodes(
 
     upper  : (*batch) bool  whether the tail above y is meant, or the one below.
     graded : cluster the points at the far end, for an integrand with a logarithm there.
-    order  : how many points. 32 give log-normaliser, its derivative and dy/dtheta to 1e-13, 20 to 1e-8.
+    order  : how many points, 20, 32 or ``ORDER``: 32 give log-normaliser, its derivative and dy/dtheta to 1e-13,
+             20 to 1e-8.
     """
     xp = namespace(y, t)
     width = kernel.reach(y, t, upper)
