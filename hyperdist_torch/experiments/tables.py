@@ -12,6 +12,12 @@ from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 
 Result = dict[str, Any]
 
+KEPT = (
+    "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
+    "training_seconds", "evaluation_seconds", "commit", "date",
+)  # fmt: skip
+"""What a record keeps of each cell: the table can be made from it again."""
+
 ONE_SEED = "test NLL in nats, one seed, interval over test rows"
 SEEDS = "test NLL in nats, mean over seeds, t interval"
 
@@ -91,6 +97,8 @@ def write(
     seeds = sorted({result["seed"] for result in results})
     content = {
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
+        "columns": columns,
+        "cells": [{name: result[name] for name in KEPT if name in result} for result in results],
         "curves": {f"{label(result)}, {result['column']}, seed {result['seed']}": result.get("curve")
                    for result in results},
     }  # fmt: skip

@@ -28,7 +28,9 @@ from tests.torch import idx  # noqa: E402
 
 mpl.use("Agg")
 
-FIELDS = {"command", "commit", "date", "machine", "versions", "seeds", "settings", "rows", "curves"}
+FIELDS = {
+    "command", "commit", "date", "machine", "versions", "seeds", "settings", "rows", "curves", "cells", "columns",
+}  # fmt: skip
 ROW = {"name", "metric", "value", "interval95", "n", "published"}
 
 
