@@ -23,6 +23,8 @@ def namespace(*arrays: Array) -> Any:
     """
     found: Any = np
     for array in arrays:
+        if type(array) is np.ndarray:
+            continue
         if hasattr(array, "requires_grad"):
             return sys.modules["torch"]
         if hasattr(array, "__array_namespace__") and not isinstance(array, (np.ndarray, np.generic)):

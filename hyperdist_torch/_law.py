@@ -148,7 +148,7 @@ class Fixed:
 
     def __init__(self, law: Law, theta: Tensor, dtype: torch.dtype = torch.float64) -> None:
         """dtype: that of the results, which decides how many nodes an integral has."""
-        self.law, self.theta, self._order = law, theta, _ORDER[dtype]
+        self.law, self.theta, self.dtype, self._order = law, theta, dtype, _ORDER[dtype]
         self._bare = bare(theta)
         self._known: _Constants | None = None
         self._kernel: Any = None
@@ -161,12 +161,16 @@ class Fixed:
             self._kernel = self.law.kernel(self._bare)
         return self._kernel
 
+    def source(self, generator: torch.Generator | None) -> _random.Source:
+        """Random numbers for draws."""
+        return _random.Source(generator, self.theta.device, self.dtype)
+
     @plainly
     def accept(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """n radii y, which belong to the flattened batch in turn, and uniform directions (n, d), without gradient."""
         flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
         propose = self.law.proposal(flat.kernel, flat._bare)
-        return _random.accept(propose, n, self.law.d, self.theta.device, generator)
+        return _random.accept(propose, n, self.law.d, self.source(generator))
 
     @property
     def _constants(self) -> _Constants:

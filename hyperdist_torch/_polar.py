@@ -18,28 +18,33 @@ from hyperdist_torch._host import bare, plainly, tensor
 
 class _Polar(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor) -> Tensor:
-        ctx.triangle = triangle.solve(*(bare(v) for v in (mu, radius, direction, c)))
-        x = tensor(triangle.point(ctx.triangle))
+    def forward(
+        ctx: Any, mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor, solved: triangle.Triangle
+    ) -> Tensor:
+        x = tensor(triangle.point(solved))
+        ctx.triangle = solved
         ctx.save_for_backward(mu, radius, direction, c, x)
         return x
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *inputs, x = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:4]
         if torch.is_grad_enabled():
-            return _differentiable(inputs, grad, ctx.needs_input_grad)
-        return tuple(
-            tensor(value).to(given.dtype).sum_to_size(given.shape) if wanted else None
-            for value, given, wanted in zip(
-                _pull_back(ctx.triangle, x, grad), inputs, ctx.needs_input_grad, strict=True
-            )
-        )
+            return *_differentiable(inputs, grad, wanted), None
+        found = _pull_back(ctx.triangle, x, grad, wanted)
+        return *(
+            _narrow(value, given) if w else None for value, given, w in zip(found, inputs, wanted, strict=True)
+        ), None
+
+
+def _narrow(value: Any, given: Tensor) -> Tensor:
+    return tensor(value).to(given.dtype).sum_to_size(given.shape)
 
 
 @plainly
-def _pull_back(solved: triangle.Triangle, x: Tensor, grad: Tensor) -> triangle.Gradient:
-    return triangle.pull_back(solved, bare(x), bare(grad))
+def _pull_back(solved: triangle.Triangle, x: Tensor, grad: Tensor, wanted: tuple[bool, ...]) -> triangle.Gradient:
+    return triangle.pull_back(solved, bare(x), bare(grad), direction=wanted[2], c=wanted[3])
 
 
 def _differentiable(inputs: list[Tensor], grad: Tensor, wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
@@ -53,11 +58,16 @@ def _differentiable(inputs: list[Tensor], grad: Tensor, wanted: tuple[bool, ...]
 
 def exp_polar(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor, model: str) -> Tensor:
     """``charts.exp_polar`` for laws: (*sample, *batch, d) points of ``model`` at radii (*sample, *batch)."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not _served(mu, radius, c):
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    solved = None if traced else _solve(mu, radius, direction, c)
+    if solved is None:
         return charts.exp_polar(mu, radius, direction, c, model)
-    return charts.from_tangent(_Polar.apply(mu, radius, direction, c), c, model)
+    x: Any = _Polar.apply(mu, radius, direction, c, solved)
+    return charts.from_tangent(x, c, model)
 
 
 @plainly
-def _served(mu: Tensor, radius: Tensor, c: Tensor) -> bool:
-    return bool(triangle.serves(bare(mu), bare(radius), bare(c)))
+def _solve(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor) -> triangle.Triangle | None:
+    """The triangles, or None where they do not serve."""
+    solved = triangle.solve(bare(mu), bare(radius), bare(direction), bare(c))
+    return solved if bool(triangle.serves(solved)) else None

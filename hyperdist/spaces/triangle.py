@@ -59,7 +59,7 @@ def _times(scalar: Array, vector: Array) -> Array:
 
 
 def solve(mu: Array, radius: Array, direction: Array, c: Array) -> Triangle:
-    """The triangle of ``charts.exp_polar``'s arguments, mu in tangent coordinates; c > 0."""
+    """The triangle of ``charts.exp_polar``'s arguments, mu in tangent coordinates; see ``serves``."""
     xp = namespace(mu, radius)
     k = xp.sqrt(_wide(c))
     length = xp.sqrt(dot(mu, mu))
@@ -94,12 +94,12 @@ class Gradient(NamedTuple):
 
     mu: Array
     radius: Array
-    direction: Array
-    c: Array
+    direction: Array | None
+    c: Array | None
 
 
-def pull_back(t: Triangle, x: Array, grad: Array) -> Gradient:
-    """The gradient ``grad`` in the end point x, (*batch, d), as gradients in centre, radius, direction and c.
+def pull_back(t: Triangle, x: Array, grad: Array, *, direction: bool = True, c: bool = True) -> Gradient:
+    """The gradient ``grad`` in the end point x, (*batch, d), as gradients in centre, radius and what is asked for.
 
     Accuracy  a few eps over a in the centre, of the sizes of the terms; in c eps |x|/c, since it is c's scaling.
     """
@@ -127,16 +127,17 @@ def pull_back(t: Triangle, x: Array, grad: Array) -> Gradient:
     across = t.rho / t.sinh_rho
     lift = across * (t.sinh_a * cosh_r + 2.0 * xp.square(xp.sinh(0.5 * t.a)) * t.sinh_r * t.cos_phi) / t.a
     in_mu = _times(in_a, t.m) + _times((around - in_phi) / t.a, e) + _times(lift, rest)
-    in_u = _times(-in_phi * t.sin_phi / t.k, t.m) + _times(in_phi * t.cos_phi / t.k, e)
-    in_u = in_u + _times(across * t.sinh_r / t.k, rest)
-    scaling = _wide(dot(in_mu, t.m)) * t.a + in_r * t.r
-    in_c = 0.5 * (scaling / t.k - _wide(dot(grad, x))) / xp.square(t.k)
+    in_u = in_c = None
+    if direction:
+        in_u = _times(-in_phi * t.sin_phi / t.k, t.m) + _times(in_phi * t.cos_phi / t.k, e)
+        in_u = in_u + _times(across * t.sinh_r / t.k, rest)
+    if c:
+        scaling = _wide(dot(in_mu, t.m)) * t.a + in_r * t.r
+        in_c = 0.5 * (scaling / t.k - _wide(dot(grad, x))) / xp.square(t.k)
     return Gradient(in_mu, in_r, in_u, in_c)
 
 
-def serves(mu: Array, radius: Array, c: Array) -> Any:
-    """Whether every triangle is one that ``solve`` takes, a boolean array without axes."""
-    xp = namespace(mu, radius)
-    k = xp.sqrt(_wide(c))
-    a, r = k * xp.sqrt(_wide(dot(mu, mu))), k * _wide(radius)
-    return xp.all(a >= NEAREST) & xp.all(a + r <= FARTHEST)
+def serves(t: Triangle) -> Any:
+    """Whether every triangle is one that can be solved so, a boolean array without axes."""
+    xp = namespace(t.a)
+    return xp.all(t.a >= NEAREST) & xp.all(t.a + t.r <= FARTHEST)

@@ -145,15 +145,15 @@ class CentredDistribution(ManifoldDistribution):
 def draw_radius(
     fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """(y, direction), float64: radii of ``shape``, differentiable in theta (*batch), and uniform unit vectors."""
+    """(y, direction): radii of ``shape``, float64, differentiable in theta (*batch), and unit vectors of the dtype."""
     n, d, theta = shape.numel(), fixed.law.d, fixed.theta
     if n == 0:
-        return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d))
+        return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d), dtype=fixed.dtype)
     with torch.no_grad():
         if method == "rejection":
             y, direction = fixed.accept(n, generator)
             y = y.reshape(shape)
         else:
-            direction = _random.directions(n, d, theta.device, generator)
+            direction = _random.directions(fixed.source(generator), n, d)
             y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
     return fixed.follow(y), direction.reshape((*shape, d))

@@ -99,7 +99,7 @@ class RiemannianNormal(HyperbolicDistribution):
         fixed = self._fixed()
         y, direction = draw_radius(fixed, shape, method, generator)
         radius = (self.sigma.double() * y).to(self._dtype)
-        x = self._place(radius, direction.to(self._dtype), model)
+        x = self._place(radius, direction, model)
         if not density:
             return x, None
         return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype)

@@ -101,7 +101,7 @@ class SphericalDistribution(OnSphere):
     ) -> tuple[Tensor, Tensor | None]:
         fixed = self._fixed()
         angle, direction = draw_radius(fixed, shape, method, generator)
-        x = sphere.exp_polar(unit(self.mu), angle.to(self._dtype), direction.to(self._dtype))
+        x = sphere.exp_polar(unit(self.mu), angle.to(self._dtype), direction)
         if not density:
             return x, None
         return x, (self._kernel(angle) - self._log_z(fixed)).to(self._dtype)

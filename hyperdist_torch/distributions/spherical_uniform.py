@@ -85,5 +85,6 @@ class SphericalUniform(OnSphere):
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         m = self.event_shape[0]
-        x = _random.directions(shape.numel(), m, self.mu.device, generator).reshape((*shape, m)).to(self._dtype)
+        source = _random.Source(generator, self.mu.device, self._dtype)
+        x = _random.directions(source, shape.numel(), m).reshape((*shape, m))
         return x, -self.entropy().expand(shape) if density else None
