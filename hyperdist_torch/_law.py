@@ -27,7 +27,7 @@ from hyperdist_torch._random import Propose
 _CHUNK = 2048
 """Draws whose quadrature nodes, 44 each, stay in cache."""
 
-_ORDER = {torch.float32: 20, torch.float64: 32}
+_RULE: dict[torch.dtype, dict[str, Any]] = {torch.float32: {"order": 16, "drop": 24.0}, torch.float64: {"order": 32}}
 """Nodes of an integral for results of a dtype; see ``quadrature.nodes``."""
 
 _MANY = 512
@@ -148,7 +148,7 @@ class Fixed:
 
     def __init__(self, law: Law, theta: Tensor, dtype: torch.dtype = torch.float64) -> None:
         """dtype: that of the results, which decides how many nodes an integral has."""
-        self.law, self.theta, self.dtype, self._order = law, theta, dtype, _ORDER[dtype]
+        self.law, self.theta, self.dtype, self._rule = law, theta, dtype, _RULE[dtype]
         self._bare = bare(theta)
         self._known: _Constants | None = None
         self._kernel: Any = None
@@ -188,6 +188,12 @@ class Fixed:
             return tensor(value)
         return attach(self.theta, tensor(value), tensor(mean_score), lambda _, theta: self.law.mean_score(theta))
 
+    def derivatives(self, y: Tensor) -> tuple[Array, Array, Array]:
+        """Log-normaliser and its derivative, (*batch), and dy/dtheta of the draws y, as bare values."""
+        slope = bare(self._slope(y))
+        value, mean_score, _ = self._constants
+        return value, mean_score, slope
+
     def follow(self, y: Tensor) -> Tensor:
         """The draws y, (*sample, *batch), with their derivatives in theta.
 
@@ -213,7 +219,7 @@ class Fixed:
         kernel, y = self.kernel, bare(y)
         t = y - kernel.centre
         upper = t >= 0.0
-        u, offset, mass = quadrature.nodes(kernel, y, t, upper, order=self._order)
+        u, offset, mass = quadrature.nodes(kernel, y, t, upper, **self._rule)
         return tensor(_signed(upper, (mass * (kernel.score(u, offset) - self._constants.centred)).sum(0)))
 
     @plainly
@@ -226,7 +232,7 @@ class Fixed:
             beyond = y - kernel.centre
             edge, t = xp.concat([edge, y[None]]), xp.concat([t, beyond[None]])
             upper = xp.concat([upper, (beyond >= 0.0)[None]])
-        u, offset, mass = quadrature.nodes(kernel, edge, t, upper, order=self._order)
+        u, offset, mass = quadrature.nodes(kernel, edge, t, upper, **self._rule)
         score = kernel.score(u, offset)
         total, moment = mass.sum(0), (mass * score).sum(0)
         whole = total[0] + total[1]

@@ -116,13 +116,13 @@ class HyperbolicKernel(Kernel):
         sinhc_inverse = xp.exp(-log_sinhc(self.s * safe))
         return 1.0 + self.n * xp.square(sinhc_inverse / safe)
 
-    def reach(self, y: Array, t: Array, upper: Array) -> Array:
+    def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
         xp = namespace(y, t)
         slope = self.slope(y, t)
         decay = xp.where(upper, -slope, slope)
         decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
         # h(y +- u) <= h(y) - decay u - u^2/2, since the curvature is at least 1.
-        distance = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP))
+        distance = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop))
         return xp.where(~upper & (distance > y), y, distance)
 
     def score(self, y: Array, t: Array) -> Array:

@@ -101,13 +101,13 @@ class SphericalNormalKernel(_SphericalKernel):
         xp = namespace(y, self.sigma)
         return 1.0 / (self.sigma * self.sigma) + (self.n / xp.square(xp.sin(y)) if self.n else xp.zeros_like(y))
 
-    def reach(self, y: Array, t: Array, upper: Array) -> Array:
+    def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
         xp = namespace(y, t)
         slope = self.slope(y, t)
         decay = xp.where(upper, -slope, slope)
         decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
         least = 1.0 / (self.sigma * self.sigma) + self.n
-        distance = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP * least))
+        distance = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * least))
         room = xp.where(upper, math.pi - y, y)
         return xp.where(distance < room, distance, room)
 
@@ -153,7 +153,7 @@ class VonMisesFisherKernel(_SphericalKernel):
         xp = namespace(y, self.kappa)
         return self.kappa * xp.cos(y) + (self.n / xp.square(xp.sin(y)) if self.n else 0.0)
 
-    def reach(self, y: Array, t: Array, upper: Array) -> Array:
+    def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
         """In the versine v = 1 - cos theta, where the kernel is concave for every kappa."""
         xp = namespace(y, t, self.kappa)
         kappa = self.kappa
@@ -162,30 +162,30 @@ class VonMisesFisherKernel(_SphericalKernel):
         # Downwards, as a share of v: the curvature (n/2)(1/v^2 + 1/rest^2) only grows.
         decay = half * (1.0 - v / rest) - kappa * v
         decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
-        share = 2.0 * DROP / (decay + xp.sqrt(decay * decay + 2.0 * DROP * half * (1.0 + xp.square(v / rest))))
+        share = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * half * (1.0 + xp.square(v / rest))))
         left = xp.where(share < 1.0, 1.0 - share, xp.zeros_like(share))
         down = y - 2.0 * xp.asin(xp.sin(0.5 * y) * xp.sqrt(left))
         # Upwards it may fall: Newton's method on the concave kernel overshoots once and stays beyond the root.
-        distance = self._upward(v, rest)
+        distance = self._upward(v, rest, drop)
         inside = distance < rest
         angle = 2.0 * xp.asin(xp.sqrt(0.5 * xp.where(inside, v + distance, xp.zeros_like(v))))
         up = xp.where(inside, angle - y, math.pi - y)
         width = xp.where(upper, up, down)
         return xp.where(width > 0.0, width, xp.zeros_like(width))
 
-    def _upward(self, v: Array, rest: Array) -> Array:
-        """A distance up from the versine v that loses ``DROP`` nats, or one beyond ``rest`` = 2 - v."""
+    def _upward(self, v: Array, rest: Array, drop: float) -> Array:
+        """A distance up from the versine v that loses ``drop`` nats, or one beyond ``rest`` = 2 - v."""
         xp = namespace(v, self.kappa)
         kappa, half = self.kappa, 0.5 * self.n
         if self.n == 0:
-            return DROP / xp.where(kappa > 0.0, kappa, xp.ones_like(kappa) * 1e-300)
+            return drop / xp.where(kappa > 0.0, kappa, xp.ones_like(kappa) * 1e-300)
         pull = kappa - half * (1.0 / v - 1.0 / rest)
         pull = xp.where(pull > 0.0, pull, xp.zeros_like(pull))
         bend = half * (1.0 / (v * v) + 1.0 / (rest * rest))
-        distance = 2.0 * DROP / (pull + xp.sqrt(pull * pull + 2.0 * DROP * bend))
+        distance = 2.0 * drop / (pull + xp.sqrt(pull * pull + 2.0 * drop * bend))
         for _ in range(3):
             step = xp.where(distance < 0.5 * rest, distance, 0.5 * rest)
-            lost = kappa * step - half * (xp.log1p(step / v) + xp.log1p(-step / rest)) - DROP
+            lost = kappa * step - half * (xp.log1p(step / v) + xp.log1p(-step / rest)) - drop
             onward = step - lost / (kappa - half * (1.0 / (v + step) - 1.0 / (rest - step)))
             distance = xp.where(onward > 0.0, onward, rest)
         return distance

@@ -142,18 +142,23 @@ class CentredDistribution(ManifoldDistribution):
         return self.mu.dtype
 
 
+@torch.no_grad()
+def draw(fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """(y, direction) without gradient: radii of ``shape``, float64, and uniform unit vectors of the dtype."""
+    n, d, theta = shape.numel(), fixed.law.d, fixed.theta
+    if n == 0:
+        return theta.new_zeros(shape), theta.new_zeros((*shape, d), dtype=fixed.dtype)
+    if method == "rejection":
+        y, direction = fixed.accept(n, generator)
+        return y.reshape(shape), direction.reshape((*shape, d))
+    direction = _random.directions(fixed.source(generator), n, d)
+    y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
+    return y, direction.reshape((*shape, d))
+
+
 def draw_radius(
     fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """(y, direction): radii of ``shape``, float64, differentiable in theta (*batch), and unit vectors of the dtype."""
-    n, d, theta = shape.numel(), fixed.law.d, fixed.theta
-    if n == 0:
-        return theta.new_zeros(shape) * theta, theta.new_zeros((*shape, d), dtype=fixed.dtype)
-    with torch.no_grad():
-        if method == "rejection":
-            y, direction = fixed.accept(n, generator)
-            y = y.reshape(shape)
-        else:
-            direction = _random.directions(fixed.source(generator), n, d)
-            y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
-    return fixed.follow(y), direction.reshape((*shape, d))
+    """``draw`` with the radii's derivatives in theta, (*batch)."""
+    y, direction = draw(fixed, shape, method, generator)
+    return fixed.follow(y), direction

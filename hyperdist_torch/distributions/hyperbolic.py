@@ -11,6 +11,7 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
+from hyperdist_torch._distance import dist_sq
 from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
 from hyperdist_torch.distributions.base import CentredDistribution
@@ -77,13 +78,16 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
-        x = exp_polar(self._tangent_mu, radius, direction, self.c, model or "poincare")
+        return self._hold(exp_polar(self._tangent_mu, radius, direction, self.c, model or self.model), model)
+
+    def _hold(self, x: Tensor, model: str | None) -> Tensor:
+        """Draws x where the coordinates of ``model`` hold them all, else ValueError."""
         if model == "poincare":
             edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
             lost = int((~(self.c * (x * x).sum(dim=-1) < edge)).sum())
             if lost:
                 raise ValueError(
-                    f"{lost} of {radius.numel()} draws lie further from the origin than {x.dtype} ball coordinates "
+                    f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
                     "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
                 )
         # The sum costs a tenth of a look at each number, and where it is finite they are.
@@ -113,7 +117,7 @@ class HyperbolicDistribution(CentredDistribution):
         """Squared distance of points from mu, smooth at mu."""
         if model == self.model == "poincare":
             return poincare.dist_sq(x, self.mu, self.c)
-        return tangent.dist_sq(charts.to_tangent(x, self.c, model), self._tangent_mu, self.c)
+        return dist_sq(charts.to_tangent(x, self.c, model), self._tangent_mu, self.c)
 
     def _offset(self, x: Tensor, model: str) -> Tensor:
         """log_mu(x) in the frame at mu, (*batch, d); its length is the distance."""

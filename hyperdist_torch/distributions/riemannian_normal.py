@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from hyperdist.distributions.area import log_sphere_area
+from hyperdist.spaces import charts
+from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions._radial import KernelRadial
-from hyperdist_torch.distributions.base import draw_radius
+from hyperdist_torch.distributions.base import draw
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.radius import Radius
 
@@ -96,10 +98,17 @@ class RiemannianNormal(HyperbolicDistribution):
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        fixed = self._fixed()
-        y, direction = draw_radius(fixed, shape, method, generator)
-        radius = (self.sigma.double() * y).to(self._dtype)
-        x = self._place(radius, direction, model)
-        if not density:
-            return x, None
-        return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype)
+        fixed, mu = self._fixed(), self._tangent_mu
+        y, direction = draw(fixed, shape, method, generator)
+        prepared = _draw.prepare(mu, self.sigma, self.c, fixed, y, direction) if self._followed else None
+        if prepared is not None:
+            x, log_q = _draw.place(mu, self.sigma, self.c, prepared)
+            return self._hold(charts.from_tangent(x, self.c, model or self.model), model), log_q
+        y = fixed.follow(y)
+        x = self._place((self.sigma.double() * y).to(self._dtype), direction, model)
+        return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype) if density else None
+
+    @property
+    def _followed(self) -> bool:
+        """Whether derivatives of draws may be asked for."""
+        return torch.is_grad_enabled() and any(v.requires_grad for v in (self.mu, self.sigma, self.c))

@@ -1,0 +1,68 @@
+"""The joined draw of a batch of Riemannian normals: value and gradients of its pieces."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist_torch import _draw  # noqa: E402
+
+BATCH = (4,)
+
+
+def parameters(d: int, seed: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    mu = torch.randn((*BATCH, d), generator=generator, dtype=torch.float64)
+    sigma = 0.2 + torch.rand(BATCH, generator=generator, dtype=torch.float64)
+    c = 0.3 + torch.rand(BATCH, generator=generator, dtype=torch.float64)
+    return tuple(v.requires_grad_() for v in (mu, sigma, c))
+
+
+def drawn(given: tuple[torch.Tensor, ...], sample: tuple[int, ...], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    mu, sigma, c = given
+    law = ht.RiemannianNormal(mu, sigma, c, model="tangent")
+    return law.rsample_and_log_prob(sample, generator=torch.Generator().manual_seed(seed % 2**63))
+
+
+@pytest.mark.parametrize("sample", [(), (3,), (600,)])
+@pytest.mark.parametrize("d", [1, 2, 7])
+def test_is_its_pieces(d: int, sample: tuple[int, ...], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The derivative of log q is of size y dy/dtheta, of the draw in c of |x|/c: errors are measured by those."""
+    given = parameters(d, seed)
+    joined = drawn(given, sample, seed)
+    assert all(v.grad_fn is not None for v in joined)
+    monkeypatch.setattr(_draw, "prepare", lambda *args: None)
+    pieces = drawn(given, sample, seed)
+    for one, other in zip(joined, pieces, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+        grad = torch.randn(one.shape, dtype=one.dtype, generator=torch.Generator().manual_seed(1))
+        for a, b in zip(
+            torch.autograd.grad(one, given, grad, allow_unused=True, materialize_grads=True, retain_graph=True),
+            torch.autograd.grad(other, given, grad, allow_unused=True, materialize_grads=True, retain_graph=True),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9 * (1.0 + float(b.abs().max())))
+
+
+def test_derivatives_of_any_order(seed: int) -> None:
+    given = parameters(3, seed)
+
+    # The draws themselves must stay while parameters move a little: those of an inverse cdf do.
+    def inverse(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        mu, sigma, c = given
+        law = ht.RiemannianNormal(mu, sigma, c, model="tangent")
+        return law.rsample_and_log_prob((2,), method="inverse", generator=torch.Generator().manual_seed(11))
+
+    assert torch.autograd.gradcheck(inverse, given, atol=1e-6)
+    assert torch.autograd.gradgradcheck(inverse, given, atol=1e-5)
+
+
+def test_only_the_parameters_that_ask() -> None:
+    mu, sigma, c = parameters(3, 5)
+    for chosen in ((mu,), (sigma,), (c,)):
+        given = [v if any(v is w for w in chosen) else v.detach() for v in (mu, sigma, c)]
+        x, log_q = drawn(tuple(given), (2,), 3)
+        (grad,) = torch.autograd.grad(x.sum() + log_q.sum(), chosen)
+        assert torch.isfinite(grad).all()
