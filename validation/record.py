@@ -40,7 +40,8 @@ def _git(*arguments: str) -> str:
 def commit() -> str | None:
     """The commit of the working tree, with ``+changes`` where tracked sources differ from it; None outside git."""
     head = _git("rev-parse", "--short=12", "HEAD")
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", "hyperdist", "validation/*.py")
+    sources = ("hyperdist", "hyperdist_torch", "validation/*.py")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *sources)
     return (head + ("+changes" if changed else "")) or None
 
 
