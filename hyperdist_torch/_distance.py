@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 
 from hyperdist.spaces import chord, tangent
 from hyperdist_torch._host import bare, known_signature, plainly, tensor
@@ -27,12 +28,17 @@ class _DistSq(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         inputs = ctx.saved_tensors
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        if torch.is_grad_enabled() or _batched(grad):
             return _differentiable(inputs, grad, ctx.needs_input_grad)
         return tuple(
             None if value is None else tensor(value).sum_to_size(given.shape).to(given.dtype)
             for value, given in zip(_pull_back(ctx.chord, grad, ctx.needs_input_grad), inputs, strict=True)
         )
+
+
+def _batched(grad: Tensor) -> bool:
+    """Whether ``grad`` stands for a batch of gradients, as in ``torch.func.vmap`` and with ``is_grads_batched``."""
+    return torch._C._are_functorch_transforms_active() or is_legacy_batchedtensor(grad)
 
 
 @plainly
@@ -61,7 +67,7 @@ def dist_sq(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()
         or torch.autograd.forward_ad._current_level >= 0
-        or x.dtype != y.dtype
+        or not x.dtype == y.dtype == c.dtype
         or x.dtype not in (torch.float32, torch.float64)
         or not _served(x, y, c)
     ):
