@@ -158,3 +158,47 @@ def test_arsinh(growth: float, rho: float) -> None:
             k, e = mp.sqrt(mp.mpf(rho)), mp.exp(mp.mpf(growth))
             expected = [float(sign * (mp.asinh(k * mp.mpf(t) * e) / k if rho else mp.mpf(t) * e)) for t in q]
         np.testing.assert_allclose(got, expected, rtol=4 * EPS * (1 + growth))
+
+
+@pytest.mark.parametrize("growth", [0.0, 3.0, 60.0])
+def test_inverse_slope(growth: float) -> None:
+    q = np.array([0.0, 1e-30, -1e-3, 0.7, -1e3, 1e100])
+    with mp.workdps(200):
+        e, rho = mp.exp(mp.mpf(growth)), mp.mpf(0.5)
+        expected = [float(mp.sqrt(1 + rho * mp.mpf(t) ** 2 * e * e) / e) for t in q]
+    np.testing.assert_allclose(gyroplane.inverse_slope(q, 0.5, growth), expected, rtol=4 * EPS * (1 + growth))
+    assert gyroplane.inverse_slope(np.zeros(1), 0.5, 1e4) == pytest.approx(np.exp(-gyroplane.reach(q.dtype)))
+
+
+@pytest.mark.parametrize("c", [0.0, 0.01, 0.7])
+@pytest.mark.parametrize("stretch", [1.0, 30.0])
+def test_pulled_back_gradients(stretch: float, c: float, rng: np.random.Generator) -> None:
+    """Against differences of the lifted vectors; far planes with the exponents taken out that they have."""
+    x, a, b = rng.standard_normal((6, 3)), rng.standard_normal((5, 3)), rng.standard_normal(5) * stretch
+    x[0] = 0.0
+    grad, step = rng.standard_normal((6, 4)), 1e-5
+    in_rho = rng.standard_normal(5)
+    excess = gyroplane.lift_planes(a, b, c)[0].excess
+    assert (excess is not None) == (c == 0.7 and stretch == 30.0)
+
+    def of_points(x: Any, c: Any) -> Any:
+        return np.sum(gyroplane.lift_points(x, c).vector * grad)
+
+    def of_planes(a: Any, b: Any, c: Any) -> Any:
+        lifted, rho = gyroplane.lift_planes(a, b, c)
+        change = np.zeros(5) if excess is None else lifted.excess - excess
+        return np.sum(np.exp(change)[..., None] * lifted.vector * grad[:5]) + np.sum(rho * in_rho)
+
+    def differences(function: Any, given: list[Any], got: Any) -> None:
+        for i, (value, slope) in enumerate(zip(given, got, strict=True)):
+            for index in np.ndindex(np.shape(value)):
+                move = np.zeros_like(value)
+                move[index] = step if c or i + 1 < len(given) else 0.0
+                ends = [function(*given[:i], value + s * move, *given[i + 1 :]) for s in (1.0, -1.0)]
+                if move[index]:
+                    assert np.asarray(slope)[index] == pytest.approx(
+                        (ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-6
+                    )
+
+    differences(of_points, [x, c], gyroplane.pull_back_points(x, c, grad))
+    differences(of_planes, [a, b, c], gyroplane.pull_back_planes(a, b, c, grad[:5], in_rho))

@@ -7,7 +7,8 @@ angle, the geodesic along n (Shimizu et al. 2021, arXiv 2006.08210, section 3.1,
     sinh(k D) = sinh(k R) <u, n> cosh(k r) - cosh(k R) sinh(k r),      k = sqrt(c),
 
 the Minkowski product of the point (cosh(k R), sinh(k R) u) with the hyperplane's normal (sinh(k r), cosh(k r) n). Many
-points against many planes are therefore one product of matrices: ``lift_points`` and ``lift_planes`` give its factors.
+points against many planes are therefore one product of matrices: ``lift_points`` and ``lift_planes`` give its factors,
+``pull_back_points`` and ``pull_back_planes`` what a gradient in these is in points, planes and c.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from hyperdist._namespace import Array, namespace, settled
 from hyperdist.spaces import charts
 from hyperdist.spaces._hyperbolic import bearing
 from hyperdist.spaces._rows import column, dot, scaled, steepness
-from hyperdist.stable import asinhc_sq
+from hyperdist.stable import asinhc_sq, langevinc_sq
 
 _DIRECTED = 1.0 / 16.0
 """Smallest squared radius (times c) of point and plane for which the angle between them is used."""
 _LEAST_SQUARE = 1e-18
 """The squared length that a shorter normal is taken to have, so that its plane's distance |b|/|a| is a number."""
-_PLANE_REACH = 8.0
-"""Distance k|r| of all planes up to which ``lift_planes`` takes no exponent out: the room that points leave."""
+PLANE_REACH = 8.0
+"""Distance k|r| of planes up to which ``lift_planes`` takes no exponent out: the room that points leave."""
 
 
 def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
@@ -88,6 +89,12 @@ def arsinh(q: Array, rho: Any, growth: Any) -> Array:
     return xp.where(near, grown * asinhc_sq(rho * grown * grown), xp.where(q < 0.0, -far, far))
 
 
+def inverse_slope(q: Array, rho: Any, growth: Any) -> Array:
+    """1 over the derivative of ``arsinh`` in q, e^-growth sqrt(1 + rho q^2 e^(2 growth)); at least e^-reach."""
+    xp = namespace(q, rho, growth)
+    return xp.hypot(xp.sqrt(rho) * q, xp.clip(xp.exp(-growth), min=float(np.exp(-reach(q.dtype)))))
+
+
 class Lifted(NamedTuple):
     """A factor of the product of points and planes."""
 
@@ -104,25 +111,62 @@ def reach(dtype: Any) -> float:
 
 def lift_points(x: Array, c: Any) -> Lifted:
     """(sinhc(k R) x, cosh(k R)) of tangent coordinates x (*batch, d), without what k R has beyond ``reach`` - 8."""
-    most = reach(x.dtype) - _PLANE_REACH
+    most = reach(x.dtype) - PLANE_REACH
     sinhc, cosh, excess = _scaled_beyond(c * dot(x, x), most, most)
     return Lifted(namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1), excess)
 
 
-def lift_planes(a: Array, b: Array, c: Any) -> tuple[Lifted, Array]:
+def lift_planes(a: Array, b: Array, c: Any, most: float = PLANE_REACH) -> tuple[Lifted, Array]:
     """The planes with normals a/|a| at the distance -b/|a|, as factors of <x, a> + b in curved space, and rho, (m).
 
-    a : (m, d);  b : (m);  rho = c/|a|^2. With q = lift_points(x) . lift_planes(a, b), |a| times the signed distance is
+    a : (m, d);  b : (m);  most : the distance k|r| beyond which an exponent is taken out;  rho = c/|a|^2.
+    With q = lift_points(x) . lift_planes(a, b), |a| times the signed distance is
 
         arsinh(q, rho, sum of the excesses) = |a|/k asinh(k/|a| (sinhc(k R) cosh(k r) <x, a> + cosh(k R) sinhc(k r) b)),
 
     which is <x, a> + b at c = 0. As a goes to 0 the plane moves to infinity and the value tends to b.
     """
     xp = namespace(a, b, c)
-    square = dot(a, a)
-    rho = c / xp.where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)
-    sinhc, cosh, excess = _scaled_beyond(rho * b * b, 1.0, _PLANE_REACH)
+    rho = c / _held(dot(a, a))
+    sinhc, cosh, excess = _scaled_beyond(rho * b * b, 1.0, most)
     return Lifted(xp.concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), excess), rho
+
+
+def pull_back_points(x: Array, c: Any, grad: Array) -> tuple[Array, Array]:
+    """The gradient ``grad`` in the vectors of ``lift_points``, (*batch, d + 1), as that in x and, summed, in c."""
+    square = dot(x, x)
+    most = reach(x.dtype) - PLANE_REACH
+    sinhc, _, _ = _scaled_beyond(c * square, most, most)
+    along = grad[..., :-1]
+    in_z = _in_square(c * square, sinhc, dot(along, x), grad[..., -1])
+    return column(sinhc) * along + column(2.0 * c * in_z) * x, namespace(x, grad).sum(in_z * square)
+
+
+def pull_back_planes(
+    a: Array, b: Array, c: Any, grad: Array, in_rho: Array, most: float = PLANE_REACH
+) -> tuple[Array, Array, Array]:
+    """Gradients in the vectors, (m, d + 1), and the rho, (m), of ``lift_planes`` as those in a, b and, summed, c."""
+    xp = namespace(a, b, grad)
+    square = dot(a, a)
+    held = _held(square)
+    rho = c / held
+    z = rho * b * b
+    sinhc, cosh, _ = _scaled_beyond(z, 1.0, most)
+    along, last = grad[..., :-1], grad[..., -1]
+    in_z = _in_square(z, sinhc, last * b, dot(along, a))
+    in_rho = in_rho + in_z * b * b
+    turn = xp.where(square < _LEAST_SQUARE, square * 0.0, 2.0 * rho / held * in_rho)
+    in_a = column(cosh) * along - column(turn) * a
+    return in_a, sinhc * last + 2.0 * rho * b * in_z, xp.sum(in_rho / held)
+
+
+def _held(square: Array) -> Array:
+    return namespace(square).where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)
+
+
+def _in_square(z: Array, sinhc: Array, in_sinhc: Array, in_cosh: Array) -> Array:
+    """The gradient in z = x^2 from those in sinh(x)/x and cosh(x), all with the same exponent taken out."""
+    return 0.5 * sinhc * (in_sinhc * langevinc_sq(z) + in_cosh)
 
 
 def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, Array | None]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from hyperdist.spaces import charts
-from hyperdist.spaces import gyroplane as kernel
-from hyperdist_torch._host import bare
-from hyperdist_torch.nn._arsinh import arsinh
 from hyperdist_torch.nn._distances import DistanceLayer
+from hyperdist_torch.nn._planes import distances
 
 
 def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "tangent") -> Tensor:
@@ -20,19 +15,7 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight (m, d), rows a_j;  bias (m,);  c : scalar >= 0.
     At c = 0: x weight^T + bias. Accuracy: that of x moved by a few eps of its length, where <x, a_j> is formed.
     """
-    v = charts.to_tangent(x, c, model)
-    points = kernel.lift_points(v, c)
-    planes, rho = kernel.lift_planes(weight, bias, c)
-    q, exact = functional.linear(points.vector, planes.vector), c.requires_grad
-    if planes.excess is None:
-        return arsinh(q, rho, None if points.excess is None else points.excess[..., None], exact=exact)
-    if points.excess is not None or not isinstance(bare(q), np.ndarray):
-        growth = planes.excess if points.excess is None else points.excess[..., None] + planes.excess
-        return arsinh(q, rho, growth, exact=exact)
-    # On a CPU, where it can be looked at, a few far planes are no reason to take all by the long way.
-    far = torch.nonzero(planes.excess).squeeze(-1)
-    slow = arsinh(q[..., far], rho[far], planes.excess[far], exact=exact)
-    return arsinh(q, rho, None, exact=exact).index_copy(-1, far, slow)
+    return distances(charts.to_tangent(x, c, model), weight, bias, c)
 
 
 class Gyroplane(DistanceLayer):
