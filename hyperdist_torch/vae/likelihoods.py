@@ -33,11 +33,16 @@ class BernoulliLikelihood:
     """
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
-        """Sum of x logit - softplus(logit); on many draws the product with x is a matrix product."""
+        """Sum of x logit - softplus(logit).
+
+        Evaluation has many draws, on which the product with x is a product of matrices for each x, and no array but
+        output's: a second one would leave the caches, and take 1.3 times as long. On the few draws of training such
+        products take three times as long as one pass over all.
+        """
+        if torch.is_grad_enabled():
+            return torch.linalg.vecdot(output, x) - functional.softplus(output).sum(dim=-1)
         fit = torch.einsum("...bd,bd->...b", output, x)
-        # A second array of this size would leave the caches: evaluation takes 1.3 times as long with one.
-        room = None if torch.is_grad_enabled() else output
-        return fit - functional.softplus(output, out=room).sum(dim=-1)  # type: ignore[call-arg]
+        return fit - functional.softplus(output, out=output).sum(dim=-1)  # type: ignore[call-arg]
 
     def distribution(self, output: Tensor) -> Distribution:
         """The law of each number; its ``log_prob`` takes grey levels."""
