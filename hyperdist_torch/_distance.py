@@ -1,8 +1,8 @@
 """Squared distance of hyperbolic points in tangent coordinates, fast in both directions.
 
-``tangent.dist_sq`` is right everywhere and differentiable to any order, by a hundred small operations. The triangle of
-``hyperdist.spaces.chord`` takes a fifth of them; it serves where c is not all but 0 and no exponential overflows, for
-the value and the first derivative. A second derivative goes by ``tangent.dist_sq``.
+``tangent.dist_sq`` is right everywhere and differentiable to any order, by many small operations. The triangle of
+``hyperdist.spaces.chord`` takes a tenth of the time; it serves where c is not all but 0 and no exponential overflows,
+for the value and the first derivative. A second derivative goes by ``tangent.dist_sq``.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ whose terms are never negative: no digit is lost, since theta comes from exact p
     dH/da = sinh(a - b)/2 + cosh(a) sinh(b) sin^2(theta/2),    dH/dtheta = sinh(a) sinh(b) sin(theta)/2
 
 and d rho^2/dH = 2 rho/sqrt(H (1 + H)) is smooth at 0. At the origin any direction serves: the gradient comes out the
-same. One pass gives the value and another pulls a gradient back, where differentiating ``tangent.dist_sq`` takes ten
-times as many operations. Vectors keep their dtype, row scalars are float64.
+same. One pass gives the value and another pulls a gradient back, ten times as fast as differentiating
+``tangent.dist_sq``. Vectors keep their dtype, row scalars are float64.
 """
 
 from __future__ import annotations
