@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C._functorch import is_legacy_batchedtensor
 
 from hyperdist.spaces import chord, tangent
 from hyperdist_torch._host import bare, known_signature, plainly, tensor
+from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 
 
 class _DistSq(torch.autograd.Function):
@@ -28,17 +28,13 @@ class _DistSq(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         inputs = ctx.saved_tensors
-        if torch.is_grad_enabled() or _batched(grad):
-            return _differentiable(inputs, grad, ctx.needs_input_grad)
+        if not first_derivative_only(grad):
+            return differentiated(tangent.dist_sq, inputs, grad, ctx.needs_input_grad)
+        found = _pull_back(ctx.chord, grad, ctx.needs_input_grad)
         return tuple(
-            None if value is None else tensor(value).sum_to_size(given.shape).to(given.dtype)
-            for value, given in zip(_pull_back(ctx.chord, grad, ctx.needs_input_grad), inputs, strict=True)
+            None if value is None else narrowed(tensor(value), given)
+            for value, given in zip(found, inputs, strict=True)
         )
-
-
-def _batched(grad: Tensor) -> bool:
-    """Whether ``grad`` stands for a batch of gradients, as in ``torch.func.vmap`` and with ``is_grads_batched``."""
-    return torch._C._are_functorch_transforms_active() or is_legacy_batchedtensor(grad)
 
 
 @plainly
@@ -52,21 +48,10 @@ def _pull_back(solved: chord.Chord, grad: Tensor, wanted: Any) -> tuple[Any, ...
     return chord.pull_back(solved, bare(grad), wanted)
 
 
-def _differentiable(inputs: tuple[Tensor, ...], grad: Tensor, wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """The gradients as functions of inputs and ``grad``."""
-    with torch.enable_grad():
-        value = tangent.dist_sq(*inputs)
-    chosen = [v for v, w in zip(inputs, wanted, strict=True) if w]
-    found = iter(torch.autograd.grad(value, chosen, grad, create_graph=torch.is_grad_enabled()))
-    return tuple(next(found) if w else None for w in wanted)
-
-
 def dist_sq(x: Tensor, y: Tensor, c: Tensor) -> Tensor:
     """``tangent.dist_sq`` for laws: (*batch) of points (*batch, d) in tangent coordinates and c (*batch)."""
     if (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or torch.autograd.forward_ad._current_level >= 0
+        not untransformed()
         or not x.dtype == y.dtype == c.dtype
         or x.dtype not in (torch.float32, torch.float64)
         or not _served(x, y, c)

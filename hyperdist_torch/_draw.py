@@ -11,6 +11,7 @@ A second derivative goes by the pieces.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.spaces import charts, triangle
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._law import Fixed, Law
+from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 
 
 class Drawn(NamedTuple):
@@ -39,7 +41,7 @@ class Drawn(NamedTuple):
 @plainly
 def prepare(mu: Tensor, sigma: Tensor, c: Tensor, fixed: Fixed, y: Tensor, direction: Tensor) -> Drawn | None:
     """What ``place`` takes, for centres mu (*batch, d) in tangent coordinates; None where triangles do not serve."""
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    if not untransformed():
         return None
     radius = bare(sigma.double()) * bare(y)
     solved = triangle.solve(bare(mu), radius, bare(direction), bare(c))
@@ -68,12 +70,12 @@ class _Place(torch.autograd.Function):
     def backward(ctx: Any, in_x: Tensor, in_log_q: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *inputs, x = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():
-            return *_differentiable(inputs, ctx.drawn, (in_x, in_log_q), wanted), None
+        if not first_derivative_only(in_x, in_log_q):
+            return *differentiated(partial(_pieces, ctx.drawn), inputs, (in_x, in_log_q), wanted), None
         found = _pull_back(inputs[1], inputs[2], ctx.drawn, x, in_x, in_log_q, wanted[2])
         return *(
-            tensor(value).to(given.dtype).sum_to_size(given.shape) if w else None
-            for value, given, w in zip(found, inputs, wanted, strict=True)
+            narrowed(tensor(value), given) if use else None
+            for value, given, use in zip(found, inputs, wanted, strict=True)
         ), None
 
 
@@ -89,17 +91,11 @@ def _pull_back(
     return g.mu, in_sigma, in_theta * (s * s) + g.c if in_c else np.zeros(())
 
 
-def _differentiable(
-    inputs: list[Tensor], drawn: Drawn, grads: tuple[Tensor, Tensor], wanted: tuple[bool, ...]
-) -> tuple[Tensor | None, ...]:
-    """The gradients as functions of inputs and ``grads``."""
-    mu, sigma, c = inputs
+def _pieces(drawn: Drawn, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """``place`` in operations that torch knows."""
     wide = sigma.double()
     fixed = Fixed(drawn.law, c.double() * wide * wide, drawn.dtype)
     y = fixed.follow(drawn.y)
     x = charts.exp_polar(mu, (wide * y).to(drawn.dtype), drawn.direction, c, "tangent")
     log_z = log_sphere_area(drawn.law.d) + drawn.law.d * wide.log() + fixed.log_normalizer
-    log_q = (-0.5 * y * y - log_z).to(drawn.dtype)
-    chosen = [v for v, w in zip(inputs, wanted, strict=True) if w]
-    found = iter(torch.autograd.grad((x, log_q), chosen, grads, create_graph=True, materialize_grads=True))
-    return tuple(next(found) if w else None for w in wanted)
+    return x, (-0.5 * y * y - log_z).to(drawn.dtype)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hyperdist.spaces import charts, triangle
 from hyperdist_torch._host import bare, plainly, tensor
+from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 
 
 class _Polar(torch.autograd.Function):
@@ -30,16 +31,17 @@ class _Polar(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *inputs, x = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:4]
-        if torch.is_grad_enabled():
-            return *_differentiable(inputs, grad, wanted), None
+        if not first_derivative_only(grad):
+            return *differentiated(_generic, inputs, grad, wanted), None
         found = _pull_back(ctx.triangle, x, grad, wanted)
         return *(
-            _narrow(value, given) if w else None for value, given, w in zip(found, inputs, wanted, strict=True)
+            narrowed(tensor(value), given) if use else None
+            for value, given, use in zip(found, inputs, wanted, strict=True)
         ), None
 
 
-def _narrow(value: Any, given: Tensor) -> Tensor:
-    return tensor(value).to(given.dtype).sum_to_size(given.shape)
+def _generic(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor) -> Tensor:
+    return charts.exp_polar(mu, radius, direction, c, "tangent")
 
 
 @plainly
@@ -47,19 +49,9 @@ def _pull_back(solved: triangle.Triangle, x: Tensor, grad: Tensor, wanted: tuple
     return triangle.pull_back(solved, bare(x), bare(grad), direction=wanted[2], c=wanted[3])
 
 
-def _differentiable(inputs: list[Tensor], grad: Tensor, wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """The gradients as functions of inputs and ``grad``."""
-    mu, radius, direction, c = inputs
-    x = charts.exp_polar(mu, radius, direction, c, "tangent")
-    chosen = [v for v, w in zip(inputs, wanted, strict=True) if w]
-    found = iter(torch.autograd.grad(x, chosen, grad, create_graph=True, materialize_grads=True))
-    return tuple(next(found) if w else None for w in wanted)
-
-
 def exp_polar(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor, model: str) -> Tensor:
     """``charts.exp_polar`` for laws: (*sample, *batch, d) points of ``model`` at radii (*sample, *batch)."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    solved = None if traced else _solve(mu, radius, direction, c)
+    solved = _solve(mu, radius, direction, c) if untransformed() else None
     if solved is None:
         return charts.exp_polar(mu, radius, direction, c, model)
     x: Any = _Polar.apply(mu, radius, direction, c, solved)

@@ -34,6 +34,7 @@ LAYERS = (
 
 TORCH_LAYERS = (
     "_host",
+    "_node",
     "_files",
     "_parameters",
     "_random",

@@ -21,7 +21,7 @@ from hyperdist._namespace import Array, namespace, settled
 from hyperdist.spaces import charts
 from hyperdist.spaces._hyperbolic import bearing
 from hyperdist.spaces._rows import column, dot, scaled, steepness
-from hyperdist.stable import asinhc_sq, langevinc_sq
+from hyperdist.stable import SINHC, asinhc_sq, polynomial
 
 _DIRECTED = 1.0 / 16.0
 """Smallest squared radius (times c) of point and plane for which the angle between them is used."""
@@ -29,6 +29,10 @@ _LEAST_SQUARE = 1e-18
 """The squared length that a shorter normal is taken to have, so that its plane's distance |b|/|a| is a number."""
 PLANE_REACH = 8.0
 """Distance k|r| of planes up to which ``lift_planes`` takes no exponent out: the room that points leave."""
+
+_SERIES = 0.01
+"""Squared radius (times c) below which the derivative of sinh(x)/x in x^2 is taken from its power series."""
+_SINHC_SLOPE = tuple(k * SINHC[k] for k in range(1, 5))
 
 
 def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
@@ -102,6 +106,9 @@ class Lifted(NamedTuple):
     """(*batch, d + 1)"""
     excess: Array | None
     """The exponent that was taken out of the vectors, (*batch), a constant; None where none was."""
+    sinhc: Array
+    cosh: Array
+    """sinh(x)/x and cosh(x), (*batch), x = k R or k r, without the excess."""
 
 
 def reach(dtype: Any) -> float:
@@ -113,7 +120,7 @@ def lift_points(x: Array, c: Any) -> Lifted:
     """(sinhc(k R) x, cosh(k R)) of tangent coordinates x (*batch, d), without what k R has beyond ``reach`` - 8."""
     most = reach(x.dtype) - PLANE_REACH
     sinhc, cosh, excess = _scaled_beyond(c * dot(x, x), most, most)
-    return Lifted(namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1), excess)
+    return Lifted(namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1), excess, sinhc, cosh)
 
 
 def lift_planes(a: Array, b: Array, c: Any, most: float = PLANE_REACH) -> tuple[Lifted, Array]:
@@ -129,44 +136,42 @@ def lift_planes(a: Array, b: Array, c: Any, most: float = PLANE_REACH) -> tuple[
     xp = namespace(a, b, c)
     rho = c / _held(dot(a, a))
     sinhc, cosh, excess = _scaled_beyond(rho * b * b, 1.0, most)
-    return Lifted(xp.concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), excess), rho
+    return Lifted(xp.concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), excess, sinhc, cosh), rho
 
 
-def pull_back_points(x: Array, c: Any, grad: Array) -> tuple[Array, Array]:
-    """The gradient ``grad`` in the vectors of ``lift_points``, (*batch, d + 1), as that in x and, summed, in c."""
-    square = dot(x, x)
-    most = reach(x.dtype) - PLANE_REACH
-    sinhc, _, _ = _scaled_beyond(c * square, most, most)
-    along = grad[..., :-1]
-    in_z = _in_square(c * square, sinhc, dot(along, x), grad[..., -1])
-    return column(sinhc) * along + column(2.0 * c * in_z) * x, namespace(x, grad).sum(in_z * square)
+def pull_back_points(x: Array, c: Any, lifted: Lifted, grad: Array) -> tuple[Array, Array]:
+    """The gradient in lift_points(x, c)'s vector, (*batch, d + 1), as that in x and, summed, in c."""
+    square, along = dot(x, x), grad[..., :-1]
+    in_z = _in_square(c * square, lifted, dot(along, x), grad[..., -1])
+    return column(lifted.sinhc) * along + column(2.0 * c * in_z) * x, namespace(x, grad).sum(in_z * square)
 
 
 def pull_back_planes(
-    a: Array, b: Array, c: Any, grad: Array, in_rho: Array, most: float = PLANE_REACH
+    a: Array, b: Array, c: Any, lifted: Lifted, grad: Array, in_rho: Array
 ) -> tuple[Array, Array, Array]:
-    """Gradients in the vectors, (m, d + 1), and the rho, (m), of ``lift_planes`` as those in a, b and, summed, c."""
+    """Gradients in lift_planes(a, b, c)'s vector, (m, d + 1), and rho, (m), as those in a, b and, summed, in c."""
     xp = namespace(a, b, grad)
     square = dot(a, a)
     held = _held(square)
-    rho = c / held
-    z = rho * b * b
-    sinhc, cosh, _ = _scaled_beyond(z, 1.0, most)
-    along, last = grad[..., :-1], grad[..., -1]
-    in_z = _in_square(z, sinhc, last * b, dot(along, a))
+    rho, along, last = c / held, grad[..., :-1], grad[..., -1]
+    in_z = _in_square(rho * b * b, lifted, last * b, dot(along, a))
     in_rho = in_rho + in_z * b * b
     turn = xp.where(square < _LEAST_SQUARE, square * 0.0, 2.0 * rho / held * in_rho)
-    in_a = column(cosh) * along - column(turn) * a
-    return in_a, sinhc * last + 2.0 * rho * b * in_z, xp.sum(in_rho / held)
+    in_a = column(lifted.cosh) * along - column(turn) * a
+    return in_a, lifted.sinhc * last + 2.0 * rho * b * in_z, xp.sum(in_rho / held)
 
 
 def _held(square: Array) -> Array:
     return namespace(square).where(square < _LEAST_SQUARE, square * 0.0 + _LEAST_SQUARE, square)
 
 
-def _in_square(z: Array, sinhc: Array, in_sinhc: Array, in_cosh: Array) -> Array:
-    """The gradient in z = x^2 from those in sinh(x)/x and cosh(x), all with the same exponent taken out."""
-    return 0.5 * sinhc * (in_sinhc * langevinc_sq(z) + in_cosh)
+def _in_square(z: Array, lifted: Lifted, in_sinhc: Array, in_cosh: Array) -> Array:
+    """The gradient in z = x^2 from those in sinh(x)/x and cosh(x)."""
+    xp = namespace(z)
+    near = z < _SERIES
+    closed = 0.5 * (lifted.cosh - lifted.sinhc) / xp.where(near, z * 0.0 + 1.0, z)
+    slope = xp.where(near, polynomial(xp.where(near, z, z * 0.0), _SINHC_SLOPE), closed)
+    return in_sinhc * slope + 0.5 * lifted.sinhc * in_cosh
 
 
 def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, Array | None]:

@@ -16,15 +16,16 @@ from torch.nn import functional
 
 from hyperdist.spaces import gyroplane as kernel
 from hyperdist_torch._host import Array, bare, plainly, tensor
+from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
 from hyperdist_torch.nn._arsinh import LEAST_ROOT, arsinh, asinh, slope_in_rho
 
-_BLOCK = 2**16
+_BLOCK = 2**14
 """Elements worked on at a time, so that intermediates stay in cache: two to three times faster."""
 
 
 def distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor:
     """|a_j| times the signed distances of tangent coordinates x (*batch, d) to planes, (*batch, m)."""
-    factors = _factors(x, weight, bias, c)
+    factors = _factors(x, weight, bias, c) if untransformed() else None
     if factors is None:
         return differentiable(x, weight, bias, c)
     if torch.is_grad_enabled():
@@ -45,14 +46,11 @@ def differentiable(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor
 class _Factors(NamedTuple):
     """Of the product of points and planes; arrays."""
 
-    points: Array
-    planes: Array
-    excess: Array | None
+    points: kernel.Lifted
+    planes: kernel.Lifted
     rho: Array
     root: Array
     """sqrt(rho), at least ``LEAST_ROOT``"""
-    reach: float
-    """Of planes, up to which no exponent was taken out of them."""
 
 
 @plainly
@@ -65,9 +63,8 @@ def _factors(*given: Tensor) -> _Factors | None:
     points = kernel.lift_points(x.reshape(-1, x.shape[-1]), c)
     if points.excess is not None:
         return None
-    reach = _plane_reach(points.vector[:, -1])
-    planes, rho = kernel.lift_planes(weight, bias, c, reach)
-    return _Factors(points.vector, planes.vector, planes.excess, rho, np.maximum(np.sqrt(rho), LEAST_ROOT), reach)
+    planes, rho = kernel.lift_planes(weight, bias, c, _plane_reach(points.cosh))
+    return _Factors(points, planes, rho, np.maximum(np.sqrt(rho), LEAST_ROOT))
 
 
 def _plane_reach(cosh: Array) -> float:
@@ -79,18 +76,18 @@ def _plane_reach(cosh: Array) -> float:
 @plainly
 def _values(factors: _Factors, steepness: Tensor | None) -> Tensor:
     """The distances (n, m); 1/slope in the product of the factors goes to ``steepness`` where that is given."""
-    points, root = tensor(factors.points), tensor(factors.root)
+    points, root = tensor(factors.points.vector), tensor(factors.root)
     # root times the product; it is of the size of sinh(k distance).
-    out = torch.mm(points, tensor(factors.root[:, None] * factors.planes).T)
-    far = None if factors.excess is None else np.flatnonzero(factors.excess)
+    out = torch.mm(points, tensor(factors.root[:, None] * factors.planes.vector).T)
+    far = None if factors.planes.excess is None else np.flatnonzero(factors.planes.excess)
     apart = None if far is None else out.numpy()[:, far] / factors.root[far]
     rows = max(1, _BLOCK // max(1, out.shape[-1]))
     for start in range(0, out.shape[0], rows):
         block = out[start : start + rows]
         torch.div(asinh(block, None if steepness is None else steepness[start : start + rows]), root, out=block)
-    if far is not None and factors.excess is not None:
+    if far is not None and factors.planes.excess is not None:
         # A few far planes are no reason to take all by the long way.
-        rho, growth = factors.rho[far], factors.excess[far]
+        rho, growth = factors.rho[far], factors.planes.excess[far]
         out.numpy()[:, far] = kernel.arsinh(apart, rho, growth)
         if steepness is not None:
             steepness.numpy()[:, far] = kernel.inverse_slope(apart, rho, growth)
@@ -102,7 +99,7 @@ class _Distances(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, factors: _Factors) -> Tensor:
-        steepness = x.new_empty((factors.points.shape[0], weight.shape[0]))
+        steepness = x.new_empty((factors.points.vector.shape[0], weight.shape[0]))
         out = _values(factors, steepness).reshape(*x.shape[:-1], weight.shape[0])
         ctx.factors = factors
         ctx.save_for_backward(x, weight, bias, c, out, steepness)
@@ -112,8 +109,8 @@ class _Distances(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *given, out, steepness = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:4]
-        if torch.is_grad_enabled() or _is_batched(grad):
-            return *_differentiated(given, grad, wanted), None
+        if not first_derivative_only(grad):
+            return *differentiated(differentiable, given, grad, wanted), None
         found = _pull_back(given, ctx.factors, out.reshape(steepness.shape), steepness, grad, wanted)
         return *(
             tensor(value).to(source.dtype).reshape(source.shape) if use else None
@@ -132,12 +129,12 @@ def _pull_back(
     in_product = grad / steepness
     found: list[Array] = [0.0, 0.0, 0.0, 0.0]
     if wanted[0] or wanted[3]:
-        in_points = torch.mm(in_product, tensor(factors.planes))
-        found[0], found[3] = kernel.pull_back_points(x, c, bare(in_points))
+        in_points = torch.mm(in_product, tensor(factors.planes.vector))
+        found[0], found[3] = kernel.pull_back_points(x, c, factors.points, bare(in_points))
     if any(wanted[1:]):
-        in_planes = bare(torch.mm(in_product.T, tensor(factors.points)))
+        in_planes = bare(torch.mm(in_product.T, tensor(factors.points.vector)))
         in_rho = _in_rho(factors, in_planes, out, steepness, grad, exact=wanted[3])
-        found[1], found[2], in_c = kernel.pull_back_planes(weight, bias, c, in_planes, in_rho, factors.reach)
+        found[1], found[2], in_c = kernel.pull_back_planes(weight, bias, c, factors.planes, in_planes, in_rho)
         found[3] = found[3] + in_c
     return found
 
@@ -148,23 +145,8 @@ def _in_rho(factors: _Factors, in_planes: Array, out: Tensor, steepness: Tensor,
     The sum of grad q slope is the planes' share of ``in_planes``: that needs no pass over the matrices.
     """
     if exact:
-        q = torch.mm(tensor(factors.points), tensor(factors.planes).T)
-        growth = None if factors.excess is None else tensor(factors.excess)
+        q = torch.mm(tensor(factors.points.vector), tensor(factors.planes.vector).T)
+        growth = None if factors.planes.excess is None else tensor(factors.planes.excess)
         return bare((grad * slope_in_rho(q, tensor(factors.rho), growth, out, steepness.reciprocal())).sum(dim=0))
-    both = np.sum(in_planes * factors.planes, axis=-1) - bare((grad * out).sum(dim=0))
+    both = np.sum(in_planes * factors.planes.vector, axis=-1) - bare((grad * out).sum(dim=0))
     return 0.5 * both / np.where(factors.rho == 0.0, 1.0, factors.rho).astype(both.dtype)
-
-
-def _is_batched(grad: Tensor) -> bool:
-    """Whether it is many gradients at once, as ``torch.autograd.grad(..., is_grads_batched=True)`` sends them."""
-    return torch._C._functorch.is_legacy_batchedtensor(grad)  # type: ignore[attr-defined]
-
-
-def _differentiated(given: list[Tensor], grad: Tensor, wanted: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """The gradients as functions of ``given`` and ``grad``."""
-    chosen = [value for value, use in zip(given, wanted, strict=True) if use]
-    again = torch.is_grad_enabled()
-    with torch.enable_grad():
-        out = differentiable(*given)
-    found = iter(torch.autograd.grad(out, chosen, grad, create_graph=again, materialize_grads=True))
-    return tuple(next(found) if use else None for use in wanted)
