@@ -19,7 +19,7 @@ from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
 from hyperdist_torch.nn._arsinh import LEAST_ROOT, arsinh, asinh, slope_in_rho
 
-_BLOCK = 2**14
+_BLOCK = 2**16
 """Elements worked on at a time, so that intermediates stay in cache: two to three times faster."""
 
 
