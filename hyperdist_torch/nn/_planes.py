@@ -74,8 +74,8 @@ def _plane_reach(cosh: Array) -> float:
 
 
 @plainly
-def _values(factors: _Factors, steepness: Tensor | None) -> Tensor:
-    """The distances (n, m); 1/slope in the product of the factors goes to ``steepness`` where that is given."""
+def _values(factors: _Factors, inverse_slope: Tensor | None) -> Tensor:
+    """The distances (n, m); 1/slope in the product of the factors goes to ``inverse_slope`` where that is given."""
     points, root = tensor(factors.points.vector), tensor(factors.root)
     # root times the product; it is of the size of sinh(k distance).
     out = torch.mm(points, tensor(factors.root[:, None] * factors.planes.vector).T)
@@ -84,13 +84,13 @@ def _values(factors: _Factors, steepness: Tensor | None) -> Tensor:
     rows = max(1, _BLOCK // max(1, out.shape[-1]))
     for start in range(0, out.shape[0], rows):
         block = out[start : start + rows]
-        torch.div(asinh(block, None if steepness is None else steepness[start : start + rows]), root, out=block)
+        torch.div(asinh(block, None if inverse_slope is None else inverse_slope[start : start + rows]), root, out=block)
     if far is not None and factors.planes.excess is not None:
         # A few far planes are no reason to take all by the long way.
         rho, growth = factors.rho[far], factors.planes.excess[far]
         out.numpy()[:, far] = kernel.arsinh(apart, rho, growth)
-        if steepness is not None:
-            steepness.numpy()[:, far] = kernel.inverse_slope(apart, rho, growth)
+        if inverse_slope is not None:
+            inverse_slope.numpy()[:, far] = kernel.inverse_slope(apart, rho, growth)
     return out
 
 
@@ -99,19 +99,19 @@ class _Distances(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, factors: _Factors) -> Tensor:
-        steepness = x.new_empty((factors.points.vector.shape[0], weight.shape[0]))
-        out = _values(factors, steepness).reshape(*x.shape[:-1], weight.shape[0])
+        inverse_slope = x.new_empty((factors.points.vector.shape[0], weight.shape[0]))
+        out = _values(factors, inverse_slope).reshape(*x.shape[:-1], weight.shape[0])
         ctx.factors = factors
-        ctx.save_for_backward(x, weight, bias, c, out, steepness)
+        ctx.save_for_backward(x, weight, bias, c, out, inverse_slope)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        *given, out, steepness = ctx.saved_tensors
+        *given, out, inverse_slope = ctx.saved_tensors
         wanted = ctx.needs_input_grad[:4]
         if not first_derivative_only(grad):
             return *differentiated(differentiable, given, grad, wanted), None
-        found = _pull_back(given, ctx.factors, out.reshape(steepness.shape), steepness, grad, wanted)
+        found = _pull_back(given, ctx.factors, out.reshape(inverse_slope.shape), inverse_slope, grad, wanted)
         return *(
             tensor(value).to(source.dtype).reshape(source.shape) if use else None
             for value, source, use in zip(found, given, wanted, strict=True)
@@ -120,26 +120,28 @@ class _Distances(torch.autograd.Function):
 
 @plainly
 def _pull_back(
-    given: list[Tensor], factors: _Factors, out: Tensor, steepness: Tensor, grad: Tensor, wanted: tuple[bool, ...]
+    given: list[Tensor], factors: _Factors, out: Tensor, inverse_slope: Tensor, grad: Tensor, wanted: tuple[bool, ...]
 ) -> list[Array]:
     """Gradients in x, weight, bias and c, of those that are wanted."""
     x, weight, bias, c = (bare(value) for value in given)
     x, c = x.reshape(-1, x.shape[-1]), c.astype(x.dtype)
-    grad = grad.reshape(steepness.shape)
-    in_product = grad / steepness
+    grad = grad.reshape(inverse_slope.shape)
+    in_product = grad / inverse_slope
     found: list[Array] = [0.0, 0.0, 0.0, 0.0]
     if wanted[0] or wanted[3]:
         in_points = torch.mm(in_product, tensor(factors.planes.vector))
         found[0], found[3] = kernel.pull_back_points(x, c, factors.points, bare(in_points))
     if any(wanted[1:]):
         in_planes = bare(torch.mm(in_product.T, tensor(factors.points.vector)))
-        in_rho = _in_rho(factors, in_planes, out, steepness, grad, exact=wanted[3])
+        in_rho = _in_rho(factors, in_planes, out, inverse_slope, grad, exact=wanted[3])
         found[1], found[2], in_c = kernel.pull_back_planes(weight, bias, c, factors.planes, in_planes, in_rho)
         found[3] = found[3] + in_c
     return found
 
 
-def _in_rho(factors: _Factors, in_planes: Array, out: Tensor, steepness: Tensor, grad: Tensor, *, exact: bool) -> Array:
+def _in_rho(
+    factors: _Factors, in_planes: Array, out: Tensor, inverse_slope: Tensor, grad: Tensor, *, exact: bool
+) -> Array:
     """The gradient in rho, (m): the sum over points of grad (q slope - out)/(2 rho), as in ``arsinh``.
 
     The sum of grad q slope is the planes' share of ``in_planes``: that needs no pass over the matrices.
@@ -147,6 +149,6 @@ def _in_rho(factors: _Factors, in_planes: Array, out: Tensor, steepness: Tensor,
     if exact:
         q = torch.mm(tensor(factors.points.vector), tensor(factors.planes.vector).T)
         growth = None if factors.planes.excess is None else tensor(factors.planes.excess)
-        return bare((grad * slope_in_rho(q, tensor(factors.rho), growth, out, steepness.reciprocal())).sum(dim=0))
+        return bare((grad * slope_in_rho(q, tensor(factors.rho), growth, out, inverse_slope.reciprocal())).sum(dim=0))
     both = np.sum(in_planes * factors.planes.vector, axis=-1) - bare((grad * out).sum(dim=0))
     return 0.5 * both / np.where(factors.rho == 0.0, 1.0, factors.rho).astype(both.dtype)
