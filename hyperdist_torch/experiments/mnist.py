@@ -72,8 +72,8 @@ def _config(law: str, c: float, d: int, args: argparse.Namespace) -> VAEConfig:
         posterior=law,
         prior=law,
         prior_std=args.prior_std or 1.0,
-        encoder="linear" if flat else args.encoder or "wrapped",
-        decoder="wrapped" if flat else args.decoder or "geo",
+        encoder="linear" if flat else args.encoder or options.ENCODER,
+        decoder="wrapped" if flat else args.decoder or options.DECODER,
         riemannian_gradient=args.riemannian_gradient and not flat,
     )
 
@@ -126,7 +126,7 @@ def summarise(out: Path) -> None:
     lines += [f"| {row['name']} | {row['value']:.2f} | {row['published']:.1f} |" for row in best]
     settings = {
         "epochs": EPOCHS, "batch": BATCH, "learning_rate": RATE, "hidden": HIDDEN, "samples": SAMPLES,
-        "optimiser": "Adam, AMSGrad", "prior_std": 1.0, "decoder": "geo", "encoder": "wrapped",
+        "optimiser": "Adam, AMSGrad", "prior_std": 1.0, "decoder": options.DECODER, "encoder": options.ENCODER,
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
     tables.write(

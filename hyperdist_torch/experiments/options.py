@@ -13,6 +13,9 @@ from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Data, Machine
 from hyperdist_torch.vae.config import DECODERS, ENCODERS
 
+ENCODER, DECODER = "wrapped", "geo"
+"""Those of hyperbolic models as published."""
+
 
 def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     """The options; the published setting is their default."""
@@ -41,7 +44,9 @@ def variant(options: argparse.Namespace, flat: bool, **others: Any) -> str:
     """What differs from the published setting, in words with commas between them."""
     named = {"epochs": options.epochs, "samples": options.samples, **others}
     if not flat:
-        named |= {"decoder": options.decoder, "encoder": options.encoder}
+        for name, published in (("decoder", DECODER), ("encoder", ENCODER)):
+            given = getattr(options, name)
+            named[name] = None if given == published else given
     words = [f"{name} {value}" for name, value in named.items() if value is not None]
     if options.riemannian_gradient and not flat:
         words.append("riemannian gradient")
