@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+import hyperdist
 from hyperdist.spaces.charts import tangent_to_poincare
 from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.config import VAEConfig
@@ -34,8 +37,21 @@ def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
     if config.decoder == "geo":
         return [Gyroplane(d, hidden, curvature)]
     if config.decoder == "horosphere":
-        return [Horosphere(d, hidden, curvature)]
+        return [_through_prior(Horosphere(d, hidden, curvature), config)]
     return [MobiusLinear(d, hidden, curvature), LogOrigin(curvature, "tangent")]
+
+
+def _through_prior(layer: Horosphere, config: VAEConfig) -> Horosphere:
+    """The layer with horospheres that pass at the prior's mean distance from the origin, where its points are.
+
+    About the origin itself all points of a far shell would lie outside of nearly all horospheres, and behind a ReLU.
+    """
+    if not config.flat:
+        c = config.c if config.prior == "riemannian" else 0.0
+        law = hyperdist.RiemannianNormal(np.zeros(config.latent_dim), config.prior_std, c)
+        with torch.no_grad():
+            layer.bias += layer.weight.norm(dim=-1) * float(law.radius.mean)
+    return layer
 
 
 class Decoder(nn.Module):
