@@ -50,7 +50,7 @@ def _through_prior(layer: Horosphere, config: VAEConfig) -> Horosphere:
         c = config.c if config.prior == "riemannian" else 0.0
         law = hyperdist.RiemannianNormal(np.zeros(config.latent_dim), config.prior_std, c)
         with torch.no_grad():
-            layer.bias += layer.weight.norm(dim=-1) * float(law.radius.mean)
+            layer.bias.add_(layer.weight.norm(dim=-1), alpha=float(law.radius.mean))
     return layer
 
 
