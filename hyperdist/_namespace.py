@@ -41,7 +41,7 @@ def settled(mask: Array) -> bool | None:
     if isinstance(mask, (np.ndarray, np.generic)):
         return _one_side(int(np.count_nonzero(mask)), mask.size)
     torch = sys.modules.get("torch")
-    if torch is None or type(mask) is not torch.Tensor or mask.device.type != "cpu" or _transformed(torch):
+    if torch is None or type(mask) is not torch.Tensor or mask.device.type != "cpu" or transformed(torch):
         return None
     return _one_side(int(torch.count_nonzero(mask)), mask.numel())
 
@@ -55,12 +55,12 @@ def constant(array: Array) -> bool:
     if isinstance(array, (np.ndarray, np.generic)):
         return True
     torch = sys.modules.get("torch")
-    if torch is None or type(array) is not torch.Tensor or _transformed(torch):
+    if torch is None or type(array) is not torch.Tensor or transformed(torch):
         return False
     return not (torch.is_grad_enabled() and array.requires_grad)
 
 
-def _transformed(torch: Any) -> bool:
+def transformed(torch: Any) -> bool:
     """Whether torch is compiling, or inside a transform of ``torch.func``."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 

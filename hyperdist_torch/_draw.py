@@ -25,6 +25,11 @@ from hyperdist_torch._law import Fixed, Law
 from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 
 
+def log_normalizer(d: int, log_sigma: Any, radial: Any) -> Any:
+    """That of the law on the space from ``radial``, that of the law of y = r/sigma."""
+    return log_sphere_area(d) + d * log_sigma + radial
+
+
 class Drawn(NamedTuple):
     """Draws of y and uniform directions, with all that their derivatives take; bare values."""
 
@@ -45,10 +50,10 @@ def prepare(mu: Tensor, sigma: Tensor, c: Tensor, fixed: Fixed, y: Tensor, direc
         return None
     radius = bare(sigma.double()) * bare(y)
     solved = triangle.solve(bare(mu), radius, bare(direction), bare(c))
-    if not bool(triangle.serves(solved)):
+    if solved is None:
         return None
     value, mean_score, slope = fixed.derivatives(y)
-    log_z = log_sphere_area(mu.shape[-1]) + value + mu.shape[-1] * bare(sigma.double().log())
+    log_z = log_normalizer(mu.shape[-1], bare(sigma.double().log()), value)
     return Drawn(fixed.law, fixed.dtype, y, direction, slope, mean_score, log_z, solved)
 
 
@@ -97,5 +102,5 @@ def _pieces(drawn: Drawn, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[Tensor,
     fixed = Fixed(drawn.law, c.double() * wide * wide, drawn.dtype)
     y = fixed.follow(drawn.y)
     x = charts.exp_polar(mu, (wide * y).to(drawn.dtype), drawn.direction, c, "tangent")
-    log_z = log_sphere_area(drawn.law.d) + drawn.law.d * wide.log() + fixed.log_normalizer
+    log_z = log_normalizer(drawn.law.d, wide.log(), fixed.log_normalizer)
     return x, (-0.5 * y * y - log_z).to(drawn.dtype)

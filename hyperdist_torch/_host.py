@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hyperdist._namespace import transformed
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -24,7 +26,7 @@ Array = Any
 def bare(x: Tensor) -> Array:
     """The values of x: a NumPy array that shares its memory, or x detached on a device, in a trace or a transform."""
     x = x.detach()
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    if x.device.type != "cpu" or transformed(torch):
         return x
     return x.numpy()
 

@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 
+from hyperdist._namespace import transformed
+
 
 def untransformed() -> bool:
     """Whether neither a trace nor a transform of ``torch.func`` nor forward mode looks at what is worked out."""
-    return not (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or torch.autograd.forward_ad._current_level >= 0
-    )
+    return not (transformed(torch) or torch.autograd.forward_ad._current_level >= 0)
 
 
 def first_derivative_only(*grads: Tensor) -> bool:

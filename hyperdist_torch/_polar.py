@@ -61,5 +61,4 @@ def exp_polar(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor, model: s
 @plainly
 def _solve(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor) -> triangle.Triangle | None:
     """The triangles, or None where they do not serve."""
-    solved = triangle.solve(bare(mu), bare(radius), bare(direction), bare(c))
-    return solved if bool(triangle.serves(solved)) else None
+    return triangle.solve(bare(mu), bare(radius), bare(direction), bare(c))

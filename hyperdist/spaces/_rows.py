@@ -29,6 +29,17 @@ def dot(x: Array, y: Array) -> Array:
     return xp.sum(x * y, axis=-1)
 
 
+def wide(x: Array) -> Array:
+    """x in double precision."""
+    xp = namespace(x)
+    return xp.asarray(x, dtype=xp.float64)
+
+
+def times(scalar: Array, vector: Array) -> Array:
+    """A row scalar times rows, in the rows' dtype."""
+    return namespace(vector).asarray(scalar, dtype=vector.dtype)[..., None] * vector
+
+
 def root(z: Array) -> Array:
     """sqrt(z) for z >= 0 with derivative 0, not infinite, where z = 0; NaN below 0."""
     xp = namespace(z)

@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from hyperdist._namespace import Array, namespace, settled
-from hyperdist.spaces._rows import dot
-from hyperdist.spaces.triangle import FARTHEST, _times, _wide
+from hyperdist.spaces._rows import dot, times, wide
+from hyperdist.spaces.triangle import FARTHEST
 from hyperdist.stable import two_product
 
 FLATTEST = 1e-9
@@ -84,7 +84,7 @@ def solve(x: Array, y: Array, c: Array) -> Chord:
     """The triangle of 0, x and y, (*batch, d) in tangent coordinates of one dtype; c > 0."""
     xp = namespace(x, y)
     exact, like = x.dtype == xp.float32, x
-    c, wide_x, wide_y = _wide(c), _wide(x), _wide(y)
+    c, wide_x, wide_y = wide(c), wide(x), wide(y)
     k = xp.sqrt(c)
     (x, x_length), (y, y_length) = _directed(wide_x), _directed(wide_y)
     a, b = k * x_length, k * y_length
@@ -138,7 +138,7 @@ def pull_back(
     Accuracy  a few (1 + a + b) eps of each gradient's length; in c eps dist^2/c, since it is c's scaling.
     """
     xp = namespace(t.v, grad)
-    grad = _wide(grad)
+    grad = wide(grad)
     in_h = grad * t.slope / t.c
     a, b = t.k * t.x_length, t.k * t.y_length
     lean = 0.5 * xp.sinh(t.difference)
@@ -148,10 +148,10 @@ def pull_back(
     if wanted[0]:  # x/|x| = cos v + sin e, and sin v - cos e, across it, points towards y
         along = t.k * in_h * (lean + from_a)
         across = 0.5 * in_h * _over(t.sinh_a, t.x_length, t.k) * t.sinh_b * t.sin
-        in_x = _times(along * t.cos - across * t.sin, t.v) + _times(along * t.sin + across * t.cos, t.e)
+        in_x = times(along * t.cos - across * t.sin, t.v) + times(along * t.sin + across * t.cos, t.e)
     if wanted[1]:
         across = 0.5 * in_h * t.sinh_a * _over(t.sinh_b, t.y_length, t.k) * t.sin
-        in_y = _times(t.k * in_h * (from_b - lean), t.v) - _times(across, t.e)
+        in_y = times(t.k * in_h * (from_b - lean), t.v) - times(across, t.e)
     if wanted[2]:  # c scales a and b, and the distance back
         in_c = (0.5 * in_h * (t.difference * lean + a * from_a + b * from_b) - grad * dist_sq(t)) / t.c
     return in_x, in_y, in_c
@@ -167,6 +167,6 @@ def _over(sinh: Array, length: Array, k: Array) -> Array:
 def serves(x: Array, y: Array, c: Array) -> Any:
     """Whether every pair is one that ``solve`` takes and c is not too flat, a boolean array without axes."""
     xp = namespace(x, y)
-    c = _wide(c)
-    total = xp.sqrt(_wide(dot(x, x))) + xp.sqrt(_wide(dot(y, y)))
+    c = wide(c)
+    total = xp.sqrt(wide(dot(x, x))) + xp.sqrt(wide(dot(y, y)))
     return xp.all(c >= FLATTEST) & xp.all(xp.sqrt(c) * total <= FARTHEST)

@@ -19,10 +19,10 @@ times as many operations. Vectors keep their dtype, row scalars are float64.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._rows import dot
+from hyperdist.spaces._rows import dot, times, wide
 
 NEAREST, FARTHEST = 1e-3, 600.0
 """The least radius of a centre, which must have a direction, and the largest sum of both lengths, whose exponentials
@@ -48,25 +48,20 @@ class Triangle(NamedTuple):
     sinh_r: Array
 
 
-def _wide(x: Array) -> Array:
-    xp = namespace(x)
-    return xp.asarray(x, dtype=xp.float64)
+def solve(mu: Array, radius: Array, direction: Array, c: Array) -> Triangle | None:
+    """The triangles of ``charts.exp_polar``'s arguments, mu in tangent coordinates.
 
-
-def _times(scalar: Array, vector: Array) -> Array:
-    """A row scalar times rows, in the rows' dtype."""
-    return namespace(vector).asarray(scalar, dtype=vector.dtype)[..., None] * vector
-
-
-def solve(mu: Array, radius: Array, direction: Array, c: Array) -> Triangle:
-    """The triangle of ``charts.exp_polar``'s arguments, mu in tangent coordinates; see ``serves``."""
+    None where a centre is nearer than ``NEAREST`` or a sum beyond ``FARTHEST``, before any vector is touched.
+    """
     xp = namespace(mu, radius)
-    k = xp.sqrt(_wide(c))
+    k = xp.sqrt(wide(c))
     length = xp.sqrt(dot(mu, mu))
+    a, r = k * wide(length), k * wide(radius)
+    if not bool(xp.all(a >= NEAREST) & xp.all(a + r <= FARTHEST)):
+        return None
     m = mu / length[..., None]
-    a, r = k * _wide(length), k * _wide(radius)
     plus, minus = direction + m, direction - m
-    h, rest = 0.25 * _wide(dot(plus, plus)), 0.25 * _wide(dot(minus, minus))
+    h, rest = 0.25 * wide(dot(plus, plus)), 0.25 * wide(dot(minus, minus))
     sinh_a, sinh_r = xp.sinh(a), xp.sinh(r)
     height = xp.square(xp.sinh(0.5 * (a - r))) + sinh_a * sinh_r * h
     root = xp.sqrt(height)
@@ -86,7 +81,7 @@ def point(t: Triangle) -> Array:
     xp = namespace(t.m, t.rho)
     shrink = (t.rho + _LEAST) / (t.sinh_rho * t.k)
     along = xp.sinh(t.a - t.r) + 4.0 * xp.square(xp.sinh(0.5 * t.a)) * t.sinh_r * t.h
-    return _times(shrink * along, t.m) + _times(shrink * t.sinh_r, t.m + t.u)
+    return times(shrink * along, t.m) + times(shrink * t.sinh_r, t.m + t.u)
 
 
 class Gradient(NamedTuple):
@@ -111,12 +106,12 @@ def pull_back(t: Triangle, x: Array, grad: Array, *, direction: bool = True, c: 
     sin_gamma = t.sinh_a * t.sin_phi / t.sinh_rho
 
     # The part of grad in the plane, along m and along e, and the rest.
-    side = t.u - _times(t.cos_phi, t.m)
+    side = t.u - times(t.cos_phi, t.m)
     size = xp.sqrt(dot(side, side))
     e = side / xp.where(size > 0.0, size, xp.ones_like(size))[..., None]
     along_m, along_e = dot(grad, t.m), dot(grad, e)
     rest = grad - along_m[..., None] * t.m - along_e[..., None] * e
-    along_m, along_e = _wide(along_m), _wide(along_e)
+    along_m, along_e = wide(along_m), wide(along_e)
 
     outward = along_m * cos_beta + along_e * sin_beta
     around = t.rho * (along_e * cos_beta - along_m * sin_beta)
@@ -126,18 +121,12 @@ def pull_back(t: Triangle, x: Array, grad: Array, *, direction: bool = True, c: 
     # What lies across the plane turns rigidly about m, and about the origin.
     across = t.rho / t.sinh_rho
     lift = across * (t.sinh_a * cosh_r + 2.0 * xp.square(xp.sinh(0.5 * t.a)) * t.sinh_r * t.cos_phi) / t.a
-    in_mu = _times(in_a, t.m) + _times((around - in_phi) / t.a, e) + _times(lift, rest)
+    in_mu = times(in_a, t.m) + times((around - in_phi) / t.a, e) + times(lift, rest)
     in_u = in_c = None
     if direction:
-        in_u = _times(-in_phi * t.sin_phi / t.k, t.m) + _times(in_phi * t.cos_phi / t.k, e)
-        in_u = in_u + _times(across * t.sinh_r / t.k, rest)
+        in_u = times(-in_phi * t.sin_phi / t.k, t.m) + times(in_phi * t.cos_phi / t.k, e)
+        in_u = in_u + times(across * t.sinh_r / t.k, rest)
     if c:
-        scaling = _wide(dot(in_mu, t.m)) * t.a + in_r * t.r
-        in_c = 0.5 * (scaling / t.k - _wide(dot(grad, x))) / xp.square(t.k)
+        scaling = wide(dot(in_mu, t.m)) * t.a + in_r * t.r
+        in_c = 0.5 * (scaling / t.k - wide(dot(grad, x))) / xp.square(t.k)
     return Gradient(in_mu, in_r, in_u, in_c)
-
-
-def serves(t: Triangle) -> Any:
-    """Whether every triangle is one that can be solved so, a boolean array without axes."""
-    xp = namespace(t.a)
-    return xp.all(t.a >= NEAREST) & xp.all(t.a + t.r <= FARTHEST)

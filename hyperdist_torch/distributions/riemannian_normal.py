@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist.distributions.area import log_sphere_area
 from hyperdist.spaces import charts
 from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
@@ -62,8 +61,7 @@ class RiemannianNormal(HyperbolicDistribution):
 
     def _log_z(self, radial: Measure | Fixed) -> Tensor:
         """Log normaliser from that of y = r/sigma, float64."""
-        d = self.event_shape[0]
-        return log_sphere_area(d) + d * self.sigma.double().log() + radial.log_normalizer
+        return _draw.log_normalizer(self.event_shape[0], self.sigma.double().log(), radial.log_normalizer)
 
     @property
     def radius(self) -> Radius:

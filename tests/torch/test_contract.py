@@ -143,7 +143,7 @@ def test_draws_pass_gradients_in_both_dtypes(case: Case) -> None:
 @pytest.fixture
 def as_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the host the core looks at values to skip branches that no element needs; on an accelerator it does not."""
-    monkeypatch.setattr("hyperdist._namespace._transformed", lambda torch: True)
+    monkeypatch.setattr("hyperdist._namespace.transformed", lambda torch: True)
 
 
 class Synchronisations(TorchDispatchMode):
