@@ -21,21 +21,25 @@ def _narrow(gradient: Tensor, like: Tensor) -> Tensor:
     return gradient.sum_to_size(like.shape)
 
 
-class _LogTail(torch.autograd.Function):
-    """The log of one tail at y, whose value is given."""
+class _OfCdf(torch.autograd.Function):
+    """A value that is given, of y or p and of theta: a law's side of its cdf."""
 
     generate_vmap_rule = True
 
     @staticmethod
     @known_signature
-    def forward(value: Tensor, y: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
+    def forward(value: Tensor, at: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
         return value.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, y, theta, ctx.radial, ctx.upper = inputs
-        ctx.save_for_backward(output, y, theta)
-        ctx.save_for_forward(output, y, theta)
+        _, at, theta, ctx.radial, ctx.upper = inputs
+        ctx.save_for_backward(output, at, theta)
+        ctx.save_for_forward(output, at, theta)
+
+
+class _LogTail(_OfCdf):
+    """The log of one tail at y, whose value is given."""
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
@@ -63,21 +67,8 @@ def log_tails(radial: Radial, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]
     return _LogTail.apply(log_cdf, y, theta, radial, False), _LogTail.apply(log_sf, y, theta, radial, True)
 
 
-class _AtCdf(torch.autograd.Function):
+class _AtCdf(_OfCdf):
     """y as a function of theta at fixed p, and of p: the cdf, or the sf where ``upper``. The value of y is given."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    @known_signature
-    def forward(y: Tensor, p: Tensor, theta: Tensor, radial: Radial, upper: bool) -> Tensor:
-        return y.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, p, theta, ctx.radial, ctx.upper = inputs
-        ctx.save_for_backward(output, p, theta)
-        ctx.save_for_forward(output, p, theta)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]

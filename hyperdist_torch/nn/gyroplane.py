@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from hyperdist.spaces import charts
-from hyperdist_torch.nn._distances import DistanceLayer
+from hyperdist_torch.nn._layer import DistanceLayer
 from hyperdist_torch.nn._planes import distances
 
 
@@ -40,5 +40,5 @@ class Gyroplane(DistanceLayer):
     """
 
     @staticmethod
-    def _distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
+    def _curved(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
         return gyroplane(x, weight, bias, c, model)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hyperdist.spaces import charts
 from hyperdist.spaces import horosphere as kernel
-from hyperdist_torch.nn._distances import DistanceLayer
+from hyperdist_torch.nn._layer import DistanceLayer
 
 _LEAST = 1e-18
 """The squared length that a shorter row a_j is taken to have."""
@@ -37,5 +37,5 @@ class Horosphere(DistanceLayer):
     """
 
     @staticmethod
-    def _distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
+    def _curved(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str) -> Tensor:
         return horosphere(x, weight, bias, c, model)

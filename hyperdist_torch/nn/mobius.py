@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist.spaces.translation import translate
-from hyperdist_torch.nn._arguments import coordinates, model_of
-from hyperdist_torch.nn.curvature import Curvature, as_curvature
+from hyperdist_torch.nn._layer import HyperbolicLayer
 
 
 def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str = "tangent") -> Tensor:
@@ -29,7 +24,7 @@ def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, mod
     return charts.from_tangent(moved, c, model)
 
 
-class MobiusLinear(nn.Module):
+class MobiusLinear(HyperbolicLayer):
     """Points to points, b (+) (M (x) x): at c = 0 ``nn.Linear``.
 
     in_features, out_features : dimensions d and e of the spaces.
@@ -38,49 +33,15 @@ class MobiusLinear(nn.Module):
     those of ``nn.Linear``. Stable to radius 80 (float32) and 700 (float64) of x, M x and b, in units of 1/sqrt(c).
     Raises  ValueError for bad sizes, an unknown model, "lorentz" at c = 0, an input of another width.
 
+    >>> import torch
     >>> layer = MobiusLinear(3, 2, 1.0)
     >>> layer(torch.zeros(5, 3)).shape
     torch.Size([5, 2])
     """
 
-    bias: Tensor | None
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        curvature: Curvature | float,
-        *,
-        bias: bool = True,
-        model: str = "tangent",
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        self.in_features = checks.dimension(in_features, "in_features")
-        self.out_features = checks.dimension(out_features, "out_features")
-        self.curvature = as_curvature(curvature)
-        self.model = model_of(model, self.curvature)
-        self.weight = nn.Parameter(torch.empty(self.out_features, self.in_features, device=device, dtype=dtype))
-        if bias:
-            self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """New weights, as those of ``nn.Linear``."""
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5.0))
-        if self.bias is not None:
-            bound = 1.0 / math.sqrt(self.in_features)
-            nn.init.uniform_(self.bias, -bound, bound)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Points of dimension e, (*batch, e), or (*batch, e + 1) for "lorentz"."""
-        coordinates(x, self.in_features, self.model)
-        if self.curvature.flat and self.model == "tangent":
-            return functional.linear(x, self.weight, self.bias)
-        return mobius_linear(x, self.weight, self.bias, self.curvature(x.dtype), self.model)
+    @staticmethod
+    def _curved(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str) -> Tensor:
+        return mobius_linear(x, weight, bias, c, model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""
