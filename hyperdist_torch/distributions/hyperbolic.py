@@ -20,6 +20,25 @@ _BOUNDARY = 8.0
 """Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
 
 
+def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
+    """Draws x where the coordinates of ``model`` hold them all, else ValueError."""
+    if model == "poincare":
+        edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
+        lost = int((~(c * (x * x).sum(dim=-1) < edge)).sum())
+        if lost:
+            raise ValueError(
+                f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
+                "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
+            )
+    # The sum costs a tenth of a look at each number, and where it is finite they are.
+    elif not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
+        raise ValueError(
+            f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
+            "ask for model='tangent' or a wider dtype"
+        )
+    return x
+
+
 class HyperbolicDistribution(CentredDistribution):
     """A law with a centre mu in hyperbolic space of curvature -c."""
 
@@ -78,25 +97,8 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
-        return self._hold(exp_polar(self._tangent_mu, radius, direction, self.c, model or self.model), model)
-
-    def _hold(self, x: Tensor, model: str | None) -> Tensor:
-        """Draws x where the coordinates of ``model`` hold them all, else ValueError."""
-        if model == "poincare":
-            edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
-            lost = int((~(self.c * (x * x).sum(dim=-1) < edge)).sum())
-            if lost:
-                raise ValueError(
-                    f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
-                    "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
-                )
-        # The sum costs a tenth of a look at each number, and where it is finite they are.
-        elif not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
-            raise ValueError(
-                f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
-                "ask for model='tangent' or a wider dtype"
-            )
-        return x
+        model = model or self.model
+        return hold(exp_polar(self._tangent_mu, radius, direction, self.c, model), self.c, model)
 
     def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor, str]:
         """(x, inside, model): points of the model, with the origin standing in for those off the space."""

@@ -14,7 +14,7 @@ from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import PoincareBall
 from hyperdist_torch.distributions.base import ManifoldDistribution
-from hyperdist_torch.distributions.hyperbolic import _BOUNDARY, HyperbolicDistribution
+from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
 
 
 class Mixture(Distribution):
@@ -133,15 +133,7 @@ class Mixture(Distribution):
         x = torch.gather(x, -2, index).squeeze(-2)
         if c is None or model is None or model == "tangent":
             return x
-        y = charts.from_tangent(x, c[..., 0], model)
-        edge = 1.0 - _BOUNDARY * torch.finfo(y.dtype).eps
-        held = c[..., 0] * (y * y).sum(dim=-1) < edge if model == "poincare" else torch.isfinite(y).all(dim=-1)
-        if not bool(held.all()):
-            raise ValueError(
-                f"{int((~held).sum())} of {held.numel()} draws lie further from the origin than {model} coordinates of "
-                f"{y.dtype} hold: ask for model='tangent', which holds any radius"
-            )
-        return y
+        return hold(charts.from_tangent(x, c[..., 0], model), c[..., 0], model)
 
     def _choose(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """The component of each draw, shape + batch."""

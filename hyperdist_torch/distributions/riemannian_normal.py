@@ -14,7 +14,7 @@ from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, positive
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.base import draw
-from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
 from hyperdist_torch.distributions.radius import Radius
 
 
@@ -101,7 +101,8 @@ class RiemannianNormal(HyperbolicDistribution):
         prepared = _draw.prepare(mu, self.sigma, self.c, fixed, y, direction) if self._followed else None
         if prepared is not None:
             x, log_q = _draw.place(mu, self.sigma, self.c, prepared)
-            return self._hold(charts.from_tangent(x, self.c, model or self.model), model), log_q
+            model = model or self.model
+            return hold(charts.from_tangent(x, self.c, model), self.c, model), log_q
         y = fixed.follow(y)
         x = self._place((self.sigma.double() * y).to(self._dtype), direction, model)
         return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype) if density else None
