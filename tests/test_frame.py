@@ -28,6 +28,7 @@ LAYERS = (
     "radial",
     "distributions",
     "",  # hyperdist/__init__.py itself
+    "earth",
     "plot",
 )
 """DESIGN: a module imports only what stands above it here; inside a layer, anything but a circle."""

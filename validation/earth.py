@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from validation import earth_data, earth_fit, runner
+from hyperdist import earth
+from validation import runner
 from validation.record import REPORTS, record, row, to_json, write
 
 PUBLISHED = {"volcano": -0.31, "earthquake": 0.59, "flood": 1.09, "fire": -0.23}
@@ -42,11 +43,11 @@ def main(options: argparse.Namespace) -> int:
     if options.data_dir is None:
         print("give --data-dir or set HYPERDIST_DATA: the folder that holds earth/volcano.csv", file=sys.stderr)
         return 2
-    seeds, settings = (SEEDS[:2], earth_fit.QUICK) if options.quick else (SEEDS, earth_fit.FULL)
+    seeds, settings = (SEEDS[:2], earth.QUICK) if options.quick else (SEEDS, earth.FULL)
     folder = Path(options.data_dir)
     try:
-        tasks = [task for name in earth_data.SETS for task in tasks_of(folder, name, seeds, settings)]
-    except earth_data.DataError as error:
+        tasks = [task for name in earth.SETS for task in tasks_of(folder, name, seeds, settings)]
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     work = options.out.parent / f".{options.out.name}.partial"
@@ -61,8 +62,8 @@ def main(options: argparse.Namespace) -> int:
     if failed:
         return 1
     rows = rows_of(results)
-    described = {**asdict(settings), "quick": options.quick, "bandwidths": earth_fit.BANDWIDTHS.tolist(),
-                 "shares": earth_fit.SHARES}  # fmt: skip
+    described = {**asdict(settings), "quick": options.quick, "bandwidths": earth.BANDWIDTHS.tolist(),
+                 "shares": earth.SHARES}  # fmt: skip
     write(options.out / "record.json", to_json(record(list(seeds), described, rows)))
     write(options.out / "table.md", markdown(rows))
     shutil.rmtree(work, ignore_errors=True)
@@ -70,17 +71,16 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def tasks_of(folder: Path, name: str, seeds: tuple[int, ...], settings: earth_fit.Settings) -> list[runner.Task]:
+def tasks_of(folder: Path, name: str, seeds: tuple[int, ...], settings: earth.Settings) -> list[runner.Task]:
     """A task for each split of a set, whose file is read and checked here."""
-    degrees = earth_data.load(folder, name)
-    digest = hashlib.sha256(degrees.tobytes()).hexdigest()[:16]
-    for kind in earth_data.KINDS:
+    digest = hashlib.sha256(earth.load(folder, name).tobytes()).hexdigest()[:16]
+    for kind in earth.KINDS:
         for seed in seeds:
-            earth_data.split(degrees, kind, seed)
+            earth.load_parts(folder, name, kind, seed)
     return [
         runner.Task(f"{name}, {kind}", f"{name}, {kind}, split {seed}", "validation.earth_fit:evaluate",
                     (str(folder), digest, name, kind, seed, settings))
-        for kind in earth_data.KINDS for seed in seeds
+        for kind in earth.KINDS for seed in seeds
     ]  # fmt: skip
 
 

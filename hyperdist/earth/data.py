@@ -1,0 +1,169 @@
+"""The four Earth-science sets: places on the globe, read with every line checked, and their splits."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hyperdist import checks
+
+SETS = ("volcano", "earthquake", "flood", "fire")
+KINDS = ("random rows", "distinct places", "grouped by cell")
+_TRAINING, _VALIDATION = 0.8, 0.1
+_COLUMNS = (("latitude", -90, 90), ("longitude", -180, 360))
+
+
+class Parts(NamedTuple):
+    """Rows of the three parts of a split, (n, k) each."""
+
+    training: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def load(folder: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Latitude and longitude in degrees, (n, 2) float64, of ``folder/earth/name.csv`` or ``folder/name.csv``.
+
+    Lines that begin with # are comments; one line of column names may follow them. Longitude is -180 to 360 degrees.
+    Raises  FileNotFoundError, which says where it was looked for, where there is no such file; ValueError where it has
+            no row, and, naming file and line, where a row is not two numbers in range.
+    """
+    path = _find(Path(folder), name)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be a text file in UTF-8, got one that cannot be decoded: {error}") from None
+    rows: list[tuple[float, float]] = []
+    named = False
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not rows and not named and _is_header(line):
+            named = True
+            continue
+        rows.append(_place(line, f"{path}, line {number}"))
+    if not rows:
+        raise ValueError(f"{path} must hold rows of latitude and longitude, got no row in {len(lines)} lines")
+    return np.array(rows)
+
+
+def _find(folder: Path, name: str) -> Path:
+    checks.choice(name, "name", SETS)
+    for path in (folder / "earth" / f"{name}.csv", folder / f"{name}.csv"):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"{name}.csv is neither in {folder / 'earth'} nor in {folder}: put the set's file there")
+
+
+def _is_header(line: str) -> bool:
+    fields = [field.strip().lower() for field in line.split(",")]
+    return len(fields) == 2 and fields[0].startswith("lat") and fields[1].startswith("lon")
+
+
+def _place(line: str, where: str) -> tuple[float, float]:
+    fields = line.split(",")
+    if len(fields) != 2:
+        raise ValueError(f"{where}: must have two columns, latitude and longitude, got {len(fields)}: {line.strip()!r}")
+    values = []
+    for (column, least, most), text in zip(_COLUMNS, fields, strict=True):
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{where}: {column} must be a number, got {text.strip()!r}") from None
+        if not least <= value <= most:
+            raise ValueError(f"{where}: {column} must be {least} to {most} degrees, got {text.strip()}")
+        values.append(value)
+    return values[0], values[1]
+
+
+def unit(degrees: Any) -> np.ndarray:
+    """Unit vectors (n, 3) of latitude and longitude in degrees (n, 2): x towards (0, 0), z towards the north pole.
+
+    >>> unit([[0.0, 90.0]]).round(6)
+    array([[0., 1., 0.]])
+    """
+    latitude, longitude = np.radians(_degrees(degrees, "degrees")).T
+    return np.stack(
+        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
+    )
+
+
+def _degrees(value: Any, name: str) -> np.ndarray:
+    """Latitude and longitude, (n, 2), in range."""
+    degrees = checks.finite(checks.points(value, name, 2), name)
+    if degrees.ndim != 2:
+        raise ValueError(f"{name} must have shape (n, 2), got shape {degrees.shape}")
+    for axis, (column, least, most) in enumerate(_COLUMNS):
+        bad = np.flatnonzero((degrees[:, axis] < least) | (degrees[:, axis] > most))
+        if bad.size:
+            value = float(degrees[bad[0], axis])
+            raise ValueError(f"{name} must have {column} {least} to {most} degrees, got {value!r} in row {bad[0]}")
+    return degrees
+
+
+def split(degrees: Any, kind: str, seed: int, *, source: str = "degrees") -> Parts:
+    """Training, validation and test rows in degrees, about 80, 10 and 10 % of the units, shuffled by ``seed``.
+
+    The units that stay together are the rows themselves ("random rows"), the rows after repeated coordinates are
+    dropped ("distinct places"), or all rows whose coordinates round to the same whole degrees ("grouped by cell").
+
+    degrees  (n, 2)  latitude and longitude, as ``load`` reads them; longitudes come back in [-180, 180).
+    source   what an error message calls the rows: the path of their file, where they have one.
+    Raises   ValueError where a part is empty.
+    """
+    checks.choice(kind, "kind", KINDS)
+    degrees = _degrees(degrees, source)
+    longitude = degrees[:, 1]
+    degrees = np.column_stack([degrees[:, 0], np.where(longitude >= 180.0, longitude - 360.0, longitude)])
+    if kind == "distinct places":
+        degrees = np.unique(degrees, axis=0)
+    unit_of_row = np.arange(len(degrees))
+    if kind == "grouped by cell":
+        unit_of_row = np.unique(np.round(degrees), axis=0, return_inverse=True)[1].reshape(-1)
+    units = int(unit_of_row.max(initial=-1)) + 1
+    edges = [math.floor(_TRAINING * units), math.floor((_TRAINING + _VALIDATION) * units)]
+    order = np.random.default_rng(seed).permutation(units)
+    part = np.empty(units, int)
+    part[order] = np.searchsorted(edges, np.arange(units), side="right")
+    parts = Parts(*(degrees[part[unit_of_row] == index] for index in range(3)))
+    for name, rows in parts._asdict().items():
+        if not len(rows):
+            raise ValueError(
+                f"{source} must hold enough for three parts, got an empty {name} part of {len(degrees)} rows, "
+                f"{units} to be shuffled ({kind})"
+            )
+    return parts
+
+
+def load_parts(folder: str | os.PathLike[str], name: str, kind: str, seed: int) -> Parts:
+    """``split`` of what ``load`` reads; a part that is empty is an error that names the file."""
+    return split(load(folder, name), kind, seed, source=str(_find(Path(folder), name)))
+
+
+def nested_subset(n: int, size: int, seed: int) -> np.ndarray:
+    """Indices (size,) of a random subset of n rows, of which those of smaller sizes are the beginning.
+
+    For learning curves: held-out likelihood against the size of the training part, each larger part holding the
+    smaller. Independent of what ``split`` draws from the same seed.
+    Raises  ValueError where size is not 1 to n.
+
+    >>> nested_subset(1000, 5, seed=0)[:3] == nested_subset(1000, 3, seed=0)
+    array([ True,  True,  True])
+    """
+    if checks.dimension(size, "size") > checks.dimension(n, "n"):
+        raise ValueError(f"size must be at most the {n} rows there are, got {size}")
+    # A stream of its own: a permutation from the bare seed would repeat the one that made the split.
+    stream = np.random.SeedSequence(seed, spawn_key=(1,))
+    return np.random.default_rng(stream).permutation(n)[:size]
+
+
+def coinciding(test: np.ndarray, training: np.ndarray) -> float:
+    """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2)."""
+    if not len(test):
+        raise ValueError(f"test must have at least one row, got shape {np.shape(test)}")
+    seen = set(map(tuple, np.asarray(training).tolist()))
+    return sum(tuple(row) in seen for row in np.asarray(test).tolist()) / len(test)
