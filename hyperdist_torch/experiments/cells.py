@@ -101,7 +101,7 @@ def run(cell: Cell, data: Data, out: Path, machine: Machine, resume: bool) -> di
     model.set_output_bias(model.check_data(rows).mean(dim=0))
     started = time.perf_counter()
     try:
-        curve = training.fit(
+        fitted = training.fit(
             model, rows, vae.elbo, cell.schedule, folder, resume=resume,
             accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
             checkpoint_every=max(1, cell.schedule.epochs // 100),
@@ -116,7 +116,7 @@ def run(cell: Cell, data: Data, out: Path, machine: Machine, resume: bool) -> di
     values = -evaluate(model, test, cell, folder / "evaluation.json", machine)
     return _keep(cell, out, {
         "nll": values.mean().item(), "standard_error": (values.std() / math.sqrt(len(values))).item(),
-        "n": len(values), "curve": [float(f"{loss:.7g}") for loss in curve],
+        "n": len(values), "curve": [float(f"{loss:.7g}") for loss in fitted.curve],
         "training_seconds": round(seconds, 2), "evaluation_seconds": round(time.perf_counter() - started, 2),
     })  # fmt: skip
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,7 @@ pytest.importorskip("lightning")
 
 from torch import Tensor, nn  # noqa: E402
 
-from hyperdist_torch import training  # noqa: E402
-from hyperdist_torch.training import Schedule, fit  # noqa: E402
+from hyperdist_torch.training import Fitted, Schedule, fit  # noqa: E402
 
 
 class Noisy(nn.Module):
@@ -38,24 +39,45 @@ def case(epochs: int, batch: int = 8, **options) -> tuple[Noisy, Tensor, Schedul
     return Noisy(), torch.randn(27, 3), Schedule(epochs, batch, 0.01, **options)
 
 
-def train(folder: Path, epochs: int, resume: bool = False, **options) -> tuple[Noisy, list[float]]:
-    model, rows, schedule = case(epochs, **options)
-    return model, fit(model, rows, objective, schedule, folder, resume=resume, accelerator="cpu")
+def train(folder: Path, epochs: int, resume: bool = False, **options) -> tuple[Noisy, tuple[float, ...]]:
+    model, fitted = trained(folder, epochs, resume, options)
+    return model, fitted.curve
+
+
+def trained(folder: Path, epochs: int, resume: bool, schedule: dict[str, Any], **options: Any) -> tuple[Noisy, Fitted]:
+    model, rows, made = case(epochs, **schedule)
+    return model, fit(model, rows, objective, made, folder, resume=resume, accelerator="cpu", **options)
+
+
+def score(model: Noisy) -> float:
+    """With draws of its own, in the evaluation mode that it must get."""
+    assert not model.training
+    return -objective(model, torch.linspace(-1.0, 1.0, 12).reshape(4, 3)).mean().item()
 
 
 def same(one: nn.Module, two: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True))
 
 
-def test_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
-    whole, curve = train(tmp_path / "whole", 6)
-    train(tmp_path / "parts", 2)
-    train(tmp_path / "parts", 3, resume=True)
+EVERYTHING = {"warmup": 9, "decay": "cosine", "average": 0.9, "clip": 1.0, "amsgrad": False}
+"""A schedule that uses all there is."""
+
+
+@pytest.mark.parametrize(
+    "schedule", [{}, {"warmup": 9}, {"average": 0.9}, {"clip": 1.0}, {"amsgrad": False}], ids=lambda s: " ".join(s)
+)
+@pytest.mark.parametrize("validated", [False, True], ids=["", "validated"])
+def test_resumed_run_is_the_uninterrupted_one(tmp_path: Path, schedule: dict[str, Any], validated: bool) -> None:
+    options = {"validate": score, "validate_every": 2, "patience": 9} if validated else {}
+    whole, fitted = trained(tmp_path / "whole", 6, False, schedule, **options)
+    trained(tmp_path / "parts", 2, False, schedule, **options)
+    trained(tmp_path / "parts", 3, True, schedule, **options)
     torch.manual_seed(99)
-    parts, continued = train(tmp_path / "parts", 6, resume=True)
+    parts, continued = trained(tmp_path / "parts", 6, True, schedule, **options)
     assert same(whole, parts)
-    assert curve == continued
-    assert len(curve) == 6
+    assert fitted == continued
+    assert len(fitted.curve) == 6
+    assert len(fitted.scores) == (3 if validated else 0)
 
 
 def test_finished_run_is_restored(tmp_path: Path) -> None:
@@ -80,7 +102,7 @@ def test_it_is_adam_with_amsgrad(tmp_path: Path) -> None:
 
     model, rows, schedule = case(5, batch=27)
     other, *_ = case(5)
-    curve = fit(model, rows, plain, schedule, tmp_path, accelerator="cpu")
+    curve = fit(model, rows, plain, schedule, tmp_path, accelerator="cpu").curve
     optimiser = torch.optim.Adam(other.parameters(), lr=0.01, amsgrad=True)
     for expected in curve:
         loss = -plain(other, rows).mean()
@@ -198,11 +220,51 @@ def test_checkpoint_of_another_run_is_named(tmp_path: Path) -> None:
         train(tmp_path, 2, resume=True)
 
 
-@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"seed": -1}])
+def test_every_setting_of_the_schedule_must_agree(tmp_path: Path) -> None:
+    """With a rate that falls over all steps, their number too."""
+    trained(tmp_path, 2, False, EVERYTHING)
+    for name, other in {"warmup": 0, "average": 0.5, "clip": 0.0, "amsgrad": True}.items():
+        with pytest.raises(ValueError, match=rf"last.ckpt must be of a run with {name} {other!r}, got "):
+            trained(tmp_path, 2, True, {**EVERYTHING, name: other})
+    with pytest.raises(ValueError, match="run with decay 'none', got 'cosine'"):
+        trained(tmp_path, 2, True, {**EVERYTHING, "decay": "none"})
+    with pytest.raises(ValueError, match="run with epochs 3, got 2"):
+        trained(tmp_path, 3, True, EVERYTHING)
+    with pytest.raises(ValueError, match="run with validate_every 1, got None"):
+        trained(tmp_path, 2, True, EVERYTHING, validate=score)
+
+
+def test_checkpoint_from_before_a_setting_has_its_default(tmp_path: Path) -> None:
+    _, curve = train(tmp_path / "whole", 4)
+    train(tmp_path / "parts", 2)
+    path = tmp_path / "parts" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    kept = {name: content["hyperdist"]["settings"][name] for name in OLD_SETTINGS}
+    torch.save({**content, "hyperdist": {"settings": kept, "curve": content["hyperdist"]["curve"]}}, path)
+    assert train(tmp_path / "parts", 4, resume=True)[1] == curve
+    torch.save({**content, "hyperdist": {"settings": kept, "curve": content["hyperdist"]["curve"]}}, path)
+    with pytest.raises(ValueError, match=r"run with average 0.5, got 0.0"):
+        train(tmp_path / "parts", 4, resume=True, average=0.5)
+
+
+OLD_SETTINGS = ("format", "rows", "model", "batch_size", "learning_rate", "seed", "drop_last")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"seed": -1}, {"warmup": -1}, {"clip": float("nan")}],
+)
 def test_schedule_is_checked(bad: dict[str, float]) -> None:
     (name, value) = next(iter(bad.items()))
     with pytest.raises(ValueError, match=rf"{name} must be >=? 0, got {value}"):
         Schedule(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, **bad})  # type: ignore[arg-type]
+
+
+def test_words_and_shares_of_the_schedule_are_checked() -> None:
+    with pytest.raises(ValueError, match=r"average must be >= 0 and < 1, got 1.0"):
+        Schedule(1, 1, 0.1, average=1.0)
+    with pytest.raises(ValueError, match=r"decay must be .*none.*cosine.*got 'linear'"):
+        Schedule(1, 1, 0.1, decay="linear")
 
 
 def test_too_few_rows(tmp_path: Path) -> None:
@@ -219,7 +281,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path, monkeypatc
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.torch, "save", full)
+        patch.setattr(torch, "save", full)
         with pytest.raises(OSError, match="no space left"):
             train(tmp_path, 3, resume=True)
     _, continued = train(tmp_path, 3, resume=True)
@@ -228,16 +290,23 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path, monkeypatc
 
 
 SCRIPT = """
+import json
 import sys
 from pathlib import Path
 
-from tests.torch.test_training import train
+from tests.torch.test_training import score, trained
 
-train(Path(sys.argv[1]), 100, resume=True)
+schedule, options = json.loads(sys.argv[2])
+trained(Path(sys.argv[1]), 100, True, schedule, **({**options, "validate": score} if options else {}))
 """
 
 
-def test_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("schedule", "options"), [({}, {}), (EVERYTHING, {"validate_every": 2, "patience": 50})], ids=["plain", "all"]
+)
+def test_killed_run_ends_with_the_same_numbers(
+    tmp_path: Path, schedule: dict[str, Any], options: dict[str, Any]
+) -> None:
     """SIGKILL at two moments of a real process, whatever it is doing then: bitwise the uninterrupted parameters."""
     script, killed = tmp_path / "script.py", tmp_path / "killed"
     script.write_text(SCRIPT)
@@ -246,7 +315,8 @@ def test_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
     for wait in (0.03, 0.1):
         before = last.stat().st_mtime_ns if last.exists() else 0
         with log.open("w") as out:
-            process = subprocess.Popen([sys.executable, script, killed], env=environment, stdout=out, stderr=out)
+            command = [sys.executable, script, killed, json.dumps([schedule, options])]
+            process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         while process.poll() is None and (not last.exists() or last.stat().st_mtime_ns == before):
             time.sleep(0.01)
         time.sleep(wait)
@@ -255,8 +325,9 @@ def test_killed_run_ends_with_the_same_numbers(tmp_path: Path) -> None:
     assert 1 < len(torch.load(last, weights_only=True)["hyperdist"]["curve"]) < 100
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    resumed, continued = train(killed, 100, resume=True)
-    whole, curve = train(tmp_path / "whole", 100)
+    options = {**options, "validate": score} if options else {}
+    resumed, continued = trained(killed, 100, True, schedule, **options)
+    whole, fitted = trained(tmp_path / "whole", 100, False, schedule, **options)
     torch.set_num_threads(threads)
-    assert curve == continued
+    assert fitted == continued
     assert same(whole, resumed)

@@ -1,0 +1,38 @@
+"""Checkpoints of training on disc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+
+from hyperdist_torch._files import whole
+
+
+class WholeCheckpoints(CheckpointIO):
+    """Checkpoints that a kill at any moment leaves old or new, never part of one.
+
+    Lightning's own writes to the system's temporary folder and moves the file over, which copies it where that is
+    another file system.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        with whole(Path(path)) as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(  # type: ignore[override]
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        try:
+            checkpoint = torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError, ... for damaged files
+            raise ValueError(f"{path} must be a whole checkpoint, got one that cannot be read: {error}") from error
+        if "hyperdist" not in checkpoint:
+            raise ValueError(f"{path} must be a checkpoint of hyperdist_torch.training, got keys {sorted(checkpoint)}")
+        return checkpoint
+
+    def remove_checkpoint(self, path: Any) -> None:
+        os.unlink(path)

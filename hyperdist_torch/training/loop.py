@@ -1,0 +1,98 @@
+"""One run of training, from its start or from where it was cut off."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor, nn
+
+from hyperdist_torch.training.files import WholeCheckpoints
+from hyperdist_torch.training.module import Module, Objective
+from hyperdist_torch.training.progress import Progress
+from hyperdist_torch.training.schedule import Schedule
+from hyperdist_torch.training.selection import Score, Selection
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a training run went."""
+
+    curve: tuple[float, ...]
+    """The mean loss, minus the objective, of each epoch from the first."""
+    scores: tuple[float, ...] = ()
+    """That of each validation."""
+    best_epoch: int | None = None
+    """The one whose weights the model has, counted from 1; None without validation, where it is the last."""
+
+
+def fit(
+    model: nn.Module, rows: Tensor, objective: Objective, schedule: Schedule, folder: Path, *,
+    validate: Score | None = None, validate_every: int = 1, patience: int | None = None,
+    resume: bool = False, accelerator: str = "auto", devices: int | str = 1, progress: bool = False,
+    checkpoint_every: int = 1,
+) -> Fitted:  # fmt: skip
+    """Train ``model`` in place to maximise the mean of ``objective`` over the rows.
+
+    rows       (n, ...)  all of them are kept on the device, and batches are picked there.
+    folder     gets last.ckpt at the end of every ``checkpoint_every``-th epoch and of the last, logs in csv/ and
+               tensorboard/.
+    validate   scores the model, with averaged weights where the schedule averages, in evaluation mode and on its
+               device, at the end of every ``validate_every``-th epoch; lower is better. The model ends with the weights
+               of the least score. Each call has the same draws from torch's generators.
+    patience   ends the run after so many validations in a row without improvement.
+    resume     goes on from folder/last.ckpt where that exists. The numbers are then those of an uninterrupted run, on
+               the same machine and with the same number of devices.
+    accelerator, devices  those of ``lightning.Trainer``; the batch is shared out among the devices.
+    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss or a
+               parameter is not finite or a score is NaN.
+    """
+    selection = _selection(validate, validate_every, patience, schedule)
+    module = Module(model, rows, objective, schedule, folder / "last.ckpt", checkpoint_every, selection)
+    steps = len(module.batches)
+    if steps == 0:
+        raise ValueError(f"rows must be at least batch_size = {schedule.batch_size} where drop_last, got {len(rows)}")
+    trainer = L.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        max_epochs=schedule.epochs,
+        gradient_clip_val=schedule.clip or None,
+        logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
+        log_every_n_steps=module.log_every,
+        callbacks=[Progress(steps)] if progress else [],
+        plugins=[WholeCheckpoints()],
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        use_distributed_sampler=False,
+    )
+    module.train()
+    # The generators of the caller's process are left as they were.
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)  # Lightning 2.6 with torch 2.13
+        try:
+            trainer.fit(module, module.batches, ckpt_path=str(module.path) if resume and module.path.exists() else None)
+        except (RuntimeError, ValueError) as error:
+            # What parameters that are not finite lead to first depends on the objective: often its own error.
+            if all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+                raise
+            epoch = len(module.curve) + 1
+            raise FloatingPointError(f"parameters must stay finite, got NaN or infinity in epoch {epoch}") from error
+    module.finish()
+    if selection is None:
+        return Fitted(tuple(module.curve))
+    return Fitted(tuple(module.curve), tuple(selection.scores), selection.best_epoch)
+
+
+def _selection(validate: Score | None, every: int, patience: int | None, schedule: Schedule) -> Selection | None:
+    if validate is None:
+        if patience is not None:
+            raise ValueError(f"patience needs validate, got patience {patience!r} alone")
+        return None
+    if every > schedule.epochs:
+        raise ValueError(f"validate_every must be <= epochs = {schedule.epochs}, got {every}")
+    return Selection(validate, every, patience, schedule.seed)

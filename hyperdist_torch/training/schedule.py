@@ -1,0 +1,64 @@
+"""How long and how fast to train."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from hyperdist import checks
+
+DECAYS = ("none", "cosine")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Epochs, batches and the optimiser, which is Adam; ValueError where a field is out of range."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int = 0
+    drop_last: bool = False
+    """Whether the rows of an incomplete last batch sit an epoch out."""
+    warmup: int = 0
+    """Steps of the optimiser over which the rate rises linearly: the first has 1/warmup of it, the last all of it."""
+    decay: str = "none"
+    """"cosine" takes the rate to 0 over all steps, warm-up included (Loshchilov & Hutter 2017, eq. 5, one period)."""
+    average: float = 0.0
+    """Decay of the moving average of the weights, which the trained model gets; 0 is the weights themselves."""
+    amsgrad: bool = True
+    """AMSGrad (Reddi et al. 2018), as Mathieu et al. 2019 train."""
+    clip: float = 0.0
+    """Largest norm of the gradient of all weights together; 0 is none."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}")
+        for name in ("seed", "warmup", "clip"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be >= 0, got {getattr(self, name)!r}")
+        if not 0.0 <= self.average < 1.0:
+            raise ValueError(f"average must be >= 0 and < 1, got {self.average!r}")
+        checks.choice(self.decay, "decay", DECAYS)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, counted from 0, of ``steps`` in all.
+
+        >>> [round(Schedule(1, 1, 1.0, warmup=2, decay="cosine").rate(step, 4), 3) for step in range(4)]
+        [0.5, 0.854, 0.5, 0.146]
+        """
+        rate = self.learning_rate * (min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0)
+        return rate * 0.5 * (1.0 + math.cos(math.pi * step / steps)) if self.decay == "cosine" else rate
+
+    def settings(self) -> dict[str, Any]:
+        """What must agree for one run to go on with the other; more epochs may follow where no rate depends on them."""
+        values = asdict(self)
+        epochs = values.pop("epochs")
+        return values if self.decay == "none" else {**values, "epochs": epochs}
+
+
+def defaults() -> dict[str, Any]:
+    """Of the fields that have one: what the settings were of a run from before there was such a field."""
+    return {field.name: field.default for field in fields(Schedule) if field.default is not MISSING}
