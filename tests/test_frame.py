@@ -50,6 +50,7 @@ TORCH_LAYERS = (
     "distributions",
     "",  # hyperdist_torch/__init__.py itself
     "nn",
+    "checkpoint",
     "vae",
     "datasets",
     "training",

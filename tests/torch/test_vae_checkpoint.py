@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from hyperdist_torch.vae import PoincareVAE, VAEConfig, checkpoint, elbo, load, save  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from hyperdist_torch import checkpoint  # noqa: E402
+from hyperdist_torch.vae import PoincareVAE, VAEConfig, elbo, load, save  # noqa: E402
 
 
 def build(**changes: Any) -> PoincareVAE:
@@ -100,7 +104,7 @@ def test_content_that_contradicts_itself(tmp_path: Path) -> None:
         ({"c": -1.0}, "holds no valid configuration"),
     ):
         config = {**content["config"], **changes}
-        digest = checkpoint._digest(config, content["state"])
+        digest = checkpoint.digest(1, config, content["state"])
         torch.save({**content, "config": config, "digest": digest}, path)
         with pytest.raises(ValueError, match=rf"model.pt {match}"):
             load(path)
@@ -119,6 +123,52 @@ def test_other_files(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.pt")
+
+
+@dataclass(frozen=True)
+class Widths:
+    """The least that a configuration is."""
+
+    width: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Mixed(nn.Module):
+    """A model with a buffer of another dtype and a counter."""
+
+    count: Tensor
+    unsaved: Tensor
+
+    def __init__(self, config: Widths) -> None:
+        super().__init__()
+        self.config, self.linear = config, nn.Linear(config.width, 1)
+        self.register_buffer("fine", torch.full((2,), 0.1, dtype=torch.float64))
+        self.register_buffer("count", torch.tensor(0))
+        self.register_buffer("unsaved", torch.zeros(3), persistent=False)
+
+
+MIXED = checkpoint.Format("tests.mixed", 2, lambda values: Widths(**values), Mixed, "Mixed")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_any_model_with_a_configuration(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Each tensor comes back in its own dtype; what is not in the file follows the parameters."""
+    model, path = Mixed(Widths(3)), tmp_path / "model.pt"
+    model.linear.to(dtype)
+    model.count += 7
+    checkpoint.save(model, path, MIXED)
+    read = checkpoint.load(path, MIXED, expect=Widths(3))
+    for name, value in model.state_dict().items():
+        assert read.state_dict()[name].dtype == value.dtype
+        assert torch.equal(read.state_dict()[name], value), name
+    assert read.unsaved.dtype == dtype
+    assert all(parameter.requires_grad for parameter in read.parameters())
+    with pytest.raises(ValueError, match=r"model.pt is not a checkpoint of a PoincareVAE"):
+        load(path)
+    with pytest.raises(ValueError, match=r"model.pt holds another model: width = 3, not 4"):
+        checkpoint.load(path, MIXED, expect=Widths(4))
 
 
 def test_another_model(tmp_path: Path) -> None:
