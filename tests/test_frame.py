@@ -52,6 +52,7 @@ TORCH_LAYERS = (
     "nn",
     "checkpoint",
     "vae",
+    "flows",
     "datasets",
     "training",
     "experiments",

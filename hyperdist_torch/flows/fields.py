@@ -1,0 +1,116 @@
+"""Vector fields on a space, f(t, x), and their divergences."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hyperdist import checks
+from hyperdist_torch.flows._derivative import along
+from hyperdist_torch.flows.features import Coordinates, Features
+from hyperdist_torch.flows.networks import Network
+from hyperdist_torch.flows.spaces import Space
+
+NOISES = ("gaussian", "rademacher")
+
+
+class VectorField(nn.Module, ABC):
+    """A tangent at every point x (*batch, width) and time t (), in the coordinates of ``space``.
+
+    context_width : numbers a row of the context, on which a conditional field depends.
+    """
+
+    space: Space
+    context_width: int = 0
+
+    @abstractmethod
+    def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """The velocity at points x of the space, (*batch, width)."""
+
+    def with_divergence(
+        self, t: Tensor, x: Tensor, context: Tensor | None = None, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(velocity, divergence (*batch)): exact for ``noise`` None, else Hutchinson's estimate from it.
+
+        noise : (*batch, space.noise_width), independent numbers of mean 0 and variance 1.
+        """
+        e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
+
+        def velocity(y: Tensor) -> Tensor:
+            return self(t, self.space.retract(y), context)
+
+        f, change = along(velocity, x, e)
+        trace = self.space.embedded_inner(x, e, change).sum(dim=0)
+        # In a chart the derivatives of the components are not yet the covariant ones.
+        return f, trace + along(self.space.log_volume, x, f[None])[1][0]
+
+
+class FunctionField(VectorField):
+    """Any function f(t, x) or f(t, x, context) that returns tangents; the divergence by automatic differentiation."""
+
+    def __init__(self, space: Space, function: Callable[..., Tensor], context_width: int = 0) -> None:
+        super().__init__()
+        self.space, self.function, self.context_width = space, function, context_width
+
+    def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return self.function(t, x) if context is None else self.function(t, x, context)
+
+
+class FrameField(VectorField):
+    """f(t, x) = sum_a u_a(t, x) A_a(x): a network's coefficients times the fields of a frame.
+
+    frame    : "ambient" (constant vectors of the embedding, projected), "local" (orthonormal fields of a chart) or
+               "generators" (isometries' velocities, without divergence); see ``hyperdist.spaces.frames``.
+    features : of a point, for the network: coordinates, or geodesic distances to learnt points or planes.
+    The other arguments are those of ``Network``. The network is at hand to replace: ``field.network``.
+    Source     Mathieu & Nickel 2020 (arXiv 2006.10605), sections 3.2 and 4; Falorsi & Forre 2020 (arXiv 2006.06663).
+    """
+
+    def __init__(
+        self, space: Space, *, frame: str = "generators", features: Features | None = None, context_width: int = 0,
+        **network: Any,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.space, self.kind, self.frame = space, frame, space.frame(frame)
+        self.features = features or Coordinates(space)
+        self.context_width = int(context_width)
+        if self.context_width < 0:
+            raise ValueError(f"context_width must be >= 0, got {context_width}")
+        self.network = Network(self.features.width + 1 + self.context_width, self.frame.size, **network)
+
+    def _inputs(self, features: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
+        if (context.shape[-1] if context is not None else 0) != self.context_width:
+            shape = None if context is None else tuple(context.shape)
+            raise ValueError(f"context must have {self.context_width} numbers a row, got shape {shape}")
+        time = t.to(features).expand(*features.shape[:-1], 1)
+        more = [] if context is None else [context.to(features).expand(*features.shape[:-1], self.context_width)]
+        return torch.cat([features, time, *more], dim=-1)
+
+    def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return self.frame.push(x, self.network(self._inputs(self.features(x), t, context)))
+
+    def with_divergence(
+        self, t: Tensor, x: Tensor, context: Tensor | None = None, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
+        features, moved = self.features.linearised(x, e)
+        u, du = self.network.linearised(self._inputs(features, t, context), moved)
+        trace = (self.frame.pull(x, e) * du).sum(dim=(0, -1))
+        return self.frame.push(x, u), trace + self.frame.divergence(x, u)
+
+    def extra_repr(self) -> str:
+        return f"{self.space!r}, frame={self.kind!r}"
+
+
+def draw_noise(space: Space, x: Tensor, kind: str, generator: torch.Generator | None = None) -> Tensor:
+    """Noise for Hutchinson's estimate at x: "gaussian", or "rademacher" signs, whose variance is least."""
+    checks.choice(kind, "divergence", ("exact", *NOISES))
+    shape = (*x.shape[:-1], space.noise_width)
+    if kind == "gaussian":
+        return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
+    bits = torch.randint(0, 2, shape, generator=generator, device=x.device)
+    return (2 * bits - 1).to(x.dtype)

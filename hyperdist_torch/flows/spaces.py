@@ -1,0 +1,302 @@
+"""The spaces that flows live on, in the coordinates that the solver moves: points are rows (*batch, width)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+from hyperdist import checks
+from hyperdist.spaces import charts, euclidean, frames, lorentz, poincare, sphere, torus
+from hyperdist_torch import constraints as supports
+
+
+class Space(ABC):
+    """A Riemannian manifold of dimension d, with what a vector field and a solver ask of it."""
+
+    name: str
+    d: int
+    width: int
+    """Coordinates of a point."""
+    model: str | None = None
+    """Those of hyperbolic space: "lorentz" or "poincare"."""
+    c: float = 0.0
+
+    def __init__(self, d: int) -> None:
+        self.d = checks.dimension(d)
+        self.width = self.d
+
+    @property
+    @abstractmethod
+    def support(self) -> constraints.Constraint:
+        """Where points lie."""
+
+    def frame(self, kind: str) -> frames.Frame:
+        """The vector fields "ambient", "local" or "generators"; ValueError where the space has none of the kind."""
+        checks.choice(kind, "frame", frames.KINDS)
+        try:
+            return frames.frame(self.name, kind, self.d, self.c)
+        except KeyError:
+            raise ValueError(f"frame must be 'local' or 'generators' on {self!r}, got {kind!r}") from None
+
+    def retract(self, x: Tensor) -> Tensor:
+        """The point of the space nearest to coordinates x near it."""
+        return x
+
+    @abstractmethod
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        """The tangent at x with orthonormal coordinates v (*batch, d)."""
+
+    def basis(self, x: Tensor) -> Tensor:
+        """An orthonormal basis of the tangent space at x, (d, *batch, width)."""
+        axes = torch.eye(self.d, dtype=x.dtype, device=x.device)
+        return torch.stack([self.from_frame(x, axis.expand(*x.shape[:-1], self.d)) for axis in axes])
+
+    @property
+    def noise_width(self) -> int:
+        """Numbers that ``random_tangent`` takes a point."""
+        return self.d
+
+    def random_tangent(self, x: Tensor, noise: Tensor) -> Tensor:
+        """A tangent e with E e e^T the identity of the tangent space where E noise noise^T is; smooth in x."""
+        return self.from_frame(x, noise)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """<u, v> at x, (*batch)."""
+        return euclidean.inner(x, u, v)
+
+    def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """``inner``, for v any vector of the embedding: its part across the space does not count."""
+        return self.inner(x, u, v)
+
+    def log_volume(self, x: Tensor) -> Tensor:
+        """log |G|^1/2 where the coordinates are a chart, 0 where they are an embedding's, (*batch)."""
+        return euclidean.log_volume(x)
+
+    @abstractmethod
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        """Squared geodesic distance, (*batch)."""
+
+    @abstractmethod
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        """Where the geodesic with velocity u at x is after time 1."""
+
+    @abstractmethod
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        """The velocity at x of the geodesic that reaches y at time 1."""
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        """The tangent u at x carried to y along the geodesic."""
+        return euclidean.transport(x, y, u)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Smooth functions of a point for a network's input, (*batch, ``feature_width``)."""
+        return x
+
+    @property
+    def feature_width(self) -> int:
+        """Numbers that ``features`` returns a point."""
+        return self.width
+
+    def check(self, x: Tensor, name: str = "value") -> Tensor:
+        """x where all its rows are points, else ValueError with the first that is not."""
+        if x.ndim == 0 or x.shape[-1] != self.width:
+            raise ValueError(f"{name} must have {self.width} coordinates on its last axis, got shape {tuple(x.shape)}")
+        inside = self.support.check(x)
+        if not bool(inside.all()):
+            row = int(torch.nonzero(~inside.reshape(-1))[0])
+            point = x.detach().reshape(-1, self.width)[row].tolist()
+            raise ValueError(
+                f"{name} must lie on {self!r}: {int((~inside).sum())} of {inside.numel()} rows do not, the first is "
+                f"row {row}, {point}"
+            )
+        return x
+
+    def __repr__(self) -> str:
+        curved = f", c={self.c:g}" if self.model else ""
+        return f"{type(self).__name__}({self.d}{curved})"
+
+
+class Euclidean(Space):
+    """R^d."""
+
+    name = "euclidean"
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.finite_vector
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return euclidean.from_frame(x, v)
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return euclidean.dist_sq(x, y)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return euclidean.exp(x, u)
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return euclidean.log(x, y)
+
+
+class Torus(Space):
+    """The flat torus: a point is d angles in [-pi, pi)."""
+
+    name = "torus"
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.angles
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return torus.from_frame(x, v)
+
+    def retract(self, x: Tensor) -> Tensor:
+        # Wrapping is a shift by a constant: the derivative stays 1 also where rounding at the cut would make it 0.
+        return torus.wrap(x.detach()) + (x - x.detach())
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return torus.dist_sq(x, y)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return self.retract(x + u)
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.retract(y - x)
+
+    def features(self, x: Tensor) -> Tensor:
+        return torch.cat([x.cos(), x.sin()], dim=-1)
+
+    @property
+    def feature_width(self) -> int:
+        return 2 * self.d
+
+
+class Sphere(Space):
+    """The unit sphere S^d: a point is a unit vector of R^(d+1)."""
+
+    name = "sphere"
+
+    def __init__(self, d: int) -> None:
+        super().__init__(d)
+        self.width = self.d + 1
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.unit_sphere
+
+    def retract(self, x: Tensor) -> Tensor:
+        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return sphere.from_frame(x, v)
+
+    @property
+    def noise_width(self) -> int:
+        return self.width
+
+    def random_tangent(self, x: Tensor, noise: Tensor) -> Tensor:
+        # No frame on the sphere is continuous; the projection of noise in the embedding is.
+        return noise - sphere.inner(x, noise, x)[..., None] * x
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return sphere.dist_sq(x, y)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return self.retract(sphere.exp(x, u))
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return sphere.log(x, y)
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        return sphere.transport(x, y, u)
+
+
+class Lorentz(Space):
+    """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first."""
+
+    name = model = "lorentz"
+
+    def __init__(self, d: int, c: float = 1.0) -> None:
+        super().__init__(d)
+        self.c = float(checks.positive(c, "c"))
+        self.width = self.d + 1
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.Hyperboloid(self.c)
+
+    def retract(self, x: Tensor) -> Tensor:
+        return lorentz.lift(x[..., 1:], self._c(x))
+
+    def _c(self, x: Tensor) -> Tensor:
+        return torch.full((), self.c, dtype=x.dtype, device=x.device)
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return lorentz.from_frame(x, v, self.c)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return lorentz.inner(x, u, v, self.c)
+
+    def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        # lorentz.inner reads a tangent's time coordinate from its space part.
+        return (u[..., 1:] * v[..., 1:]).sum(dim=-1) - u[..., 0] * v[..., 0]
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return lorentz.dist_sq(x, y, self._c(x))
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return lorentz.exp(x, u, self._c(x))
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return lorentz.log(x, y, self._c(x))
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        return lorentz.transport(x, y, u, self._c(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return charts.lorentz_to_tangent(x, self._c(x))
+
+    @property
+    def feature_width(self) -> int:
+        return self.d
+
+
+class PoincareBall(Space):
+    """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points."""
+
+    name = model = "poincare"
+
+    def __init__(self, d: int, c: float = 1.0) -> None:
+        super().__init__(d)
+        self.c = float(checks.positive(c, "c"))
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.PoincareBall(self.c)
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return poincare.from_frame(x, v, self.c)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return poincare.inner(x, u, v, self.c)
+
+    def log_volume(self, x: Tensor) -> Tensor:
+        return poincare.log_volume(x, self.c)
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return poincare.dist_sq(x, y, self.c)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return poincare.exp(x, u, self.c)
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return poincare.log(x, y, self.c)
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        return poincare.transport(x, y, u, self.c)
+
+    def features(self, x: Tensor) -> Tensor:
+        return charts.poincare_to_tangent(x, self.c)
