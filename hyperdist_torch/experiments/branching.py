@@ -13,12 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from hyperdist_torch.datasets import BranchingDiffusion
-from hyperdist_torch.experiments import cells, options, pictures, tables
+from hyperdist_torch.experiments import cells, options, pictures, tables, vae_cells
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.embeddings import gplvm, pca
+from hyperdist_torch.experiments.tasks import Split
+from hyperdist_torch.experiments.vae_cells import VAETask
 from hyperdist_torch.training import Schedule
 from hyperdist_torch.vae import VAEConfig
 
@@ -37,6 +38,7 @@ _QUICK = {"seeds": (0, 1), "hidden": 16, "epochs": 2, "samples": 8, "gplvm_steps
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``branching``."""
     options.add(parser, "branching", data=False)
+    vae_cells.add_options(parser)
     parser.add_argument("--no-pictures", action="store_true", help="the table alone")
 
 
@@ -58,14 +60,14 @@ def _config(c: float, std: float, args: argparse.Namespace) -> VAEConfig:
         posterior=law,
         prior=law,
         prior_std=std,
-        encoder="linear" if flat else args.encoder or options.ENCODER,
-        decoder="wrapped" if flat else args.decoder or options.DECODER,
+        encoder="linear" if flat else args.encoder or vae_cells.ENCODER,
+        decoder="wrapped" if flat else args.decoder or vae_cells.DECODER,
         likelihood="normal",
         riemannian_gradient=args.riemannian_gradient and not flat,
     )
 
 
-def table_of_cells(args: argparse.Namespace) -> list[Cell]:
+def table_of_cells(args: argparse.Namespace) -> list[Cell[VAETask]]:
     """All cells, one seed after another; the wider prior, which shows the most, comes first."""
     table = []
     seeds = args.seeds or (_QUICK["seeds"] if args.quick else SEEDS)
@@ -78,21 +80,20 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell]:
                     name=f"{'nvae' if c == 0.0 else f'pvae-c{c}'}-std{std}",
                     row=_model(c),
                     column=_column(std),
-                    config=_config(c, std, args),
+                    task=VAETask(_config(c, std, args), args.samples or small["samples"], rows),
                     schedule=schedule,
-                    samples=args.samples or small["samples"],
                     published=published,
-                    variant=options.variant(args, c == 0.0),
+                    variant=vae_cells.variant(args, c == 0.0),
                 ))  # fmt: skip
     if args.quick and not args.cells:
         args.cells = _QUICK["cells"]
     return options.chosen(table, args)
 
 
-def rows(seed: int) -> tuple[Tensor, Tensor]:
-    """The rows for training and those of the test, of the seed's own tree."""
+def rows(seed: int) -> Split:
+    """Those of the seed's own tree."""
     data = BranchingDiffusion.make(seed)
-    return data.rows[data.training], data.rows[data.test]
+    return Split(data.rows[data.training], data.rows[data.test])
 
 
 def summarise(out: Path) -> None:
@@ -101,7 +102,7 @@ def summarise(out: Path) -> None:
     results = sorted(cells.results(out), key=lambda r: (models.index(r["row"]), r["variant"], r["column"], r["seed"]))
     settings = {
         "epochs": EPOCHS, "batch": BATCH, "learning_rate": RATE, "hidden": HIDDEN, "samples": SAMPLES,
-        "optimiser": "Adam, AMSGrad", "decoder": options.DECODER, "encoder": options.ENCODER,
+        "optimiser": "Adam, AMSGrad", "decoder": vae_cells.DECODER, "encoder": vae_cells.ENCODER,
         "data": "dimension 50, depth 6, 2 children, variance 1, 5 siblings with variance 1/5, 635 rows, 444 to train",
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
@@ -114,17 +115,17 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
-    options.run(table, rows, args, say, lambda: summarise(args.out))
+    options.run(table, args, say, lambda: summarise(args.out))
     if not args.no_pictures:
         draw(table, args.out, steps=_QUICK["gplvm_steps"] if args.quick else 1000)
 
 
-def draw(table: list[Cell], out: Path, steps: int) -> None:
+def draw(table: list[Cell[VAETask]], out: Path, steps: int) -> None:
     """``latents.png`` of the first seed: principal components, a GPLVM, and for the widest prior at hand the N-VAE and
     the P-VAE of greatest curvature, with the edges of the tree."""
     models = [cell for cell in table if cell.schedule.seed == table[0].schedule.seed]
-    std = max(cell.config.prior_std for cell in models)
-    models = [cell for cell in models if cell.config.prior_std == std]
+    std = max(cell.task.config.prior_std for cell in models)
+    models = [cell for cell in models if cell.task.config.prior_std == std]
     models = sorted({min(models, key=_curvature), max(models, key=_curvature)}, key=_curvature)
     data = BranchingDiffusion.make(table[0].schedule.seed)
     figure = Figure(figsize=(4.2 * (2 + len(models)), 4.5), layout="constrained")
@@ -138,9 +139,9 @@ def draw(table: list[Cell], out: Path, steps: int) -> None:
     for ax, cell in zip(axes[2:], models, strict=True):
         model = cells.trained(cell, out)
         rows_at, nodes_at = pictures.latent_means(model, data.rows), pictures.latent_means(model, data.nodes)
-        pictures.tree(ax, f"{cell.row}, {cell.column}", data, rows_at, nodes_at, cell.config.c)
+        pictures.tree(ax, f"{cell.row}, {cell.column}", data, rows_at, nodes_at, cell.task.config.c)
     pictures.save(figure, out / "latents.png")
 
 
-def _curvature(cell: Cell) -> float:
-    return cell.config.c
+def _curvature(cell: Cell[VAETask]) -> float:
+    return cell.task.config.c

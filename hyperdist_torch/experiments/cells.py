@@ -12,40 +12,42 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from hyperdist_torch import training, vae
+from hyperdist_torch import training
 from hyperdist_torch._files import write_text
 from hyperdist_torch.experiments import record
+from hyperdist_torch.experiments.tasks import Split, Task, Validated
 
 _BLOCK = 250
 """Rows whose likelihoods are kept together; the draws of a block follow from (seed, block)."""
 
-Data = Callable[[int], tuple[Tensor, Tensor]]
-"""Of a seed to the rows for training and the rows of the test."""
+
+T_co = TypeVar("T_co", bound=Task, covariant=True)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Generic[T_co]):
     """What is run, and where its figure stands in the table."""
 
     name: str
     row: str
     column: str
-    config: vae.VAEConfig
+    task: T_co
     schedule: training.Schedule
-    samples: int
     published: float | None = None
     variant: str = ""
     """In what the setting differs from the published one; empty where it does not."""
+    published_metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Published figures for some of the task's metrics."""
 
     @property
     def key(self) -> str:
@@ -69,7 +71,7 @@ class Machine:
         return torch.device("cuda" if gpu else "cpu")
 
 
-def finished(cell: Cell, out: Path) -> dict[str, Any] | None:
+def finished(cell: Cell[Task], out: Path) -> dict[str, Any] | None:
     """The result of a cell that was run to its end."""
     path = out / "cells" / f"{cell.key}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -80,12 +82,12 @@ def results(out: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "cells").glob("*.json"))]
 
 
-def trained(cell: Cell, out: Path) -> vae.PoincareVAE:
+def trained(cell: Cell[Task], out: Path) -> Any:
     """The model of a finished cell."""
-    return vae.load(out / "runs" / cell.key / "model.pt", cell.config)
+    return cell.task.load(out / "runs" / cell.key / "model.pt")
 
 
-def run(cell: Cell, data: Data, out: Path, machine: Machine, resume: bool) -> dict[str, Any] | None:
+def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str, Any] | None:
     """Train and evaluate, or go on with it; the result, which is also in ``out/cells``.
 
     resume   continues what is there, to the same numbers; otherwise it is thrown away.
@@ -95,59 +97,105 @@ def run(cell: Cell, data: Data, out: Path, machine: Machine, resume: bool) -> di
     if not resume and os.environ.get("LOCAL_RANK", "0") == "0":
         shutil.rmtree(folder, ignore_errors=True)
         (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
-    rows, test = data(cell.schedule.seed)
+    split = cell.task.data(cell.schedule.seed)
     torch.manual_seed(cell.schedule.seed)
-    model = vae.PoincareVAE(cell.config)
-    model.set_output_bias(model.check_data(rows).mean(dim=0))
+    model = cell.task.build(split.training)
     started = time.perf_counter()
     try:
         fitted = training.fit(
-            model, rows, vae.elbo, cell.schedule, folder, resume=resume,
+            model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,
             accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
-            checkpoint_every=max(1, cell.schedule.epochs // 100),
+            checkpoint_every=max(1, cell.schedule.epochs // 100), **_validation(cell, split),
         )  # fmt: skip
     except FloatingPointError as error:
-        return _keep(cell, out, {"nll": math.nan, "standard_error": math.nan, "n": len(test), "diverged": str(error)})
+        missing = {"nll": math.nan, "standard_error": math.nan, "n": len(split.test), "diverged": str(error)}
+        return _keep(cell, out, missing)
     seconds = time.perf_counter() - started
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return None
-    vae.save(model, folder / "model.pt")
+    cell.task.save(model, folder / "model.pt")
     started = time.perf_counter()
-    values = -evaluate(model, test, cell, folder / "evaluation.json", machine)
-    return _keep(cell, out, {
+    values = -evaluate(model, split.test, cell, folder / "evaluation.json", machine)
+    metrics = _metrics(model, split.test, cell, machine)
+    found: dict[str, Any] = {
         "nll": values.mean().item(), "standard_error": (values.std() / math.sqrt(len(values))).item(),
-        "n": len(values), "curve": [float(f"{loss:.7g}") for loss in fitted.curve],
+        "n": len(values), "curve": _short(fitted.curve),
         "training_seconds": round(seconds, 2), "evaluation_seconds": round(time.perf_counter() - started, 2),
-    })  # fmt: skip
+    }  # fmt: skip
+    if fitted.best_epoch is not None:
+        found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}
+    return _keep(cell, out, found | ({"metrics": metrics} if metrics else {}))
 
 
-def evaluate(model: vae.PoincareVAE, test: Tensor, cell: Cell, path: Path, machine: Machine) -> Tensor:
-    """The importance-weighted log likelihood of each test row, (n,) float64; those in the file ``path`` are not redone.
+def _validation(cell: Cell[Task], split: Split) -> dict[str, Any]:
+    """The arguments of ``training.fit`` that validate."""
+    task, rows = cell.task, split.validation
+    if rows is None:
+        return {}
+    if not isinstance(task, Validated):
+        raise TypeError(f"{type(task).__name__} must have validate, validate_every and patience for rows to validate")
+
+    def validate(model: nn.Module) -> float:
+        return task.validate(model, rows.to(_device(model)))
+
+    every = min(task.validate_every, cell.schedule.epochs)
+    return {"validate": validate, "validate_every": every, "patience": task.patience}
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def _short(values: Iterable[float]) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machine: Machine) -> Tensor:
+    """The log likelihood of each test row, (n,) float64; those in the file ``path`` are not redone.
 
     The file is replaced after each block of rows. The draws of a block follow from the cell's seed and the block.
     """
-    setting = {"samples": cell.samples, "block": _BLOCK, "seed": cell.schedule.seed, "rows": len(test)}
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    values: list[float] = kept["values"] if kept.get("setting") == setting else []
+    seed, task = cell.schedule.seed, cell.task
+    setting = {
+        "samples": task.samples, "block": _BLOCK, "seed": seed, "rows": len(test),
+        "config": json.loads(json.dumps(task.settings())),
+    }  # fmt: skip
+    values = _kept(path, setting)
     device = machine.device
     model = model.to(device).eval()
     options = {"disable": not machine.progress, "mininterval": 0.5 if sys.stderr.isatty() else 60.0}
     with tqdm(total=len(test), initial=len(values), desc=f"{cell.key}: likelihoods", unit="row", **options) as bar:
         for first in range(len(values), len(test), _BLOCK):
-            seed = int(np.random.SeedSequence((cell.schedule.seed, first)).generate_state(1)[0])
-            generator = torch.Generator(device).manual_seed(seed)
+            block = int(np.random.SeedSequence((seed, first)).generate_state(1)[0])
             rows = test[first : first + _BLOCK].to(device)
-            values += vae.log_likelihood(model, rows, cell.samples, generator=generator).double().tolist()
+            found = task.log_prob(model, rows, torch.Generator(device).manual_seed(block))
+            values += found.double().tolist()
             write_text(path, json.dumps({"setting": setting, "values": values}))
             bar.update(len(rows))
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _keep(cell: Cell, out: Path, found: dict[str, Any]) -> dict[str, Any]:
+def _kept(path: Path, setting: dict[str, Any]) -> list[float]:
+    """The likelihoods in a file of the same setting, as far as the file says what it was."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    same = "setting" in kept and all(setting.get(name) == value for name, value in kept["setting"].items())
+    return kept["values"] if same else []
+
+
+@torch.no_grad()
+def _metrics(model: nn.Module, test: Tensor, cell: Cell[Task], machine: Machine) -> dict[str, float]:
+    with torch.random.fork_rng():
+        torch.manual_seed(cell.schedule.seed)
+        return cell.task.metrics(model.to(machine.device).eval(), test.to(machine.device))
+
+
+def _keep(cell: Cell[Task], out: Path, found: dict[str, Any]) -> dict[str, Any]:
+    published = {"published_metrics": dict(cell.published_metrics)} if cell.published_metrics else {}
     result = {
         "name": cell.name, "row": cell.row, "column": cell.column, "variant": cell.variant,
-        "seed": cell.schedule.seed, "published": cell.published, "samples": cell.samples,
-        "config": cell.config.to_dict(), "schedule": asdict(cell.schedule), **found, **record.provenance(),
+        "seed": cell.schedule.seed, "published": cell.published, **published, "samples": cell.task.samples,
+        "config": cell.task.settings(), "schedule": asdict(cell.schedule), **found, **record.provenance(),
     }  # fmt: skip
     write_text(out / "cells" / f"{cell.key}.json", record.to_json(result))
     return result

@@ -21,6 +21,7 @@ from hyperdist_torch.datasets import Digits
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.intervals import over_rows, over_seeds
+from hyperdist_torch.experiments.vae_cells import VAETask
 from hyperdist_torch.nn import Curvature, Gyroplane
 
 PUBLISHED = {
@@ -51,10 +52,10 @@ def accuracies(train: Digits, test: Digits, c: float, folder: Path, *, seed: int
     return torch.stack([right[test.labels == digit].double().mean() for digit in range(10)])
 
 
-def run(cell: Cell, train: Digits, test: Digits, out: Path, epochs: int = EPOCHS) -> None:
+def run(cell: Cell[VAETask], train: Digits, test: Digits, out: Path, epochs: int = EPOCHS) -> None:
     """The accuracies over ``TRAININGS`` classifiers of one model, kept in ``out/digits``."""
     found = [
-        accuracies(train, test, cell.config.c, out / "runs" / cell.key / f"classifier-{i}", seed=i, epochs=epochs)
+        accuracies(train, test, cell.task.config.c, out / "runs" / cell.key / f"classifier-{i}", seed=i, epochs=epochs)
         for i in range(TRAININGS)
     ]
     counts = test.labels.bincount(minlength=10).tolist()

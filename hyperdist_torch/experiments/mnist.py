@@ -8,16 +8,18 @@ test log likelihood from 5000 importance samples.
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from hyperdist_torch.datasets import Digits, load_mnist
-from hyperdist_torch.experiments import cells, digits, options, pictures, tables
+from hyperdist_torch.experiments import cells, digits, options, pictures, tables, vae_cells
 from hyperdist_torch.experiments.cells import Cell
+from hyperdist_torch.experiments.tasks import Split
+from hyperdist_torch.experiments.vae_cells import Data, VAETask
 from hyperdist_torch.training import Schedule
 from hyperdist_torch.vae import VAEConfig
 
@@ -41,6 +43,7 @@ _QUICK = {"rows": 256, "test_images": 50, "hidden": 16, "epochs": 1, "samples": 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mnist``."""
     options.add(parser, "mnist", data=True)
+    vae_cells.add_options(parser)
     parser.add_argument("--prior-std", type=float, help="other than published, 1")
     parser.add_argument("--test-images", type=int, help="of the first test images only")
 
@@ -72,14 +75,14 @@ def _config(law: str, c: float, d: int, args: argparse.Namespace) -> VAEConfig:
         posterior=law,
         prior=law,
         prior_std=args.prior_std or 1.0,
-        encoder="linear" if flat else args.encoder or options.ENCODER,
-        decoder="wrapped" if flat else args.decoder or options.DECODER,
+        encoder="linear" if flat else args.encoder or vae_cells.ENCODER,
+        decoder="wrapped" if flat else args.decoder or vae_cells.DECODER,
         riemannian_gradient=args.riemannian_gradient and not flat,
     )
 
 
-def table_of_cells(args: argparse.Namespace) -> list[Cell]:
-    """All cells in the order of running, one seed after another."""
+def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[VAETask]]:
+    """All cells in the order of running, one seed after another, on these rows."""
     table = []
     for seed in args.seeds or [0]:
         for law, c, d in _order():
@@ -89,11 +92,10 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell]:
                 name=f"nvae-d{d}" if flat else f"{law}-c{c}-d{d}",
                 row="N-VAE" if flat else f"P-VAE {law}, c = {c}",
                 column=_column(d),
-                config=_config(law, c, d, args),
+                task=VAETask(_config(law, c, d, args), args.samples or small["samples"], data),
                 schedule=Schedule(args.epochs or small["epochs"], BATCH, RATE, seed),
-                samples=args.samples or small["samples"],
                 published=_published(law, c, d),
-                variant=options.variant(
+                variant=vae_cells.variant(
                     args, flat, **{"prior std": args.prior_std, "test images": args.test_images}),
             ))  # fmt: skip
     if args.quick and not args.cells:
@@ -126,7 +128,7 @@ def summarise(out: Path) -> None:
     lines += [f"| {row['name']} | {row['value']:.2f} | {row['published']:.1f} |" for row in best]
     settings = {
         "epochs": EPOCHS, "batch": BATCH, "learning_rate": RATE, "hidden": HIDDEN, "samples": SAMPLES,
-        "optimiser": "Adam, AMSGrad", "prior_std": 1.0, "decoder": options.DECODER, "encoder": options.ENCODER,
+        "optimiser": "Adam, AMSGrad", "prior_std": 1.0, "decoder": vae_cells.DECODER, "encoder": vae_cells.ENCODER,
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
     tables.write(
@@ -137,26 +139,29 @@ def summarise(out: Path) -> None:
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the cells; after each one the record and the table are written anew."""
-    table = table_of_cells(args)
+
+    @functools.cache
+    def parts() -> tuple[Digits, Digits]:
+        train, test = (load_mnist(part, args.data_dir) for part in ("train", "test"))
+        return (train.first(_QUICK["rows"]), test.first(_QUICK["test_images"])) if args.quick else (train, test)
+
+    def data(seed: int) -> Split:
+        train, test = parts()
+        return Split(train.images, test.images[: args.test_images])
+
+    table = table_of_cells(args, data)
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
-    train, test = (load_mnist(part, args.data_dir) for part in ("train", "test"))
-    if args.quick:
-        train, test = train.first(_QUICK["rows"]), test.first(_QUICK["test_images"])
-    scored = test.images[: args.test_images]
-
-    def data(seed: int) -> tuple[Tensor, Tensor]:
-        return train.images, scored
-
-    options.run(table, data, args, say, lambda: summarise(args.out))
+    train, test = parts()
+    options.run(table, args, say, lambda: summarise(args.out))
     for cell in table:
-        if cell.config.latent_dim == 2:
+        if cell.task.config.latent_dim == 2:
             look(cell, train, test, args)
     summarise(args.out)
 
 
-def look(cell: Cell, train: Digits, test: Digits, args: argparse.Namespace) -> None:
+def look(cell: Cell[VAETask], train: Digits, test: Digits, args: argparse.Namespace) -> None:
     """Of a finished cell in two latent dimensions: a picture of the test digits' means, and the classifiers' table.
 
     The classifiers are of the models that were published. What is there already stays where ``--resume`` is given.
@@ -168,7 +173,7 @@ def look(cell: Cell, train: Digits, test: Digits, args: argparse.Namespace) -> N
     model = cells.trained(cell, args.out)
     at_train, at_test = (Digits(pictures.latent_means(model, part.images), part.labels) for part in (train, test))
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
-    pictures.digits(figure.subplots(), f"{cell.row}, {cell.column}", at_test.images, at_test.labels, cell.config.c)
+    pictures.digits(figure.subplots(), f"{cell.row}, {cell.column}", at_test.images, at_test.labels, cell.task.config.c)
     pictures.save(figure, picture)
     if cell.row in digits.PUBLISHED:
         digits.run(cell, at_train, at_test, args.out, epochs=1 if args.quick else digits.EPOCHS)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hyperdist_torch.experiments import cells
-from hyperdist_torch.experiments.cells import Cell, Data, Machine
-from hyperdist_torch.vae.config import DECODERS, ENCODERS
+from hyperdist_torch.experiments.cells import Cell, Machine
+from hyperdist_torch.experiments.tasks import Task
 
-ENCODER, DECODER = "wrapped", "geo"
-"""Those of hyperbolic models as published."""
+T = TypeVar("T", bound=Task)
 
 
 def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
@@ -30,30 +29,23 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     parser.add_argument("--cells", nargs="+", metavar="PATTERN", help="only cells with such names, as in a shell")
     parser.add_argument("--list", action="store_true", help="print the names of the cells, in order, and end")
     parser.add_argument("--epochs", type=int, help="other than published")
-    parser.add_argument("--samples", type=int, help="samples of the likelihood estimate, other than published")
-    parser.add_argument("--decoder", choices=DECODERS, help="of hyperbolic models, other than published")
-    parser.add_argument("--encoder", choices=ENCODERS, help="of hyperbolic models, other than published")
-    parser.add_argument("--riemannian-gradient", action="store_true", help="in the encoder of hyperbolic models")
 
 
 def _devices(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
-def variant(options: argparse.Namespace, flat: bool, **others: Any) -> str:
-    """What differs from the published setting, in words with commas between them."""
-    named = {"epochs": options.epochs, "samples": options.samples, **others}
-    if not flat:
-        for name, published in (("decoder", DECODER), ("encoder", ENCODER)):
-            given = getattr(options, name)
-            named[name] = None if given == published else given
-    words = [f"{name} {value}" for name, value in named.items() if value is not None]
-    if options.riemannian_gradient and not flat:
-        words.append("riemannian gradient")
+def variant(options: argparse.Namespace, **others: Any) -> str:
+    """What differs from the published setting, in words with commas between them.
+
+    others   further settings by name; None as published, True where the name says all.
+    """
+    named = {"epochs": options.epochs, **others}
+    words = [name if value is True else f"{name} {value}" for name, value in named.items() if value is not None]
     return ", ".join((["quick"] if options.quick else []) + words)
 
 
-def chosen(table: Iterable[Cell], options: argparse.Namespace) -> list[Cell]:
+def chosen(table: Iterable[Cell[T]], options: argparse.Namespace) -> list[Cell[T]]:
     """The cells whose name fits a pattern of ``--cells``; ValueError where a pattern fits none."""
     table = list(table)
     if not options.cells:
@@ -66,7 +58,7 @@ def chosen(table: Iterable[Cell], options: argparse.Namespace) -> list[Cell]:
 
 
 def run(
-    table: list[Cell], data: Data, options: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None]
+    table: Sequence[Cell[Task]], options: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None]
 ) -> None:
     """Each cell in turn; ``after`` is called after each, so that the tables show what there is."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -76,10 +68,12 @@ def run(
         if cell.key in done:
             say(f"{number}/{len(table)} {cell.key}: kept")
             continue
-        result = cells.run(cell, data, options.out, machine, options.resume)
+        result = cells.run(cell, options.out, machine, options.resume)
         if result is None:
             continue
-        say(f"{number}/{len(table)} {cell.key}: {result['nll']:.3f} ± {1.96 * result['standard_error']:.3f} nats")
+        figures = [f"{result['nll']:.3f} ± {1.96 * result['standard_error']:.3f} nats"]
+        figures += [f"{name} {value:.4g}" for name, value in result.get("metrics", {}).items()]
+        say(f"{number}/{len(table)} {cell.key}: {', '.join(figures)}")
         after()
     if len(done) == len(table):
         after()

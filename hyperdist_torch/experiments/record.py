@@ -17,7 +17,7 @@ import torch
 
 import hyperdist
 
-_PACKAGES = ("numpy", "scipy", "torch", "lightning", "gpytorch", "scikit-learn", "matplotlib")
+_PACKAGES = ("numpy", "scipy", "torch", "lightning", "torchdiffeq", "gpytorch", "scikit-learn", "matplotlib")
 
 
 def row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 
 Result = dict[str, Any]
+Row = dict[str, Any]
 
 KEPT = (
     "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
-    "training_seconds", "evaluation_seconds", "commit", "date",
+    "metrics", "published_metrics", "best_epoch", "training_seconds", "evaluation_seconds", "commit", "date",
 )  # fmt: skip
 """What a record keeps of each cell: the table can be made from it again."""
 
@@ -27,15 +29,29 @@ def label(result: Result) -> str:
     return f"{result['row']} ({result['variant']})" if result["variant"] else result["row"]
 
 
-def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One row a model, setting and column, over its seeds; in order of first appearance."""
+def rows(results: Iterable[Result]) -> list[Row]:
+    """One row a model, setting and column, over its seeds, in order of first appearance; then those of each metric."""
+    results = list(results)
+    return [row for metric in (None, *metrics(results)) for row in _found(results, metric).values()]
+
+
+def metrics(results: Iterable[Result]) -> list[str]:
+    """The names of what was measured besides the likelihood, in order of first appearance."""
+    return list(dict.fromkeys(name for result in results for name in result.get("metrics", {})))
+
+
+def _found(results: list[Result], metric: str | None) -> dict[tuple[str, str], Row]:
+    """The rows of the likelihood or of a metric by model and column, where there are any."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         groups.setdefault((label(result), result["column"]), []).append(result)
-    return [_row(f"{name}, {column}", group) for (name, column), group in groups.items()]
+    if metric is None:
+        return {at: _likelihood(", ".join(at), group) for at, group in groups.items()}
+    measured = {at: group for at, group in groups.items() if metric in metrics(group)}
+    return {at: _measured(", ".join(at), metric, group) for at, group in measured.items()}
 
 
-def _row(name: str, group: list[Result]) -> dict[str, Any]:
+def _likelihood(name: str, group: list[Result]) -> Row:
     values = [float(result["nll"]) for result in group]
     published = group[0]["published"]
     if len(values) > 1:
@@ -45,32 +61,55 @@ def _row(name: str, group: list[Result]) -> dict[str, Any]:
     return record.row(name, ONE_SEED, values[0], interval95=interval, n=group[0]["n"], published=published)
 
 
-def table(results: list[Result], columns: list[str]) -> str:
-    """Models in rows, settings in columns: ours, half the 95 % interval, and below them the published figures."""
-    found = {row["name"]: row for row in rows(results)}
-    shown = [column for column in columns if any(result["column"] == column for result in results)]
-    published = {(result["row"], result["column"]): result["published"] for result in results}
+def _measured(name: str, metric: str, group: list[Result]) -> Row:
+    """A seed whose training diverged counts as NaN."""
+    values = [float(result.get("metrics", {}).get(metric, math.nan)) for result in group]
+    published = _published(group[0], metric)
+    if len(values) > 1:
+        mean, interval = over_seeds(values)
+        of_all = f"{metric}, mean over seeds, t interval"
+        return record.row(name, of_all, mean, interval95=interval, n=len(values), published=published)
+    return record.row(name, f"{metric}, one seed", values[0], published=published)
+
+
+def _published(result: Result, metric: str | None) -> float | None:
+    return result["published"] if metric is None else result.get("published_metrics", {}).get(metric)
+
+
+def table(results: list[Result], columns: list[str], decimals: int = 2, metric: str | None = None) -> str:
+    """Models in rows, settings in columns: ours, half the 95 % interval, and below them the published figures.
+
+    decimals   of ours; the published figures have one less.
+    metric     the one to show; None is the likelihood.
+    """
+    found = _found(results, metric)
+    shown = [column for column in columns if any(at == column for _, at in found)]
+    published = {(result["row"], result["column"]): _published(result, metric) for result in results}
     lines = ["| model | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
     below: set[str] = set()
-    for name in dict.fromkeys(label(result) for result in results):
-        lines.append(f"| {name} | " + " | ".join(_figure(found.get(f"{name}, {column}")) for column in shown) + " |")
+    for name in dict.fromkeys(name for name, _ in found):
+        cells = [_figure(found.get((name, column)), decimals) for column in shown]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
         model = next(result["row"] for result in results if label(result) == name)
         figures = [published.get((model, column)) for column in shown]
         if model not in below and any(figure is not None for figure in figures):
-            lines.append(f"| *{model}, published* | " + " | ".join(f"*{_plain(figure)}*" for figure in figures) + " |")
+            known = " | ".join(f"*{_plain(figure, decimals - 1)}*" for figure in figures)
+            lines.append(f"| *{model}, published* | {known} |")
             below.add(model)
     return "\n".join(lines) + "\n"
 
 
-def _figure(row: dict[str, Any] | None) -> str:
+def _figure(row: Row | None, decimals: int) -> str:
     if row is None:
         return ""
+    if row["interval95"] is None:
+        return f"{row['value']:.{decimals}f}"
     low, high = row["interval95"]
-    return f"{row['value']:.2f} ± {0.5 * (high - low):.2f}"
+    return f"{row['value']:.{decimals}f} ± {0.5 * (high - low):.{decimals}f}"
 
 
-def _plain(figure: float | None) -> str:
-    return "-" if figure is None else f"{figure:.1f}"
+def _plain(figure: float | None, decimals: int) -> str:
+    return "-" if figure is None else f"{figure:.{decimals}f}"
 
 
 def details(results: list[Result]) -> str:
@@ -78,22 +117,30 @@ def details(results: list[Result]) -> str:
     lines = ["| cell | seed | epochs | last training loss | training, s | likelihoods, s | test rows x samples |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     for result in results:
-        head = f"| {label(result)}, {result['column']} | {result['seed']} | {result['schedule']['epochs']} |"
+        head = f"| {label(result)}, {result['column']} | {result['seed']} | {_epochs(result)} |"
+        rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
         if "diverged" in result:
             lines.append(f"{head} diverged: {result['diverged']} | | | |")
         else:
             lines.append(
                 f"{head} {result['curve'][-1]:.2f} | {result['training_seconds']:.0f} | "
-                f"{result['evaluation_seconds']:.0f} | {result['n']} x {result['samples']} |"
+                f"{result['evaluation_seconds']:.0f} | {rows} |"
             )
     return "\n".join(lines) + "\n"
 
 
+def _epochs(result: Result) -> str:
+    """Those that were trained, and where validation chose one, its number."""
+    if result.get("best_epoch") is None:
+        return str(result["schedule"]["epochs"])
+    return f"{len(result['curve'])}, best {result['best_epoch']}"
+
+
 def write(
     out: Path, title: str, results: list[Result], columns: list[str], settings: dict[str, Any],
-    *, more_rows: Iterable[dict[str, Any]] = (), more_text: str = "",
+    *, more_rows: Iterable[Row] = (), more_text: str = "", decimals: int = 2,
 ) -> None:  # fmt: skip
-    """``record.json`` and ``table.md`` of all results; each is replaced whole."""
+    """``record.json`` and ``table.md`` of all results; each is replaced whole. A metric has a table of its own."""
     seeds = sorted({result["seed"] for result in results})
     content = {
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
@@ -108,6 +155,8 @@ def write(
         + ("Student's t over seeds; where there is one seed, " if several else "")
         + "of the mean over test rows, for one seed."
     )
-    page = f"# {title}\n\n{note}\n\n{table(results, columns)}\n{more_text}\n## Cells\n\n{details(results)}"
+    tables = [table(results, columns, decimals)]
+    tables += [f"## {metric}\n\n{table(results, columns, decimals, metric)}" for metric in metrics(results)]
+    page = "\n".join([f"# {title}\n\n{note}\n", *tables, more_text, f"## Cells\n\n{details(results)}"])
     write_text(out / "record.json", record.to_json(content))
     write_text(out / "table.md", page)

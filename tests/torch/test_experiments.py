@@ -22,6 +22,8 @@ from hyperdist_torch import vae  # noqa: E402
 from hyperdist_torch.experiments import branching, cells, digits, embeddings, mnist, record, tables  # noqa: E402
 from hyperdist_torch.experiments.__main__ import main  # noqa: E402
 from hyperdist_torch.experiments.cells import Cell, Machine  # noqa: E402
+from hyperdist_torch.experiments.tasks import Split  # noqa: E402
+from hyperdist_torch.experiments.vae_cells import VAETask  # noqa: E402
 from hyperdist_torch.training import Schedule  # noqa: E402
 from hyperdist_torch.vae.config import DECODERS  # noqa: E402
 from tests.torch import idx  # noqa: E402
@@ -82,24 +84,28 @@ def test_likelihoods_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: 
     """The rest of the rows gets what it would have got, and rows that are kept are not evaluated again."""
     monkeypatch.setattr(cells, "_BLOCK", 3)
     config = vae.VAEConfig(latent_dim=2, data_shape=(4,), hidden=5)
-    cell = Cell("a", "a", "b", config, Schedule(1, 2, 0.1, seed=3), samples=6)
     torch.manual_seed(0)
     model, test, path = vae.PoincareVAE(config), torch.rand(8, 4), tmp_path / "evaluation.json"
+    cell = Cell("a", "a", "b", VAETask(config, 6, lambda seed: Split(test, test)), Schedule(1, 2, 0.1, seed=3))
     whole = cells.evaluate(model, test, cell, path, Machine("cpu"))
     kept = read(path)
     path.write_text(json.dumps({**kept, "values": [7.0, 7.0, 7.0]}))
     again = cells.evaluate(model, test, cell, path, Machine("cpu"))
     assert again.tolist() == [7.0, 7.0, 7.0, *whole[3:].tolist()]
-    path.write_text(json.dumps({**kept, "setting": {**kept["setting"], "samples": 5}}))
-    assert cells.evaluate(model, test, cell, path, Machine("cpu")).tolist() == whole.tolist()
+    old = {name: kept["setting"][name] for name in ("samples", "block", "seed", "rows")}
+    path.write_text(json.dumps({"setting": old, "values": [7.0, 7.0, 7.0]}))
+    assert cells.evaluate(model, test, cell, path, Machine("cpu")).tolist() == again.tolist()
+    for name, other in (("samples", 5), ("config", {**kept["setting"]["config"], "hidden": 4})):
+        path.write_text(json.dumps({"setting": {**kept["setting"], name: other}, "values": [7.0, 7.0, 7.0]}))
+        assert cells.evaluate(model, test, cell, path, Machine("cpu")).tolist() == whole.tolist()
 
 
 def test_a_diverged_cell_is_reported(tmp_path: Path) -> None:
     """A learning rate that overflows: the cell is NaN with its reason, and the tables show it."""
     config = vae.VAEConfig(latent_dim=2, data_shape=(4,), hidden=5, likelihood="normal", c=0.0, posterior="normal")
-    cell = Cell("a", "model", "d = 2", config, Schedule(4, 2, 1e30), samples=6)
     rows = torch.rand(8, 4)
-    result = cells.run(cell, lambda seed: (rows, rows), tmp_path, Machine("cpu"), resume=False)
+    cell = Cell("a", "model", "d = 2", VAETask(config, 6, lambda seed: Split(rows, rows)), Schedule(4, 2, 1e30))
+    result = cells.run(cell, tmp_path, Machine("cpu"), resume=False)
     assert result is not None
     assert math.isnan(result["nll"])
     assert "finite" in result["diverged"]
@@ -131,19 +137,20 @@ def test_published_settings_are_the_defaults(capsys: pytest.CaptureFixture[str])
     assert len(names) == len(set(names)) == 2 * 6 * 5
     star = table_of("mnist", "--cells", "riemannian-c1.4-d20")[0]
     assert star.published is None
-    assert star.config == vae.VAEConfig(latent_dim=20, data_shape=(784,), hidden=600, c=1.4)
+    assert star.task.config == vae.VAEConfig(latent_dim=20, data_shape=(784,), hidden=600, c=1.4)
     assert star.schedule == Schedule(80, 128, 5e-4)
-    assert star.samples == 5000
+    assert star.task.samples == 5000
     flat = table_of("branching", "--cells", "nvae-std1.7")[0]
-    assert (flat.config.c, flat.config.prior_std, flat.config.likelihood) == (0.0, 1.7, "normal")
+    assert (flat.task.config.c, flat.task.config.prior_std, flat.task.config.likelihood) == (0.0, 1.7, "normal")
     assert flat.schedule == Schedule(1000, 64, 1e-3, drop_last=True)
 
 
-def table_of(name: str, *arguments: str) -> list[Cell]:
+def table_of(name: str, *arguments: str) -> list[Cell[VAETask]]:
     module = {"mnist": mnist, "branching": branching}[name]
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
-    return module.table_of_cells(parser.parse_args(arguments))
+    args = parser.parse_args(arguments)
+    return mnist.table_of_cells(args, branching.rows) if name == "mnist" else branching.table_of_cells(args)
 
 
 def test_variants_are_named() -> None:
@@ -152,15 +159,19 @@ def test_variants_are_named() -> None:
     assert flat.variant == "epochs 3, prior std 0.5"
     assert star.variant == "epochs 3, prior std 0.5, decoder wrapped, riemannian gradient"
     assert star.key == "riemannian-c1.4-d20+epochs-3+prior-std-0.5+decoder-wrapped+riemannian-gradient-seed0"
-    assert (star.config.decoder, star.config.prior_std, star.config.riemannian_gradient) == ("wrapped", 0.5, True)
+    assert (star.task.config.decoder, star.task.config.prior_std, star.task.config.riemannian_gradient) == (
+        "wrapped",
+        0.5,
+        True,
+    )
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("name", ["mnist", "branching"])
 def test_every_decoder_can_be_asked_for(name: str, decoder: str) -> None:
     flat, curved = table_of(name, "--quick", "--decoder", decoder)[:2]
-    assert (flat.variant, flat.config.decoder) == ("quick", "wrapped")
-    assert curved.config.decoder == decoder
+    assert (flat.variant, flat.task.config.decoder) == ("quick", "wrapped")
+    assert curved.task.config.decoder == decoder
     assert curved.variant == ("quick" if decoder == "geo" else f"quick, decoder {decoder}")
 
 

@@ -1,0 +1,85 @@
+"""What the experiments with the Poincare VAE share: their task, and the options that they add."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hyperdist_torch import vae
+from hyperdist_torch.experiments import options
+from hyperdist_torch.experiments.tasks import Split
+from hyperdist_torch.vae.config import DECODERS, ENCODERS
+
+ENCODER, DECODER = "wrapped", "geo"
+"""Those of hyperbolic models as published."""
+
+Data = Callable[[int], Split]
+"""Of a seed to its rows."""
+
+
+@dataclass(frozen=True)
+class VAETask:
+    """A ``PoincareVAE`` trained on the ELBO and scored by importance sampling; see ``tasks.Task``."""
+
+    config: vae.VAEConfig
+    samples: int
+    rows: Data
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration."""
+        return self.config.to_dict()
+
+    def data(self, seed: int) -> Split:
+        """The rows of a seed."""
+        return self.rows(seed)
+
+    def build(self, training: Tensor) -> vae.PoincareVAE:
+        """The model with the bias of its output at the mean of the rows."""
+        model = vae.PoincareVAE(self.config)
+        model.set_output_bias(model.check_data(training).mean(dim=0))
+        return model
+
+    def objective(self, model: vae.PoincareVAE, rows: Tensor) -> Tensor:
+        """The ELBO from one draw a row."""
+        return vae.elbo(model, rows)
+
+    def log_prob(self, model: vae.PoincareVAE, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """The importance-weighted log likelihood of each row."""
+        return vae.log_likelihood(model, rows, self.samples, generator=generator)
+
+    def metrics(self, model: vae.PoincareVAE, test: Tensor) -> dict[str, float]:
+        """None besides the likelihood."""
+        return {}
+
+    def save(self, model: vae.PoincareVAE, path: Path) -> None:
+        """See ``vae.save``."""
+        vae.save(model, path)
+
+    def load(self, path: Path) -> vae.PoincareVAE:
+        """See ``vae.load``."""
+        return vae.load(path, self.config)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``options.add`` that only auto-encoders have; the published setting is their default."""
+    parser.add_argument("--samples", type=int, help="samples of the likelihood estimate, other than published")
+    parser.add_argument("--decoder", choices=DECODERS, help="of hyperbolic models, other than published")
+    parser.add_argument("--encoder", choices=ENCODERS, help="of hyperbolic models, other than published")
+    parser.add_argument("--riemannian-gradient", action="store_true", help="in the encoder of hyperbolic models")
+
+
+def variant(args: argparse.Namespace, flat: bool, **others: Any) -> str:
+    """``options.variant`` with the options above, of which a Euclidean model has the samples alone."""
+    named = {"samples": args.samples, **others}
+    if not flat:
+        for name, published in (("decoder", DECODER), ("encoder", ENCODER)):
+            given = getattr(args, name)
+            named[name] = None if given == published else given
+        named["riemannian gradient"] = args.riemannian_gradient or None
+    return options.variant(args, **named)

@@ -1,0 +1,172 @@
+"""Cells of any task: what they ask of it, what they keep of it, what the tables make of that."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from torch import Tensor, nn  # noqa: E402
+
+from hyperdist_torch.experiments import cells, tables  # noqa: E402
+from hyperdist_torch.experiments.cells import Cell, Machine  # noqa: E402
+from hyperdist_torch.experiments.tasks import Split  # noqa: E402
+from hyperdist_torch.training import Schedule  # noqa: E402
+
+
+class Normal(nn.Module):
+    """A unit normal whose mean is learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(0.1 * torch.randn(2))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return -0.5 * (x - self.mean).square().sum(dim=-1) - math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Likelihood training, exact likelihoods, one more figure."""
+
+    target: float = 1.0
+
+    @property
+    def samples(self) -> None:
+        return None
+
+    def settings(self) -> dict[str, Any]:
+        return {"target": self.target}
+
+    def data(self, seed: int) -> Split:
+        rows = self.target + torch.randn(60, 2, generator=torch.Generator().manual_seed(seed))
+        return Split(rows[:40], rows[50:])
+
+    def build(self, training: Tensor) -> Normal:
+        return Normal()
+
+    def objective(self, model: Normal, rows: Tensor) -> Tensor:
+        return model.log_prob(rows)
+
+    def log_prob(self, model: Normal, rows: Tensor, generator: torch.Generator) -> Tensor:
+        assert not torch.is_grad_enabled()
+        return model.log_prob(rows)
+
+    def metrics(self, model: Normal, test: Tensor) -> dict[str, float]:
+        draws = self.target + torch.randn(500, 2)
+        return {"KL": (-0.5 * (draws - self.target).square().sum(dim=-1) - math.log(2 * math.pi)
+                       - model.log_prob(draws)).mean().item()}  # fmt: skip
+
+    def save(self, model: Normal, path: Path) -> None:
+        torch.save(model.state_dict(), path)
+
+    def load(self, path: Path) -> Normal:
+        model = Normal()
+        model.load_state_dict(torch.load(path, weights_only=True))
+        return model
+
+
+class Chosen(Plain):
+    """With rows to choose the weights by."""
+
+    validate_every, patience = 2, 3
+
+    def data(self, seed: int) -> Split:
+        split = super().data(seed)
+        return replace(split, validation=split.training[:10])
+
+    def validate(self, model: Normal, validation: Tensor) -> float:
+        return -model.log_prob(validation).mean().item()
+
+
+class Reverse(Plain):
+    """Without data: rows are numbers, and the objective draws from the model."""
+
+    def data(self, seed: int) -> Split:
+        return replace(super().data(seed), training=torch.arange(40)[:, None])
+
+    def objective(self, model: Normal, rows: Tensor) -> Tensor:
+        assert rows.shape[1:] == (1,)
+        x = model.mean + torch.randn(len(rows), 2)
+        return -0.5 * (x - self.target).square().sum(dim=-1) - model.log_prob(x)
+
+
+def cell(task: Plain, seed: int = 0, epochs: int = 40, **others: Any) -> Cell[Plain]:
+    return Cell("name", "model", "set", task, Schedule(epochs, 20, 0.05, seed), **others)
+
+
+def run(made: Cell[Plain], out: Path, resume: bool = False) -> dict[str, Any]:
+    result = cells.run(made, out, Machine("cpu"), resume)
+    assert result is not None
+    return result
+
+
+def test_a_cell_keeps_all_of_its_task(tmp_path: Path) -> None:
+    made = cell(Chosen(), published=2.5, published_metrics={"KL": 0.04})
+    result = run(made, tmp_path)
+    assert result["config"] == {"target": 1.0}
+    assert (result["samples"], result["published_metrics"]) == (None, {"KL": 0.04})
+    assert len(result["scores"]) == len(result["curve"]) // 2
+    assert result["best_epoch"] == 2 * (1 + result["scores"].index(min(result["scores"])))
+    assert 0.0 < result["metrics"]["KL"] < 0.2
+    assert json.loads((tmp_path / "cells" / "name-seed0.json").read_text()) == result
+    test = made.task.data(0).test
+    assert result["nll"] == pytest.approx(-cells.trained(made, tmp_path).log_prob(test).mean().item(), rel=1e-6)
+
+
+def test_a_lost_result_is_found_again(tmp_path: Path) -> None:
+    made = cell(Chosen())
+    once = run(made, tmp_path)
+    again = run(made, tmp_path, resume=True)
+    assert {name: again[name] for name in ("nll", "curve", "scores", "metrics")} == {
+        name: once[name] for name in ("nll", "curve", "scores", "metrics")
+    }
+
+
+def test_an_objective_without_data(tmp_path: Path) -> None:
+    result = run(cell(Reverse()), tmp_path)
+    assert result["metrics"]["KL"] < 0.01
+    assert "scores" not in result
+
+
+def test_rows_to_validate_need_a_task_that_does(tmp_path: Path) -> None:
+    class Forgetful(Plain):
+        def data(self, seed: int) -> Split:
+            return Chosen().data(seed)
+
+    with pytest.raises(TypeError, match="Forgetful must have validate, validate_every and patience"):
+        run(cell(Forgetful()), tmp_path)
+
+
+def test_metrics_have_rows_and_a_table(tmp_path: Path) -> None:
+    made = [cell(Plain(), seed, epochs=2, published=2.5, published_metrics={"KL": 0.044}) for seed in (0, 1)]
+    found = [run(each, tmp_path) for each in made]
+    tables.write(tmp_path, "title", found, ["set"], {}, decimals=3)
+    written = json.loads((tmp_path / "record.json").read_text())
+    likelihood, divergence = written["rows"]
+    assert (likelihood["metric"], likelihood["published"]) == (tables.SEEDS, 2.5)
+    assert (divergence["metric"], divergence["n"]) == ("KL, mean over seeds, t interval", 2)
+    assert divergence["published"] == 0.044
+    assert divergence["value"] == pytest.approx((found[0]["metrics"]["KL"] + found[1]["metrics"]["KL"]) / 2)
+    assert tables.rows(written["cells"]) == written["rows"]
+    page = (tmp_path / "table.md").read_text()
+    assert f"## KL\n\n| model | set |\n| --- | --- |\n| model | {divergence['value']:.3f} ± " in page
+    assert tables.table(written["cells"], ["set"], 3, "KL") in page
+    assert tables.table(written["cells"], ["set"], 3).endswith("| *model, published* | *2.50* |\n")
+
+
+def test_a_metric_of_one_seed_and_of_one_that_diverged() -> None:
+    plain = {"row": "A", "column": "x", "variant": "", "seed": 0, "nll": 1.0, "standard_error": 0.1, "n": 9,
+             "published": None}  # fmt: skip
+    one, none = {**plain, "metrics": {"KL": 0.25}}, {**plain, "row": "B"}
+    assert [row["name"] for row in tables.rows([one, none]) if row["metric"].startswith("KL")] == ["A, x"]
+    assert tables.table([one, none], ["x"], metric="KL").splitlines()[2:] == ["| A | 0.25 |"]
+    broken = {**plain, "seed": 1, "nll": "nan"}
+    assert math.isnan(tables.rows([one, broken])[1]["value"])
