@@ -54,25 +54,24 @@ def _lowered(u: Array, c: float) -> Array:
     return u if c < 0.0 else namespace(u).concat([-u[..., :1], u[..., 1:]], axis=-1)
 
 
-def _pairs(x: Array, m: int) -> tuple[Array, Array]:
-    """Index arrays i < j of all pairs of m."""
-    pairs = [(i, j) for i in range(m) for j in range(i + 1, m)]
-    first, second = (namespace(x).asarray([pair[k] for pair in pairs], device=x.device) for k in (0, 1))
-    return first, second
+def _pairs(x: Array) -> tuple[Array, Array]:
+    """Matrices (m, m (m - 1)/2) that take the coordinates i, and j, of all pairs i < j out of rows x (*batch, m)."""
+    xp, m = namespace(x), x.shape[-1]
+    axes = xp.eye(m, dtype=x.dtype, device=x.device)
+    first = [xp.broadcast_to(axes[:, i : i + 1], (m, m - 1 - i)) for i in range(m - 1)]
+    return xp.concat(first, axis=1), xp.concat([axes[:, i + 1 :] for i in range(m - 1)], axis=1)
 
 
 def _rotate(x: Array, u: Array) -> Array:
     """sum over pairs i < j of u_ij (x_i e_j - x_j e_i), (*batch, m)."""
-    m = x.shape[-1]
-    i, j = _pairs(x, m)
-    axes = namespace(x).eye(m, dtype=x.dtype, device=x.device)
-    return (x[..., i] * u) @ axes[j] - (x[..., j] * u) @ axes[i]
+    i, j = _pairs(x)
+    return ((x @ i) * u) @ j.T - ((x @ j) * u) @ i.T
 
 
 def _turned(x: Array, e: Array) -> Array:
     """x_i e_j - x_j e_i for all pairs i < j, (*batch, m (m - 1)/2)."""
-    i, j = _pairs(x, x.shape[-1])
-    return x[..., i] * e[..., j] - x[..., j] * e[..., i]
+    i, j = _pairs(x)
+    return (x @ i) * (e @ j) - (x @ j) * (e @ i)
 
 
 class Ambient(Frame):
