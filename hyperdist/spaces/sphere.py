@@ -152,3 +152,27 @@ def log_polar(mu: Array, x: Array) -> tuple[Array, Array]:
     first = xp.concat([v[..., :1] * 0.0 + 1.0, v[..., 1:] * 0.0], axis=-1)
     safe = xp.sqrt(xp.where(unknown, square * 0.0 + 1.0, square))
     return 2.0 * xp.atan2(root(apart), root(together)), xp.where(unknown[..., None], first, v / safe[..., None])
+
+
+def from_stereographic(y: Array) -> Array:
+    """The point (1 - |y|^2, 2 y)/(1 + |y|^2), (*batch, d + 1), of a point y (*batch, d) of the plane: e_0 for y = 0.
+
+    The projection is from -e_0, which no finite y reaches. It is conformal with the factor ``poincare`` has at c = -1:
+    lengths are 2/(1 + |y|^2) times those of the plane.
+    """
+    xp = namespace(y)
+    square = dot(y, y)[..., None]
+    return xp.concat([1.0 - square, 2.0 * y], axis=-1) / (1.0 + square)
+
+
+def to_stereographic(x: Array) -> Array:
+    """m/(1 + x_0), (*batch, d), with m = (x_1, ..., x_d): the inverse of ``from_stereographic``.
+
+    Where x_0 < 0 it is (1 - x_0) m/|m|^2, which does not cancel near -e_0; there it is NaN.
+    """
+    xp = namespace(x)
+    m, first = x[..., 1:], x[..., :1]
+    south = first < 0.0
+    square = dot(m, m)[..., None]
+    height = 1.0 + xp.abs(first)
+    return m * xp.where(south, height / xp.where(south, square, square * 0.0 + 1.0), 1.0 / height)

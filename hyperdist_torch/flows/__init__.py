@@ -1,8 +1,11 @@
 """Riemannian continuous normalizing flows (Mathieu & Nickel 2020, arXiv 2006.10605)."""
 
+from hyperdist_torch.flows.baselines import StereographicFlow, WrappedFlow
 from hyperdist_torch.flows.cnf import RiemannianCNF
+from hyperdist_torch.flows.config import FlowConfig
 from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances
 from hyperdist_torch.flows.fields import FrameField, FunctionField, VectorField
+from hyperdist_torch.flows.model import Flow, load, save
 from hyperdist_torch.flows.networks import Network
 from hyperdist_torch.flows.objectives import flow_matching, reverse_kl
 from hyperdist_torch.flows.solvers import Adaptive, FixedGrid, Solution, SolverError
@@ -14,6 +17,8 @@ __all__ = [
     "Euclidean",
     "Features",
     "FixedGrid",
+    "Flow",
+    "FlowConfig",
     "FrameField",
     "FunctionField",
     "GeodesicDistances",
@@ -25,8 +30,12 @@ __all__ = [
     "SolverError",
     "Space",
     "Sphere",
+    "StereographicFlow",
     "Torus",
     "VectorField",
+    "WrappedFlow",
     "flow_matching",
+    "load",
     "reverse_kl",
+    "save",
 ]

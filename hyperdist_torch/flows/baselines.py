@@ -1,0 +1,202 @@
+"""Flows of flat space pushed onto a curved one: what Riemannian flows are compared with.
+
+The law of x = phi(v) with v the Euclidean flow's has the density sum over the preimages v of x of
+q(v) / |det dphi(v)|, with respect to Riemannian volume.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from hyperdist import checks
+from hyperdist.spaces import charts, poincare, sphere
+from hyperdist.stable import log_sinhc_sq
+from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.flows.cnf import RiemannianCNF
+from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
+
+_TURN = 2.0 * math.pi
+
+
+class PushedFlow(ManifoldDistribution):
+    """The law of phi(v), v of the law ``flow`` on R^d; ``flow`` has no batch shape."""
+
+    space: Space
+
+    def __init__(self, flow: RiemannianCNF, space: Space, validate_args: bool | None = None) -> None:
+        if not isinstance(flow, RiemannianCNF) or not isinstance(flow.space, Euclidean):
+            raise TypeError(f"flow must be a RiemannianCNF on flat space, got {flow!r}")
+        if flow.space.d != space.d:
+            raise ValueError(f"flow must have the dimension {space.d} of {space!r}, got {flow.space.d}")
+        if flow.batch_shape:
+            raise ValueError(f"flow must have no batch shape, got {tuple(flow.batch_shape)}")
+        self.flow, self.space = flow, space
+        Distribution.__init__(self, torch.Size(), torch.Size((space.width,)), validate_args=validate_args)
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """Its parameters are modules."""
+        return {}
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> Any:  # type: ignore[override]
+        """That of the space."""
+        return self.space.support
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.flow._dtype
+
+    @property
+    def _models(self) -> tuple[str, ...]:  # type: ignore[override]
+        model = self.space.model
+        return (model, *(other for other in charts.MODELS if other != model)) if model else ()
+
+    @abstractmethod
+    def _push(self, v: Tensor, model: str | None) -> Tensor:
+        """phi(v)."""
+
+    @abstractmethod
+    def _terms(self, x: Tensor, model: str | None) -> Tensor:
+        """log q(v) - log |det dphi(v)| of each preimage v of x (*batch, width), (k, *batch)."""
+
+    def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
+        """Log density at ``value`` (*batch, width), in the coordinates of ``model`` on hyperbolic space."""
+        model = self._check_model(model)
+        if model is None or model == self.space.model:
+            value = self.space.check(value)
+        return torch.logsumexp(self._terms(value, model), dim=0)
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        v = self.flow.rsample(shape, method=method, generator=generator)
+        x = self._push(v, model)
+        return x, self.log_prob(x, **({"model": model} if model else {})) if density else None
+
+
+class StereographicFlow(PushedFlow):
+    """The law on S^d of the inverse stereographic image of a flow on R^d; the pole that it cannot reach is -e_0.
+
+    flow : a ``RiemannianCNF`` on flat space, without batch shape.
+    Density  q(y) ((1 + |y|^2)/2)^d, y the projection of x; -inf at -e_0.
+    Source   Gemici, Rezende & Mohamed 2016 (arXiv 1611.02304), section 3; the factor as in Mathieu & Nickel 2020.
+    """
+
+    def __init__(self, flow: RiemannianCNF, validate_args: bool | None = None) -> None:
+        super().__init__(flow, Sphere(flow.space.d), validate_args)
+
+    def _push(self, v: Tensor, model: str | None) -> Tensor:
+        return sphere.from_stereographic(v)
+
+    def _terms(self, x: Tensor, model: str | None) -> Tensor:
+        pole = (x[..., 1:] == 0.0).all(dim=-1) & (x[..., 0] < 0.0)
+        y = torch.where(pole[..., None], 0.0, sphere.to_stereographic(x))
+        found = self.flow.log_prob(y) - poincare.log_volume(y, -1.0)
+        return torch.where(pole, -torch.inf, found)[None]
+
+
+class WrappedFlow(PushedFlow):
+    """The law of exp_0(v), v of a flow on R^d in an orthonormal frame at the origin, which on the torus is v mod 2 pi.
+
+    flow   : a ``RiemannianCNF`` on flat space, without batch shape.
+    radius : preimages v with |v| <= radius count: all there are in hyperbolic space, where exp_0 is one to one, and on
+             the sphere and the torus those of the part of the law of v in that ball. The density integrates to that
+             part; ``lost`` bounds the rest.
+    Density  sum of q(v)/J(v): J = 1 on the torus, |sin r/r|^(d-1) on the sphere, (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1)
+             in hyperbolic space, r = |v|. On the sphere, d >= 2, it is infinite at e_0 and -e_0, as spheres of radius
+             pi, 2 pi, ... are wrapped onto one point each.
+    Draws are reparametrised; ``rsample_and_log_prob`` solves once more for the density on the sphere and the torus.
+    """
+
+    def __init__(
+        self, flow: RiemannianCNF, space: Space, *, radius: float = _TURN, validate_args: bool | None = None
+    ) -> None:
+        if isinstance(space, Euclidean):
+            raise ValueError("space must not be flat: there the wrapped flow is the flow")
+        self.radius = float(checks.positive(radius, "radius"))
+        super().__init__(flow, space, validate_args)
+
+    def _c(self, x: Tensor) -> Tensor:
+        return torch.full((), self.space.c, dtype=x.dtype, device=x.device)
+
+    def _push(self, v: Tensor, model: str | None) -> Tensor:
+        if model is not None:
+            return charts.from_tangent(v, self._c(v), model)
+        if isinstance(self.space, Torus):
+            return self.space.retract(v)
+        origin = torch.eye(1, self.space.width, dtype=v.dtype, device=v.device)[0]
+        return self.space.exp(origin, self.space.from_frame(origin, v))
+
+    def _terms(self, x: Tensor, model: str | None) -> Tensor:
+        d = self.space.d
+        if model is not None:
+            v = charts.to_tangent(x, self._c(x), model)
+            stretch = (d - 1) * log_sinhc_sq(self.space.c * (v * v).sum(dim=-1))
+            return (self.flow.log_prob(v) - stretch)[None]
+        if isinstance(self.space, Torus):
+            v = self._turns(x)
+            return self._inside(v, torch.linalg.vector_norm(v, dim=-1), torch.zeros_like(v[..., 0]))
+        origin = torch.eye(1, d + 1, dtype=x.dtype, device=x.device)[0]
+        theta, direction = sphere.log_polar(origin.expand_as(x), x)
+        turns = torch.arange(-self._most(), self._most() + 1, dtype=x.dtype, device=x.device)
+        r = theta + _TURN * turns.reshape(-1, *[1] * theta.ndim)
+        # sin r is sin theta; at theta = 0 the preimage r = 0 has no stretch.
+        sine = torch.sin(theta)
+        near = (r == 0.0).expand_as(r)
+        ratio = torch.where(near, 1.0, sine / torch.where(near, 1.0, r))
+        return self._inside(r[..., None] * direction, r.abs(), (1 - d) * ratio.abs().log() if d > 1 else 0.0 * r)
+
+    def _most(self) -> int:
+        """Turns that a coordinate within the radius can have made."""
+        return int((self.radius + math.pi) / _TURN)
+
+    def _turns(self, x: Tensor) -> Tensor:
+        """x + 2 pi k for all k that may come within the radius, (n, *batch, d)."""
+        each = range(-self._most(), self._most() + 1)
+        least = [k for k in itertools.product(each, repeat=self.space.d)
+                 if math.hypot(*(max(0.0, _TURN * abs(i) - math.pi) for i in k)) <= self.radius]  # fmt: skip
+        shifts = _TURN * torch.tensor(least, dtype=x.dtype, device=x.device)
+        return x + shifts.reshape(len(least), *[1] * (x.ndim - 1), self.space.d)
+
+    def _inside(self, v: Tensor, r: Tensor, more: Tensor) -> Tensor:
+        """log q(v) + more where r <= radius, else -inf; the flow is solved for those alone."""
+        inside = r <= self.radius
+        found = torch.full_like(r, -torch.inf)
+        return found.masked_scatter(inside, self.flow.log_prob(v[inside]) + more[inside])
+
+    @torch.no_grad()
+    def lost(self, n: int = 10_000, *, generator: torch.Generator | None = None) -> tuple[float, float]:
+        """The share of n draws of v beyond the radius, and a bound that the true share meets with odds 1 - 1e-3.
+
+        The bound is Clopper & Pearson's (1934); 0 and 0 in hyperbolic space, where no preimage is left out.
+        """
+        if self.space.model is not None:
+            return 0.0, 0.0
+        v = self.flow.rsample((checks.dimension(n, "n"),), generator=generator)
+        k = int((torch.linalg.vector_norm(v, dim=-1) > self.radius).sum())
+        if k == n:
+            return 1.0, 1.0
+        return k / n, _upper(k, n, 1e-3)
+
+
+def _upper(k: int, n: int, alpha: float) -> float:
+    """The share p at which k of n or fewer have the odds alpha, by bisection on the binomial's cdf."""
+    counts = torch.arange(k + 1, dtype=torch.float64)
+    log_choose = math.lgamma(n + 1) - torch.lgamma(counts + 1) - torch.lgamma(n - counts + 1)
+
+    def log_cdf(p: float) -> float:
+        return float(torch.logsumexp(log_choose + counts * math.log(p) + (n - counts) * math.log1p(-p), dim=0))
+
+    low, high = max(k / n, 1e-300), 1.0 - 2.0**-53
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if log_cdf(middle) > math.log(alpha) else (low, middle)
+    return high

@@ -1,0 +1,116 @@
+"""A flow as a module: its field, built from a configuration, and the law that this makes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hyperdist_torch import checkpoint
+from hyperdist_torch.distributions import (
+    Mixture,
+    SphericalUniform,
+    ToroidalUniform,
+    VonMisesFisher,
+    WrappedNormal,
+)
+from hyperdist_torch.flows.baselines import StereographicFlow, WrappedFlow
+from hyperdist_torch.flows.cnf import RiemannianCNF
+from hyperdist_torch.flows.config import FlowConfig
+from hyperdist_torch.flows.solvers import Solver
+
+Law = RiemannianCNF | StereographicFlow | WrappedFlow
+
+
+class Flow(nn.Module):
+    """A flow with learnt field; calling it gives its law. Points are in the coordinates of ``space``.
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> flow = flows.Flow(flows.FlowConfig("sphere", 2, hidden=16))
+    >>> x = flow().rsample((5,))
+    >>> flow.log_prob(x).shape
+    torch.Size([5])
+    """
+
+    base_weights: Tensor
+    base_mu: Tensor
+    base_kappa: Tensor
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__()
+        self.config, self.space = config, config.make_space()
+        self.field = config.make_field()
+        k = config.components
+        self.register_buffer("base_weights", torch.full((k,), 1.0 / max(1, k)))
+        self.register_buffer("base_mu", torch.eye(1, self.space.width).expand(k, -1).clone())
+        self.register_buffer("base_kappa", torch.ones(k))
+
+    def set_base(self, weights: Any, mu: Any, kappa: Any) -> None:
+        """The von Mises-Fisher laws of a "mixture" base: weights (K,), mu (K, d + 1), kappa (K,)."""
+        if not self.config.components:
+            raise ValueError(f"base must be 'mixture' to be set, got {self.config.base!r}")
+        for name, given in {"base_weights": weights, "base_mu": mu, "base_kappa": kappa}.items():
+            buffer = getattr(self, name)
+            value = torch.as_tensor(given).to(buffer)
+            if value.shape != buffer.shape:
+                raise ValueError(f"{name} must have shape {tuple(buffer.shape)}, got {tuple(value.shape)}")
+            buffer.copy_(value)
+
+    def _base(self) -> Any:
+        config = self.config
+        like = next(self.parameters())
+        options: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
+        if config.base == "mixture":
+            return Mixture(self.base_weights, VonMisesFisher(self.base_mu, self.base_kappa))
+        if config.base == "uniform":
+            return (SphericalUniform if config.space == "sphere" else ToroidalUniform)(config.d, **options)
+        c = config.c if config.hyperbolic else 0.0
+        return WrappedNormal(torch.zeros(config.d, **options), config.base_scale, c, model="tangent")
+
+    def forward(
+        self, context: Tensor | None = None, *, solver: Solver | None = None, divergence: str | None = None
+    ) -> Law:
+        """The law; ``solver`` and ``divergence`` are others than the configuration's."""
+        config = self.config
+        flow = RiemannianCNF(
+            self._base(), self.field, context=context, solver=solver or config.make_solver(),
+            divergence=divergence or config.divergence,
+        )  # fmt: skip
+        if config.kind == "stereographic":
+            return StereographicFlow(flow)
+        return WrappedFlow(flow, self.space, radius=config.radius) if config.kind == "wrapped" else flow
+
+    @property
+    def _model(self) -> dict[str, Any]:
+        return {"model": self.space.model} if self.space.model else {}
+
+    def log_prob(
+        self, x: Tensor, context: Tensor | None = None, *, solver: Solver | None = None, divergence: str | None = None
+    ) -> Tensor:
+        """Log density at points x (*batch, space.width), in nats, (*batch)."""
+        return self(context, solver=solver, divergence=divergence).log_prob(x, **self._model)
+
+    def rsample_and_log_prob(
+        self, n: int, *, solver: Solver | None = None, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """n reparametrised draws of an unconditional flow, (n, space.width), and their log density."""
+        return self(solver=solver).rsample_and_log_prob((n,), **self._model, generator=generator)
+
+    def extra_repr(self) -> str:
+        return repr(self.config)
+
+
+FORMAT = checkpoint.Format("hyperdist_torch.flows", 1, FlowConfig.from_dict, Flow, "Flow")
+
+
+def save(model: Flow, path: str | os.PathLike[str]) -> None:
+    """Write the flow's configuration and parameters to ``path``, whole or not at all; see ``checkpoint.save``."""
+    checkpoint.save(model, path, FORMAT)
+
+
+def load(path: str | os.PathLike[str], expect: FlowConfig | None = None) -> Flow:
+    """The flow that ``save`` wrote, on the CPU, in the dtype it had; raises as ``checkpoint.load``."""
+    return checkpoint.load(path, FORMAT, expect)
