@@ -230,3 +230,11 @@ def test_missing_matplotlib_names_the_extra():
     code = "import sys; sys.modules['matplotlib'] = None; import hyperdist.plot"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ImportError: hyperdist.plot needs Matplotlib: pip install 'hyperdist[plot]'" in run.stderr
+
+
+def test_a_given_range_is_resolved_under_a_peak_far_above_it():
+    """The range lies 42 to 62 nats under the peak, of 100 that the log density falls from pole to pole."""
+    q = hd.VonMisesFisher([0.0, 0.0, 1.0], 50.0)
+    image = plot.sphere_density(q, log=True, pixels=50, vmin=-60.0, vmax=-40.0)
+    values = np.asarray(image.get_array())
+    assert np.mean((values > -59.0) & (values < -41.0)) > 0.05

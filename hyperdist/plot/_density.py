@@ -69,7 +69,8 @@ def show(
     norm = style.pop("norm", None) or Normalize(style.pop("vmin", low), style.pop("vmax", high))
     defaults = {"cmap": COLOURS, "interpolation": "bilinear", "origin": "lower", "zorder": 2}
     image = AxesImage(ax, extent=extent, norm=norm, **(defaults | style))
-    image.set_data(np.maximum(values, low - 1.0))  # -inf has no colour; anything under the range has that of its end
+    # -inf has no colour; anything under the range has that of its end, wherever the caller has put that.
+    image.set_data(np.maximum(values, (low if norm.vmin is None else min(low, norm.vmin)) - 1.0))
     ax.add_image(image)
     if colorbar:
         label = "log density (nats)" if log else "density (per unit area)"
