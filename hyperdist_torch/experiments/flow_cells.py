@@ -57,6 +57,8 @@ class FlowTask:
     evaluation      the solver of test rows; None is the flow's own.
     validate_every, patience  see ``training.fit``; the score is the mean negative log-likelihood of validation rows,
                     by the solver ``validation`` (None is the flow's own).
+    coupling        of flow matching.
+    start           the file of a trained flow, whose weights this one begins with; None begins as the base.
     figures         more to measure, with the flow in evaluation mode and without gradient.
     """
 
@@ -68,6 +70,8 @@ class FlowTask:
     validation: Solver | None = None
     validate_every: int = 1
     patience: int | None = None
+    coupling: int = 1
+    start: Path | None = field(default=None, compare=False)
     figures: Figures = field(default=_none, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +91,8 @@ class FlowTask:
         """The flow's configuration, the loss, the target, and the solver of the test rows."""
         solver = self.evaluation or self.config.make_solver()
         return {
-            **self.config.to_dict(), "loss": self.loss, "target": self.target and self.target.name,
+            **self.config.to_dict(), "loss": self.loss, "coupling": self.coupling, "started": self.start is not None,
+            "target": self.target and self.target.name,
             "evaluation": {"kind": type(solver).__name__, **asdict(solver)},
         }  # fmt: skip
 
@@ -96,8 +101,8 @@ class FlowTask:
         return self.rows(seed)
 
     def build(self, training: Tensor) -> flows.Flow:
-        """The flow, which begins as its base."""
-        return flows.Flow(self.config)
+        """The flow at its start."""
+        return flows.Flow(self.config) if self.start is None else flows.load(self.start)
 
     def objective(self, model: flows.Flow, rows: Tensor) -> Tensor:
         """Minus the loss of each row."""
@@ -108,7 +113,12 @@ class FlowTask:
         if self.target is not None:
             with torch.no_grad():
                 rows = self.target.sample(len(rows))
-        return model.log_prob(rows) if self.loss == LIKELIHOOD else -flows.flow_matching(model(), rows)
+        return model.log_prob(rows) if self.loss == LIKELIHOOD else -self._matching(model, rows)
+
+    def _matching(self, model: flows.Flow, rows: Tensor) -> Tensor:
+        law = model()
+        assert isinstance(law, flows.RiemannianCNF)
+        return flows.flow_matching(law, rows, coupling=self.coupling)
 
     def validate(self, model: flows.Flow, validation: Tensor) -> float:
         """The mean negative log-likelihood."""

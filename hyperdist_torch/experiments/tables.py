@@ -121,6 +121,8 @@ def details(results: list[Result]) -> str:
         rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
         if "diverged" in result:
             lines.append(f"{head} diverged: {result['diverged']} | | | |")
+        elif not result["curve"]:
+            lines.append(f"{head} | {result['training_seconds']:.0f} | | {rows} |")
         else:
             lines.append(
                 f"{head} {result['curve'][-1]:.2f} | {result['training_seconds']:.0f} | "

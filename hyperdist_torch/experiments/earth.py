@@ -1,0 +1,264 @@
+"""Densities of events on the globe: Mathieu & Nickel 2020 (arXiv 2006.10605), table 2, and flow matching.
+
+Four sets, split in three ways: random rows, as published; distinct places; whole degrees kept together. Flows on the
+sphere by likelihood, by flow matching, and by likelihood from where flow matching ended, a stereographic flow, and two
+baselines. The networks are smaller than those published (4 x 128 sine units for 5 x 512), so that a cell takes minutes
+on one core: --hidden and --layers give others. The weights are averaged and chosen on the validation rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hyperdist import earth
+from hyperdist_torch import flows
+from hyperdist_torch._files import write_text
+from hyperdist_torch.datasets import EarthSplit, load_earth
+from hyperdist_torch.experiments import cells, maps, options, pictures, record, tables
+from hyperdist_torch.experiments.cells import Cell
+from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
+from hyperdist_torch.experiments.tasks import Split
+from hyperdist_torch.training import Schedule
+
+SEEDS = (0, 1, 2, 3, 4)
+BATCH, ROWS = 512, 10_240
+"""A set of fewer rows is gone through several times an epoch, so that epochs are of one length."""
+HIDDEN, LAYERS, SCALE = 128, 4, 15.0
+EVALUATION, VALIDATION = flows.FixedGrid(100), flows.FixedGrid(20)
+
+BASELINES = ("mixture", "kernel estimate")
+MATCHED, TUNED = "Riemannian, flow matching", "Riemannian, likelihood after matching"
+_PUBLISHED = {
+    "mixture": (-0.31, 0.59, 1.09, -0.23),
+    "stereographic, likelihood": (-0.64, 0.43, 0.99, -0.40),
+    "Riemannian, likelihood": (-0.97, 0.18, 0.90, -0.66),
+    MATCHED: (-7.93, -0.28, 0.42, -1.86),
+    TUNED: (-0.97, 0.18, 0.90, -0.66),
+}
+"""Held-out negative log-likelihoods on random rows, in the order of ``earth.SETS``: those of Mathieu & Nickel, and of
+Chen & Lipman 2023 (arXiv 2302.03660) for flow matching. The last repeats the likelihood-trained flow's."""
+MODELS = ("mixture", "kernel estimate", *tuple(_PUBLISHED)[1:])
+SHORT = dict(zip(MODELS, ("mixture", "kernel", "stereographic", "likelihood", "matching", "tuned"), strict=True))
+KIND_NAMES = {kind: kind.split()[0] for kind in earth.KINDS}
+_QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
+          "cells": ["random-volcano-*"]}  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``earth``."""
+    options.add(parser, "earth", data=True)
+    parser.add_argument("--hidden", type=int, help=f"units a layer of the networks, other than {HIDDEN}")
+    parser.add_argument("--layers", type=int, help=f"hidden layers, other than {LAYERS}")
+    parser.add_argument("--training-rows", type=int, help="so many training rows alone, a point of a learning curve")
+    parser.add_argument("--no-pictures", action="store_true", help="the table alone")
+
+
+def published(model: str, name: str, kind: str) -> float | None:
+    """The published figure, where there is one: on random rows alone."""
+    if kind != earth.KINDS[0] or model not in _PUBLISHED:
+        return None
+    return _PUBLISHED[model][earth.SETS.index(name)]
+
+
+def schedule(model: str, seed: int, args: argparse.Namespace) -> Schedule:
+    """Steps are twenty an epoch: 6000 of flow matching, 1200 of likelihood, 400 after flow matching."""
+    epochs, rate, average, warmup = {
+        LIKELIHOOD: (60, 2e-3, 0.99, 50), MATCHING: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20),
+    }[TUNED if model == TUNED else MATCHING if model == MATCHED else LIKELIHOOD]  # fmt: skip
+    small = _QUICK["epochs"] if args.quick else epochs
+    return Schedule(
+        args.epochs or small, _QUICK["batch"] if args.quick else BATCH, rate, seed, drop_last=True, warmup=warmup,
+        decay="cosine", average=average, amsgrad=False, clip=10.0,
+    )  # fmt: skip
+
+
+def split(name: str, kind: str, seed: int, args: argparse.Namespace) -> EarthSplit:
+    """The rows, cut to the sizes asked for."""
+    found = load_earth(name, kind, seed, args.data_dir)
+    size = _QUICK["rows"] if args.quick else args.training_rows
+    return found.with_training(min(size, len(found.training))) if size else found
+
+
+def task(model: str, name: str, kind: str, args: argparse.Namespace) -> FlowTask:
+    """The flow of a model, and its training."""
+
+    def rows(seed: int) -> Split:
+        found = split(name, kind, seed, args)
+        times = math.ceil((_QUICK["batch"] if args.quick else ROWS) / len(found.training))
+        return Split(training=found.training.repeat(times, 1), validation=found.validation, test=found.test)
+
+    stereographic = model.startswith("stereographic")
+    config = flows.FlowConfig(
+        "sphere", 2, kind="stereographic" if stereographic else "riemannian",
+        frame="local" if stereographic else "generators", activation="sine",
+        hidden=args.hidden or (_QUICK["hidden"] if args.quick else HIDDEN),
+        layers=args.layers or (_QUICK["layers"] if args.quick else LAYERS),
+        scale=SCALE / 5.0 if stereographic else SCALE, steps=12,
+    )  # fmt: skip
+    return FlowTask(
+        config, rows, loss=MATCHING if model == MATCHED else LIKELIHOOD, coupling=128, evaluation=EVALUATION,
+        validation=VALIDATION, validate_every=2 if model == TUNED else 10 if model == MATCHED else 4, patience=None,
+        figures=_half_step,
+    )  # fmt: skip
+
+
+def _half_step(flow: flows.Flow, test: torch.Tensor) -> dict[str, float]:
+    """What the solver's step still changes: the mean over test rows at half of it, minus the table's."""
+    if flow.config.hidden == _QUICK["hidden"]:
+        return {}
+    mean = [flow.log_prob(test, solver=flows.FixedGrid(n)).mean() for n in (2 * EVALUATION.steps, EVALUATION.steps)]
+    return {"change of the NLL at half the step": float(mean[1] - mean[0])}
+
+
+def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
+    """All cells in the order of running: a seed after another; random rows first, and flow matching first."""
+    table = []
+    order = (MATCHED, TUNED, "Riemannian, likelihood", "stereographic, likelihood")
+    for seed in args.seeds or ((0,) if args.quick else SEEDS):
+        for kind in earth.KINDS:
+            for model in order:
+                table += [_cell(model, name, kind, seed, args) for name in earth.SETS]
+    if args.quick and not args.cells:
+        args.cells = _QUICK["cells"]
+    return options.chosen(table, args)
+
+
+def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Cell[FlowTask]:
+    rows = None if args.training_rows is None else f"{args.training_rows}"
+    made = Cell(
+        name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
+        task=task(model, name, kind, args), schedule=schedule(model, seed, args),
+        published=published(model, name, kind),
+        variant=options.variant(args, hidden=args.hidden, layers=args.layers, **{"training rows": rows}),
+    )  # fmt: skip
+    if model != TUNED:
+        return made
+    start = args.out / "runs" / _cell(MATCHED, name, kind, seed, args).key / "model.pt"
+    return replace(made, task=replace(made.task, start=start))
+
+
+def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
+    """The two baselines on the split of a cell, kept as cells of their own; what is there is not made again."""
+    kind, _, _ = made.row.partition(": ")
+    for model in BASELINES:
+        name = f"{KIND_NAMES[kind]}-{made.column}-{SHORT[model]}"
+        figure = published(model, made.column, kind)
+        cell = replace(made, name=name, row=f"{kind}: {model}", published=figure)  # fmt: skip
+        if cells.finished(cell, args.out) is not None:
+            continue
+        data = split(made.column, kind, made.schedule.seed, args)
+        x, y, z = (earth.unit(part) for part in data.degrees)
+        started = time.perf_counter()
+        settings = earth.QUICK if args.quick else earth.FULL
+        fitted = earth.fit_mixture(x, y, settings) if model == "mixture" else earth.KernelEstimate.fit(x, y)
+        nll = -fitted.log_prob(z)
+        result = {
+            "name": name, "row": cell.row, "column": cell.column, "variant": cell.variant,
+            "seed": made.schedule.seed, "published": cell.published, "samples": None, "config": {},
+            "schedule": {**asdict(made.schedule), "epochs": 0}, "nll": float(nll.mean()),
+            "standard_error": float(nll.std() / math.sqrt(len(nll))), "n": len(nll), "curve": [],
+            "training_seconds": round(time.perf_counter() - started, 2), "evaluation_seconds": 0.0,
+            "metrics": {"share of test rows that coincide with a training row": data.coinciding},
+            **record.provenance(),
+        }  # fmt: skip
+        write_text(args.out / "cells" / f"{cell.key}.json", record.to_json(result))
+
+
+def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Run the cells; after each one the record and the table are written anew."""
+    table = table_of_cells(args)
+    if args.list:
+        say("\n".join(cell.key for cell in table))
+        return
+    for cell in table:
+        split(cell.column, cell.row.partition(": ")[0], cell.schedule.seed, args)
+        baselines(cell, args)
+    summarise(args.out)
+    options.run(table, args, say, lambda: summarise(args.out))
+    if not args.no_pictures:
+        for cell in table:
+            draw(cell, args)
+        draw_learning_curves(args.out)
+
+
+def _order(result: dict[str, Any]) -> tuple[Any, ...]:
+    kind, _, model = result["row"].partition(": ")
+    rows = [int(word) for word in result["variant"].replace(",", " ").split() if word.isdigit()]
+    column = earth.SETS.index(result["column"])
+    return earth.KINDS.index(kind), MODELS.index(model), result["variant"] != "", rows, column, result["seed"]
+
+
+def summarise(out: Path) -> None:
+    """Record and table of the cells finished so far."""
+    results = sorted(cells.results(out), key=_order)
+    settings = {
+        "batch": BATCH, "hidden": HIDDEN, "layers": LAYERS, "scale": SCALE, "frame": "generators",
+        "activation": "sine", "evaluation steps": EVALUATION.steps, "optimiser": "Adam",
+        "note": "a row's name says in brackets what differs; published: likelihood by Mathieu & Nickel 2020, "
+                "flow matching by Chen & Lipman 2023, random rows",
+    }  # fmt: skip
+    tables.write(out, "Events on the globe", results, list(earth.SETS), settings, decimals=3)
+
+
+def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:
+    """Maps of a finished flow and of the kernel estimate of its split, with the events."""
+    path = args.out / f"map-{cell.key}.png"
+    if cells.finished(cell, args.out) is None or (args.resume and path.exists()):
+        return
+    flow = cells.trained(cell, args.out)
+    kind, _, model = cell.row.partition(": ")
+    data = split(cell.column, kind, cell.schedule.seed, args)
+    kernel = earth.KernelEstimate.fit(earth.unit(data.degrees.training), earth.unit(data.degrees.validation))
+    figure = maps.density_maps(
+        {f"{cell.column}: {model}": _density(flow), "kernel estimate": kernel.log_prob},
+        earth.unit(data.degrees.training), test=earth.unit(data.degrees.test), pixels=16 if args.quick else 120,
+    )  # fmt: skip
+    pictures.save(figure, path)
+
+
+def _density(flow: flows.Flow) -> maps.LogDensity:
+    @torch.no_grad()
+    def log_density(x: np.ndarray) -> np.ndarray:
+        return flow.log_prob(torch.as_tensor(x, dtype=torch.float32), solver=VALIDATION).double().numpy()
+
+    return log_density
+
+
+def _points(results: Iterable[dict[str, Any]], name: str, model: str, full: int) -> list[maps.Point]:
+    """Size, mean and interval of the results on random rows of a set and a model, by size."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for result in results:
+        if result["column"] != name or result["row"] != f"{earth.KINDS[0]}: {model}":
+            continue
+        variant = result["variant"]
+        if variant and not variant.startswith("training rows"):
+            continue
+        groups.setdefault(int(variant.split()[-1]) if variant else full, []).append(result)
+    found = []
+    for size, group in sorted(groups.items()):
+        row = tables.rows(group)[0]
+        found.append((size, row["value"], tuple(row["interval95"])))
+    return found
+
+
+def draw_learning_curves(out: Path) -> None:
+    """Held-out likelihood against training rows, of the sets that were run with ``--training-rows``."""
+    results = cells.results(out)
+    curves = {}
+    for name in earth.SETS:
+        full = next((8 * r["n"] for r in results if r["column"] == name and not r["variant"]), 0)
+        found = {model: _points(results, name, model, full) for model in MODELS}
+        several = {model: points for model, points in found.items() if len(points) > 1}
+        if several:
+            curves[name] = several
+    if curves:
+        pictures.save(maps.learning_figure(curves), out / "learning-curves.png")
