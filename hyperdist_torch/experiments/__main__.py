@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, mnist
+from hyperdist_torch.experiments import branching, mnist, vmf
 
-_EXPERIMENTS = {"branching": branching, "mnist": mnist}
+_EXPERIMENTS = {"branching": branching, "mnist": mnist, "vmf": vmf}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
