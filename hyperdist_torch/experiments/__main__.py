@@ -6,9 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, mnist, vmf
+from hyperdist_torch.experiments import branching, earth, mnist, vmf
 
-_EXPERIMENTS = {"branching": branching, "mnist": mnist, "vmf": vmf}
+_EXPERIMENTS = {"branching": branching, "mnist": mnist, "earth": earth, "vmf": vmf}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
