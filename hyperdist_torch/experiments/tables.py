@@ -146,7 +146,7 @@ def write(
     seeds = sorted({result["seed"] for result in results})
     content = {
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
-        "columns": columns,
+        "columns": columns, "decimals": decimals,
         "cells": [{name: result[name] for name in KEPT if name in result} for result in results],
         "curves": {f"{label(result)}, {result['column']}, seed {result['seed']}": result.get("curve")
                    for result in results},

@@ -32,6 +32,7 @@ mpl.use("Agg")
 
 FIELDS = {
     "command", "commit", "date", "machine", "versions", "seeds", "settings", "rows", "curves", "cells", "columns",
+    "decimals",
 }  # fmt: skip
 ROW = {"name", "metric", "value", "interval95", "n", "published"}
 
