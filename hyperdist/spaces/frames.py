@@ -6,8 +6,8 @@ A field f = sum_a u_a(x) A_a(x) with coefficients u from a network has the diver
 
 so that a frame gives three things: A u, its adjoint (<e, A_a>)_a, and (div A_a)_a. There are three kinds:
 
-ambient     projections of the constant vectors of the embedding space, which are the gradients of its coordinates.
-            On the sphere and the hyperboloid alone.
+ambient     projections of the constant vectors of the embedding space, which are the gradients of its coordinates; on
+            the hyperboloid divided by the time coordinate. There and on the sphere alone.
 local       orthonormal fields of a chart that covers the space: the coordinate fields of flat space, and the parallel
             transport of the standard frame at the origin along geodesics. On the ball the field of coordinate a is
             d_a/lambda, so that |G|^-1/2 d_a(|G|^1/2/lambda) with |G|^1/2 = lambda^d is (d - 1) c x_a. On the sphere
@@ -74,23 +74,42 @@ def _turned(x: Array, e: Array) -> Array:
     return (x @ i) * (e @ j) - (x @ j) * (e @ i)
 
 
-class Ambient(Frame):
-    """Gradients of the d + 1 coordinates of the embedding; c < 0 is the sphere of curvature -c, c > 0 the hyperboloid.
+class SphereAmbient(Frame):
+    """Gradients e_a - x_a x of the coordinates of the embedding, with divergence -d x_a."""
 
-    A_a = eta e_a + c x_a x with eta the embedding's metric; as a gradient of x_a its divergence is c d x_a.
+    def __init__(self, d: int) -> None:
+        self.d, self.size = d, d + 1
+
+    def push(self, x: Array, u: Array) -> Array:
+        return u - column(dot(x, u)) * x
+
+    def pull(self, x: Array, e: Array) -> Array:
+        return e + x * 0.0
+
+    def divergence(self, x: Array, u: Array) -> Array:
+        return -self.d * dot(x, u)
+
+
+class LorentzAmbient(Frame):
+    """Gradients of the coordinates of the embedding over cosh r = sqrt(c) x_0, r the radius.
+
+    The gradients eta e_a + c x_a x, with divergence c d x_a, grow like e^r: their flow leaves the space in finite time.
+    Divided, they are at most 1 long where they point outwards; the divergence is (c (d - 1) x_a + [a = 0]/x_0)/cosh r.
     """
 
     def __init__(self, d: int, c: float) -> None:
         self.d, self.c, self.size = d, c, d + 1
 
     def push(self, x: Array, u: Array) -> Array:
-        return _lowered(u, self.c) + column(self.c * dot(x, u)) * x
+        cosh = lorentz.cosh_radius(x[..., 1:], self.c)
+        return column(1.0 / cosh) * _lowered(u, self.c) + column(self.c * dot(x, u) / cosh) * x
 
     def pull(self, x: Array, e: Array) -> Array:
-        return e + x * 0.0
+        return e / lorentz.cosh_radius(x[..., 1:], self.c)[..., None]
 
     def divergence(self, x: Array, u: Array) -> Array:
-        return self.c * self.d * dot(x, u)
+        cosh = lorentz.cosh_radius(x[..., 1:], self.c)
+        return (self.c * (self.d - 1) * dot(x, u) + self.c**0.5 * u[..., 0] / cosh) / cosh
 
 
 class Rotations(Frame):
@@ -215,14 +234,14 @@ class BallMotions(Frame):
 def frame(space: str, kind: str, d: int, c: Any = 0.0) -> Frame:
     """The frame of a kind on "sphere", "torus", "euclidean", "lorentz" or "poincare"; KeyError where there is none."""
     table: dict[tuple[str, str], Any] = {
-        ("sphere", "ambient"): lambda: Ambient(d, -1.0),
+        ("sphere", "ambient"): lambda: SphereAmbient(d),
         ("sphere", "local"): lambda: SphereLocal(d),
         ("sphere", "generators"): lambda: Rotations(d, -1.0),
         ("torus", "local"): lambda: Flat(d),
         ("torus", "generators"): lambda: Flat(d),
         ("euclidean", "local"): lambda: Flat(d),
         ("euclidean", "generators"): lambda: Motions(d),
-        ("lorentz", "ambient"): lambda: Ambient(d, c),
+        ("lorentz", "ambient"): lambda: LorentzAmbient(d, c),
         ("lorentz", "local"): lambda: LorentzLocal(d, c),
         ("lorentz", "generators"): lambda: Rotations(d, c),
         ("poincare", "local"): lambda: BallLocal(d, c),

@@ -174,6 +174,10 @@ class Adaptive:
                 f"{self.method} at rtol {self.rtol:g}, atol {self.atol:g} failed after {system.evaluations} calls "
                 f"of the field, which is too stiff or not finite ({error})"
             ) from error
+        if self.adjoint:
+            for part in found:
+                if part.requires_grad:
+                    part.register_hook(system.count_anew)
         arrived = field.space.retract(found[0][-1])
         _finite(arrived, f"after {system.evaluations} evaluations of {self.method}")
         return Solution(arrived, found[1][-1] if density else None, system.evaluations)
@@ -189,6 +193,10 @@ class _System(nn.Module):
         self.field, self.context, self.noise, self.density, self.most = field, context, noise, density, most
         self.evaluations = 0
 
+    def count_anew(self, _: Tensor) -> None:
+        """The solve backwards in time may ask as often as the one before it."""
+        self.evaluations = 0
+
     def forward(self, t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         self.evaluations += 1
         if self.evaluations > self.most:
@@ -198,15 +206,18 @@ class _System(nn.Module):
             )
         x = self.field.space.retract(state[0])
         if self.density:
-            return self.field.with_divergence(t, x, self.context, self.noise)
-        return (self.field(t, x, self.context),)
+            slope: tuple[Tensor, ...] = self.field.with_divergence(t, x, self.context, self.noise)
+        else:
+            slope = (self.field(t, x, self.context),)
+        _finite(slope[0], f"at time {float(t):.6g} in evaluation {self.evaluations}", "velocities")
+        return slope
 
 
-def _finite(x: Tensor, when: str) -> None:
+def _finite(x: Tensor, when: str, what: str = "points") -> None:
     if not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
         rows = int((~torch.isfinite(x).all(dim=-1)).sum())
         raise SolverError(
-            f"{rows} of {x.shape[:-1].numel()} points are not finite {when}: the field is, or is too large"
+            f"{rows} of {x.shape[:-1].numel()} {what} are not finite {when}: the field is not, or is too large"
         )
 
 
