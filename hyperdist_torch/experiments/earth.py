@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add(parser, "earth", data=True)
     parser.add_argument("--hidden", type=int, help=f"units a layer of the networks, other than {HIDDEN}")
     parser.add_argument("--layers", type=int, help=f"hidden layers, other than {LAYERS}")
+    parser.add_argument("--tuning-epochs", type=int, help="of likelihood after flow matching")
     parser.add_argument("--training-rows", type=int, help="so many training rows alone, a point of a learning curve")
     parser.add_argument("--no-pictures", action="store_true", help="the table alone")
 
@@ -74,9 +75,9 @@ def schedule(model: str, seed: int, args: argparse.Namespace) -> Schedule:
     epochs, rate, average, warmup = {
         LIKELIHOOD: (60, 2e-3, 0.99, 50), MATCHING: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20),
     }[TUNED if model == TUNED else MATCHING if model == MATCHED else LIKELIHOOD]  # fmt: skip
-    small = _QUICK["epochs"] if args.quick else epochs
+    given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs
     return Schedule(
-        args.epochs or small, _QUICK["batch"] if args.quick else BATCH, rate, seed, drop_last=True, warmup=warmup,
+        given or (_QUICK["epochs"] if args.quick else epochs), _QUICK["batch"] if args.quick else BATCH, rate, seed, drop_last=True, warmup=warmup,
         decay="cosine", average=average, amsgrad=False, clip=10.0,
     )  # fmt: skip
 
@@ -133,12 +134,13 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
 
 
 def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Cell[FlowTask]:
-    rows = None if args.training_rows is None else f"{args.training_rows}"
+    tuning = args.tuning_epochs if model == TUNED else None
+    others = {"tuning epochs": tuning, "training rows": args.training_rows}
     made = Cell(
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
         task=task(model, name, kind, args), schedule=schedule(model, seed, args),
         published=published(model, name, kind),
-        variant=options.variant(args, hidden=args.hidden, layers=args.layers, **{"training rows": rows}),
+        variant=options.variant(args, hidden=args.hidden, layers=args.layers, **others),
     )  # fmt: skip
     if model != TUNED:
         return made
@@ -152,7 +154,9 @@ def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
     for model in BASELINES:
         name = f"{KIND_NAMES[kind]}-{made.column}-{SHORT[model]}"
         figure = published(model, made.column, kind)
-        cell = replace(made, name=name, row=f"{kind}: {model}", published=figure)  # fmt: skip
+        # The settings of flows are not theirs.
+        variant = ", ".join(word for word in made.variant.split(", ") if word.startswith(("quick", "training rows")))
+        cell = replace(made, name=name, row=f"{kind}: {model}", published=figure, variant=variant)  # fmt: skip
         if cells.finished(cell, args.out) is not None:
             continue
         data = split(made.column, kind, made.schedule.seed, args)
@@ -233,18 +237,23 @@ def _density(flow: flows.Flow) -> maps.LogDensity:
     return log_density
 
 
-def _points(results: Iterable[dict[str, Any]], name: str, model: str, full: int) -> list[maps.Point]:
-    """Size, mean and interval of the results on random rows of a set and a model, by size."""
-    groups: dict[int, list[dict[str, Any]]] = {}
+def _points(results: list[dict[str, Any]], name: str, model: str) -> list[maps.Point]:
+    """Size, mean and interval of the results on random rows of a set and a model, by size.
+
+    Of the settings that were run, those with the most sizes.
+    """
+    curves: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for result in results:
-        if result["column"] != name or result["row"] != f"{earth.KINDS[0]}: {model}":
-            continue
-        variant = result["variant"]
-        if variant and not variant.startswith("training rows"):
-            continue
-        groups.setdefault(int(variant.split()[-1]) if variant else full, []).append(result)
+        if result["column"] == name and result["row"] == f"{earth.KINDS[0]}: {model}":
+            setting, cut, size = result["variant"].rpartition("training rows ")
+            # A tenth of a set is its test part, eight tenths the training part.
+            rows = int(size) if cut else 8 * result["n"]
+            curves.setdefault(setting.rstrip(", ") if cut else result["variant"], {}).setdefault(rows, []).append(
+                result
+            )
+    longest = max(curves.values(), key=len, default={})
     found = []
-    for size, group in sorted(groups.items()):
+    for size, group in sorted(longest.items()):
         row = tables.rows(group)[0]
         found.append((size, row["value"], tuple(row["interval95"])))
     return found
@@ -252,11 +261,9 @@ def _points(results: Iterable[dict[str, Any]], name: str, model: str, full: int)
 
 def draw_learning_curves(out: Path) -> None:
     """Held-out likelihood against training rows, of the sets that were run with ``--training-rows``."""
-    results = cells.results(out)
-    curves = {}
+    results, curves = cells.results(out), {}
     for name in earth.SETS:
-        full = next((8 * r["n"] for r in results if r["column"] == name and not r["variant"]), 0)
-        found = {model: _points(results, name, model, full) for model in MODELS}
+        found = {model: _points(results, name, model) for model in MODELS}
         several = {model: points for model, points in found.items() if len(points) > 1}
         if several:
             curves[name] = several

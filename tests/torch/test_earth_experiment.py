@@ -15,6 +15,7 @@ pytest.importorskip("lightning")
 import matplotlib as mpl  # noqa: E402
 
 from hyperdist_torch import flows  # noqa: E402
+from hyperdist_torch.experiments import earth  # noqa: E402
 from hyperdist_torch.experiments.__main__ import main  # noqa: E402
 
 mpl.use("Agg")
@@ -77,6 +78,19 @@ def test_resumes_to_the_same_figures(folder: Path, capsys: pytest.CaptureFixture
     after = read(lost)
     assert (after["nll"], after["curve"]) == (before["nll"], before["curve"])
     assert "random-volcano-tuned+quick-seed0: kept" in capsys.readouterr().out
+
+
+def test_learning_curves_are_drawn_where_sizes_differ(folder: Path) -> None:
+    """The quick setting cuts the rows itself, so that the sizes here are told by the results alone."""
+    out = folder / "out"
+    kernel = read(out / "cells" / "random-volcano-kernel+quick-seed0.json")
+    for size in (10, 40):
+        smaller = {**kernel, "variant": f"quick, training rows {size}", "nll": kernel["nll"] + 1.0 / size}
+        (out / "cells" / f"made-up-{size}.json").write_text(json.dumps(smaller))
+    earth.draw_learning_curves(out)
+    for size in (10, 40):
+        (out / "cells" / f"made-up-{size}.json").unlink()
+    assert (out / "learning-curves.png").read_bytes()[1:4] == b"PNG"
 
 
 def test_bad_rows_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
