@@ -76,9 +76,10 @@ def schedule(model: str, seed: int, args: argparse.Namespace) -> Schedule:
         LIKELIHOOD: (60, 2e-3, 0.99, 50), MATCHING: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20),
     }[TUNED if model == TUNED else MATCHING if model == MATCHED else LIKELIHOOD]  # fmt: skip
     given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs
+    batch, epochs = (_QUICK["batch"], _QUICK["epochs"]) if args.quick else (BATCH, epochs)
     return Schedule(
-        given or (_QUICK["epochs"] if args.quick else epochs), _QUICK["batch"] if args.quick else BATCH, rate, seed, drop_last=True, warmup=warmup,
-        decay="cosine", average=average, amsgrad=False, clip=10.0,
+        given or epochs, batch, rate, seed, drop_last=True, warmup=warmup, decay="cosine", average=average,
+        amsgrad=False, clip=10.0,
     )  # fmt: skip
 
 
