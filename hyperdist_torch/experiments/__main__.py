@@ -6,9 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, earth, mnist, vmf
+from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, torus, vmf
 
-_EXPERIMENTS = {"branching": branching, "mnist": mnist, "earth": earth, "vmf": vmf}
+_EXPERIMENTS = {
+    "branching": branching,
+    "mnist": mnist,
+    "vmf": vmf,
+    "earth": earth,
+    "torus": torus,
+    "hyperbolic": hyperbolic,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ STEPS = 100
 TEST_ROWS = 20_000
 EVALUATION = FixedGrid(40)
 """The solver of test rows and nodes."""
+PIXELS = 120
 _AT_ONCE = 8192
 
 
@@ -112,6 +113,10 @@ class Setting:
         return 2 if args.quick else STEPS
 
 
+Model = tuple[flows.FlowConfig, str, Setting]
+"""What is trained, on which loss, how."""
+
+
 def cell(
     args: argparse.Namespace, target: KnownLaw, config: flows.FlowConfig, loss: str, setting: Setting, seed: int,
     *, everywhere: bool = False, **named: Any,
@@ -124,6 +129,29 @@ def cell(
     task = FlowTask(config, rows, loss, target, evaluation=solver, figures=Figures(target, solver, everywhere))
     schedule = setting.schedule(args, seed)
     return Cell(task=task, schedule=schedule, variant=options.variant(args), **named)
+
+
+def every(
+    args: argparse.Namespace, targets: Mapping[str, KnownLaw], models: Mapping[str, Mapping[str, Model]],
+    seeds: Iterable[int],
+) -> list[Cell[FlowTask]]:  # fmt: skip
+    """A cell for each seed, target by the name of its column, and model that ``models`` has for it by its row."""
+    table = []
+    for seed in seeds:
+        for column, target in targets.items():
+            for row, (config, loss, setting) in models[column].items():
+                name = f"{row}-{column}".lower().replace(", ", "-").replace(" = ", "").replace(" ", "-")
+                table.append(cell(args, target, config, loss, setting, seed, name=name, row=row, column=column))
+    return table
+
+
+def settings(models: Mapping[str, Model]) -> dict[str, Any]:
+    """What a record says of models."""
+    return {
+        "configurations": {row: config.to_dict() for row, (config, _, _) in models.items()},
+        "training": {row: numbers(setting, loss) for row, (_, loss, setting) in models.items()},
+        "evaluation": "rk4, 40 steps, float64 at the nodes, float32 at the test rows of the first table",
+    }
 
 
 def summarise(
@@ -140,9 +168,13 @@ def summarise(
     tables.write(out, title, results, columns, settings, more_rows=floors, more_text=text, decimals=3)
 
 
+Panel = Callable[[Figure, tuple[int, int, int], str, KnownLaw, Callable[[Tensor], Tensor], int], None]
+"""Draws a log density at a place of the figure: its title, the target for the scale, and the pixels of its height."""
+
+
 def run(
     table: list[Cell[FlowTask]], args: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None],
-    panel: Callable[[Figure, tuple[int, int, int], str, KnownLaw, Callable[[Tensor], Tensor]], None],
+    panel: Panel,
 ) -> None:  # fmt: skip
     """Run the cells; then ``densities.png``: a row a column of the table, the target first, of the first seed."""
     if args.list:
@@ -152,13 +184,15 @@ def run(
         assert isinstance(target, KnownLaw)
         say(f"{target.name}: entropy {target.entropy:.6f} nats")
     options.run(table, args, say, after)
-    draw([cell for cell in table if cell.schedule.seed == table[0].schedule.seed], args.out, panel)
+    draw(
+        [cell for cell in table if cell.schedule.seed == table[0].schedule.seed],
+        args.out,
+        panel,
+        12 if args.quick else PIXELS,
+    )
 
 
-def draw(
-    table: list[Cell[FlowTask]], out: Path,
-    panel: Callable[[Figure, tuple[int, int, int], str, KnownLaw, Callable[[Tensor], Tensor]], None],
-) -> None:  # fmt: skip
+def draw(table: list[Cell[FlowTask]], out: Path, panel: Panel, pixels: int) -> None:
     """Densities of targets and of what was trained on them."""
     columns = list(dict.fromkeys(cell.column for cell in table))
     width = 1 + max(sum(cell.column == column for cell in table) for column in columns)
@@ -167,11 +201,11 @@ def draw(
         here = [cell for cell in table if cell.column == column]
         target = here[0].task.target
         assert isinstance(target, KnownLaw)
-        panel(figure, (len(columns), width, i * width + 1), column, target, target.log_prob)
+        panel(figure, (len(columns), width, i * width + 1), column, target, target.log_prob, pixels)
         for j, cell in enumerate(here, 2):
             if "diverged" in (cells.finished(cell, out) or {"diverged": ""}):
                 continue
-            panel(figure, (len(columns), width, i * width + j), cell.row, target, density_of(cell, out))
+            panel(figure, (len(columns), width, i * width + j), cell.row, target, density_of(cell, out), pixels)
     pictures.save(figure, out / "densities.png")
 
 
@@ -181,7 +215,7 @@ def density_of(cell: Cell[FlowTask], out: Path) -> Callable[[Tensor], Tensor]:
 
     @torch.no_grad()
     def log_prob(x: Tensor) -> Tensor:
-        return flow.log_prob(x, solver=EVALUATION)
+        return flow.log_prob(x, solver=cell.task.evaluation)
 
     return log_prob
 

@@ -173,10 +173,10 @@ class TorusMixture(WrappedMixture):
 
 
 class HyperbolicMixture(WrappedMixture):
-    """``WrappedNormal`` laws on the hyperbolic plane of curvature -c: one at the origin, and ``n`` on two circles.
+    """``WrappedNormal`` laws on the hyperbolic plane of curvature -c: one at the origin, and ``n`` <= 6 on two circles.
 
-    Lengths are in units of the radius of curvature, so that the density of curvature -c is that of -1 in other units;
-    ``radius`` is that of the outer circle, and points are in coordinates of the hyperboloid.
+    radius : geodesic radius of the outer circle; the inner one has half of it.
+    Points are in coordinates of the hyperboloid.
     """
 
     def __init__(self, c: float = 1.0, radius: float = 3.0, n: int = 6) -> None:

@@ -17,7 +17,7 @@ from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, sphere
-from hyperdist.stable import log_sinhc_sq
+from hyperdist.stable import log_sinhc_sq, sinc_sq
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.flows.cnf import RiemannianCNF
 from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
@@ -29,6 +29,8 @@ class PushedFlow(ManifoldDistribution):
     """The law of phi(v), v of the law ``flow`` on R^d; ``flow`` has no batch shape."""
 
     space: Space
+    _one_to_one: bool
+    """Whether a point has one preimage, so that the density of a draw is known from its own."""
 
     def __init__(self, flow: RiemannianCNF, space: Space, validate_args: bool | None = None) -> None:
         if not isinstance(flow, RiemannianCNF) or not isinstance(flow.space, Euclidean):
@@ -64,6 +66,10 @@ class PushedFlow(ManifoldDistribution):
         """phi(v)."""
 
     @abstractmethod
+    def _log_stretch(self, v: Tensor) -> Tensor:
+        """log |det dphi(v)|, (*batch)."""
+
+    @abstractmethod
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
         """log q(v) - log |det dphi(v)| of each preimage v of x (*batch, width), (k, *batch)."""
 
@@ -77,9 +83,11 @@ class PushedFlow(ManifoldDistribution):
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        v = self.flow.rsample(shape, method=method, generator=generator)
-        x = self._push(v, model)
-        return x, self.log_prob(x, **({"model": model} if model else {})) if density else None
+        if not density or not self._one_to_one:
+            x = self._push(self.flow.rsample(shape, method=method, generator=generator), model)
+            return x, self.log_prob(x) if density else None
+        v, log_prob = self.flow.rsample_and_log_prob(shape, method=method, generator=generator)
+        return self._push(v, model), log_prob - self._log_stretch(v)
 
 
 class StereographicFlow(PushedFlow):
@@ -93,13 +101,19 @@ class StereographicFlow(PushedFlow):
     def __init__(self, flow: RiemannianCNF, validate_args: bool | None = None) -> None:
         super().__init__(flow, Sphere(flow.space.d), validate_args)
 
+    _one_to_one = True
+
     def _push(self, v: Tensor, model: str | None) -> Tensor:
         return sphere.from_stereographic(v)
+
+    def _log_stretch(self, v: Tensor) -> Tensor:
+        # That of the ball whose curvature is 1.
+        return poincare.log_volume(v, -1.0)
 
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
         pole = (x[..., 1:] == 0.0).all(dim=-1) & (x[..., 0] < 0.0)
         y = torch.where(pole[..., None], 0.0, sphere.to_stereographic(x))
-        found = self.flow.log_prob(y) - poincare.log_volume(y, -1.0)
+        found = self.flow.log_prob(y) - self._log_stretch(y)
         return torch.where(pole, -torch.inf, found)[None]
 
 
@@ -122,37 +136,42 @@ class WrappedFlow(PushedFlow):
         if isinstance(space, Euclidean):
             raise ValueError("space must not be flat: there the wrapped flow is the flow")
         self.radius = float(checks.positive(radius, "radius"))
+        self._one_to_one = space.model is not None
         super().__init__(flow, space, validate_args)
 
     def _c(self, x: Tensor) -> Tensor:
         return torch.full((), self.space.c, dtype=x.dtype, device=x.device)
+
+    def _log_stretch(self, v: Tensor) -> Tensor:
+        square, d = (v * v).sum(dim=-1), self.space.d
+        if isinstance(self.space, Torus):
+            return 0.0 * square
+        if self.space.model is not None:
+            return (d - 1) * log_sinhc_sq(self.space.c * square)
+        return (d - 1) * sinc_sq(square).abs().log() if d > 1 else 0.0 * square
 
     def _push(self, v: Tensor, model: str | None) -> Tensor:
         if model is not None:
             return charts.from_tangent(v, self._c(v), model)
         if isinstance(self.space, Torus):
             return self.space.retract(v)
-        origin = torch.eye(1, self.space.width, dtype=v.dtype, device=v.device)[0]
+        origin = self._origin(v)
         return self.space.exp(origin, self.space.from_frame(origin, v))
 
+    def _origin(self, like: Tensor) -> Tensor:
+        return torch.eye(1, self.space.width, dtype=like.dtype, device=like.device)[0]
+
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
-        d = self.space.d
         if model is not None:
             v = charts.to_tangent(x, self._c(x), model)
-            stretch = (d - 1) * log_sinhc_sq(self.space.c * (v * v).sum(dim=-1))
-            return (self.flow.log_prob(v) - stretch)[None]
+            return (self.flow.log_prob(v) - self._log_stretch(v))[None]
         if isinstance(self.space, Torus):
             v = self._turns(x)
-            return self._inside(v, torch.linalg.vector_norm(v, dim=-1), torch.zeros_like(v[..., 0]))
-        origin = torch.eye(1, d + 1, dtype=x.dtype, device=x.device)[0]
-        theta, direction = sphere.log_polar(origin.expand_as(x), x)
+            return self._inside(v, torch.linalg.vector_norm(v, dim=-1))
+        theta, direction = sphere.log_polar(self._origin(x).expand_as(x), x)
         turns = torch.arange(-self._most(), self._most() + 1, dtype=x.dtype, device=x.device)
         r = theta + _TURN * turns.reshape(-1, *[1] * theta.ndim)
-        # sin r is sin theta; at theta = 0 the preimage r = 0 has no stretch.
-        sine = torch.sin(theta)
-        near = (r == 0.0).expand_as(r)
-        ratio = torch.where(near, 1.0, sine / torch.where(near, 1.0, r))
-        return self._inside(r[..., None] * direction, r.abs(), (1 - d) * ratio.abs().log() if d > 1 else 0.0 * r)
+        return self._inside(r[..., None] * direction, r.abs())
 
     def _most(self) -> int:
         """Turns that a coordinate within the radius can have made."""
@@ -166,11 +185,12 @@ class WrappedFlow(PushedFlow):
         shifts = _TURN * torch.tensor(least, dtype=x.dtype, device=x.device)
         return x + shifts.reshape(len(least), *[1] * (x.ndim - 1), self.space.d)
 
-    def _inside(self, v: Tensor, r: Tensor, more: Tensor) -> Tensor:
-        """log q(v) + more where r <= radius, else -inf; the flow is solved for those alone."""
+    def _inside(self, v: Tensor, r: Tensor) -> Tensor:
+        """log q(v) - log stretch where r = |v| <= radius, else -inf; the flow is solved for those alone."""
         inside = r <= self.radius
-        found = torch.full_like(r, -torch.inf)
-        return found.masked_scatter(inside, self.flow.log_prob(v[inside]) + more[inside])
+        kept = v[inside]
+        found = self.flow.log_prob(kept) - self._log_stretch(kept)
+        return torch.full_like(r, -torch.inf).masked_scatter(inside, found)
 
     @torch.no_grad()
     def lost(self, n: int = 10_000, *, generator: torch.Generator | None = None) -> tuple[float, float]:
