@@ -158,6 +158,8 @@ class Adaptive:
         noise: Tensor | None = None, density: bool = True,
     ) -> Solution:  # fmt: skip
         """From x (*batch, width) at time ``start`` to time ``end``; SolverError where the solve fails."""
+        if x.numel() == 0:  # no error to bound a step by
+            return FixedGrid(1, "euler").solve(field, x, start, end, context=context, noise=noise, density=density)
         odeint = _torchdiffeq().odeint_adjoint if self.adjoint else _torchdiffeq().odeint
         system = _System(field, context, noise, density, self.max_evaluations)
         options = {}
@@ -201,7 +203,7 @@ class _System(nn.Module):
         self.evaluations += 1
         if self.evaluations > self.most:
             raise SolverError(
-                f"the field was asked {self.most} times (max_evaluations) and the time is {float(t):.6g}: it is too "
+                f"the field was asked {self.most} times (max_evaluations) and the time is {t.item():.6g}: it is too "
                 "stiff for the tolerances; loosen them, allow more, or take a fixed grid"
             )
         x = self.field.space.retract(state[0])
@@ -209,7 +211,7 @@ class _System(nn.Module):
             slope: tuple[Tensor, ...] = self.field.with_divergence(t, x, self.context, self.noise)
         else:
             slope = (self.field(t, x, self.context),)
-        _finite(slope[0], f"at time {float(t):.6g} in evaluation {self.evaluations}", "velocities")
+        _finite(slope[0], f"in evaluation {self.evaluations}", "velocities")
         return slope
 
 

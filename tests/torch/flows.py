@@ -114,9 +114,9 @@ def rule(space: flows.Space, n: int = 24) -> tuple[Tensor, Tensor]:
         radius = (1.0 - height.square()).sqrt()
         x = torch.stack([height, radius * angle.cos(), radius * angle.sin()], dim=-1)
         return x, around * weights.repeat_interleave(2 * n)
-    # The base's scale is 1/2 about a point at distance 1/3 and the flow is gentle: beyond 4.5 there is 1e-12 of it.
+    # The base's scale is 1/2 about a point at distance 1/3 and the flow is gentle: beyond 6 there is 1e-10 of it.
     k = math.sqrt(space.c) if space.model else 1.0
-    r, weights = legendre(2 * n, 0.0, 4.5)
+    r, weights = legendre(2 * n, 0.0, 6.0)
     weights = weights * ((k * r).sinh() / k if space.model else r)
     turn = torch.arange(4 * n, dtype=DOUBLE) * (0.5 * math.pi / n)
     r, angle = (part.flatten() for part in torch.meshgrid(r, turn, indexing="ij"))
