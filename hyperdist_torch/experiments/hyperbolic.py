@@ -1,6 +1,6 @@
 """Flows on the hyperbolic plane: mixtures of wrapped normals of several curvatures, whose entropies are known.
 
-A Riemannian flow on the hyperboloid from a wrapped normal at the origin, trained by likelihood or by flow matching on
+A Riemannian flow on the ball from a wrapped normal at the origin, trained by likelihood or by flow matching on
 fresh draws, and a wrapped flow, a Euclidean one through the exponential map at the origin.
 """
 
@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from hyperdist import PoincareBall, plot
-from hyperdist.spaces import charts
 from hyperdist_torch.experiments import known_cells, options
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
@@ -32,8 +31,8 @@ TARGETS: dict[str, KnownLaw] = dict(_LAWS)
 def models(c: float) -> dict[str, Model]:
     """Those of a curvature."""
     network = {"c": c, "frame": "local", "hidden": 64, "layers": 3, "activation": "swish", "steps": 10}
-    riemannian = FlowConfig("lorentz", 2, base_scale=1.5, **network)
-    wrapped = FlowConfig("lorentz", 2, kind="wrapped", base_scale=1.5, **network)
+    riemannian = FlowConfig("poincare", 2, base_scale=1.5, **network)
+    wrapped = FlowConfig("poincare", 2, kind="wrapped", base_scale=1.5, **network)
     return {
         "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=30)),
         "Riemannian, flow matching": (riemannian, MATCHING, Setting(epochs=200, rate=3e-3, average=0.999)),
@@ -66,15 +65,15 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 class _OnDisc:
-    """A density in coordinates of the hyperboloid, as ``plot.disc_density`` asks for it."""
+    """A density on the ball, as ``plot.disc_density`` asks for it."""
 
     batch_shape, event_shape = (), (2,)
 
     def __init__(self, c: float, log_prob: Callable[[Tensor], Tensor]) -> None:
-        self.space, self.c, self._log_prob = PoincareBall(c), c, log_prob
+        self.space, self._log_prob = PoincareBall(c), log_prob
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
-        return self._log_prob(charts.poincare_to_lorentz(torch.as_tensor(x), torch.tensor(self.c).double())).numpy()
+        return self._log_prob(torch.as_tensor(x)).numpy()
 
 
 def panel(

@@ -176,7 +176,7 @@ class HyperbolicMixture(WrappedMixture):
     """``WrappedNormal`` laws on the hyperbolic plane of curvature -c: one at the origin, and ``n`` <= 6 on two circles.
 
     radius : geodesic radius of the outer circle; the inner one has half of it.
-    Points are in coordinates of the hyperboloid.
+    Points are in ball coordinates.
     """
 
     def __init__(self, c: float = 1.0, radius: float = 3.0, n: int = 6) -> None:
@@ -193,17 +193,18 @@ class HyperbolicMixture(WrappedMixture):
 
     def law(self, dtype: torch.dtype) -> Mixture:
         weights, centres, sigmas = self._tensors(dtype)
-        return Mixture(weights, WrappedNormal(centres, sigmas, self.c, model="tangent"))
+        centres = charts.tangent_to_poincare(centres, torch.tensor(self.c, dtype=dtype))
+        return Mixture(weights, WrappedNormal(centres, sigmas, self.c))
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        return self.law(torch.float32).sample((n,), model="lorentz", generator=generator)
+        return self.law(torch.float32).sample((n,), generator=generator)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return self.law(x.dtype).log_prob(x, model="lorentz")
+        return self.law(x.dtype).log_prob(x)
 
     def _place(self, mu: Tensor, v: Tensor) -> Tensor:
         c = torch.tensor(self.c, dtype=v.dtype)
         radius = torch.linalg.vector_norm(v, dim=-1)
         direction = torch.where(radius[:, None] > 0.0, v, v.new_tensor([1.0, 0.0]))
         direction = direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
-        return charts.exp_polar(mu, radius, direction, c, "lorentz")
+        return charts.exp_polar(mu, radius, direction, c)
