@@ -77,6 +77,9 @@ class FrameField(VectorField):
         super().__init__()
         self.space, self.kind, self.frame = space, frame, space.frame(frame)
         self.features = features or Coordinates(space)
+        given = self.features.space
+        if (given.name, given.d, given.c) != (space.name, space.d, space.c):
+            raise ValueError(f"features must be of {space!r}, got those of {given!r}")
         self.context_width = int(context_width)
         if self.context_width < 0:
             raise ValueError(f"context_width must be >= 0, got {context_width}")

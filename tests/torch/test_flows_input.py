@@ -1,0 +1,159 @@
+"""What flows are given: every refusal names the argument, its value and what it must be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
+from tests.torch import flows as shared  # noqa: E402
+
+# torch.func.jvp with torch 2.13
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+
+def _id(value: Any) -> str:
+    return str(value).replace(" ", "")
+
+
+def law(space: flows.Space, **options: Any) -> flows.RiemannianCNF:
+    return flows.RiemannianCNF(shared.base(space), shared.field(space), solver=flows.FixedGrid(2), **options)
+
+
+OFF = {
+    "sphere": [0.6, 0.8, 0.1],
+    "torus": [0.1, math.pi],
+    "lorentz": [1.0, 0.5, 0.1],
+    "poincare": [0.9, 0.0],
+    "euclidean": [math.inf, 0.0],
+}
+
+
+@pytest.mark.parametrize("space", shared.SURFACES, ids=_id)
+@pytest.mark.parametrize("validate", [None, False])
+def test_rows_off_the_space(space: flows.Space, validate: bool | None) -> None:
+    """The first row that is no point is named, counted over the whole batch, also without ``validate_args``."""
+    q = law(space, validate_args=validate)
+    for bad in (OFF[space.name], [math.nan] * space.width):
+        x = shared.points(space, 6)
+        x[4] = x[5] = torch.tensor(bad, dtype=x.dtype)
+        with pytest.raises(
+            ValueError, match=r"value must lie on .*: 2 of 6 rows do not, the first is row 4, .*"
+        ) as found:
+            shared.carried(q, x.reshape(2, 3, -1))
+        assert repr(space) in str(found.value)
+        assert ("nan" if math.isnan(bad[0]) else f"{bad[0]:g}") in str(found.value)
+
+
+@pytest.mark.parametrize("space", [space for space in shared.SURFACES if space.model], ids=_id)
+@pytest.mark.parametrize("model", ["poincare", "lorentz", "tangent"])
+def test_nan_rows_in_any_model(space: flows.Space, model: str) -> None:
+    q = law(space)
+    x = q.sample((4,), model=model)
+    x[2] = math.nan
+    with pytest.raises(ValueError, match=r"1 of 4 rows do not, the first is row 2, .*nan"):
+        q.log_prob(x, model=model)
+
+
+@pytest.mark.parametrize("space", shared.SURFACES, ids=_id)
+def test_widths_and_types(space: flows.Space) -> None:
+    q, w = law(space), space.width
+    options: dict[str, Any] = {"model": space.model} if space.model else {}
+    for shape in ((5, w + 1), (5, w - 1), ()):
+        with pytest.raises(ValueError, match=rf"value must have {w} coordinates on its last axis, got shape \("):
+            q.log_prob(torch.zeros(shape, dtype=shared.DOUBLE), **options)
+    with pytest.raises(TypeError, match=r"value must be a torch.Tensor, got list"):
+        q.log_prob([0.0] * w, **options)  # type: ignore[arg-type]
+    if not space.model:
+        with pytest.raises(ValueError, match="model is for hyperbolic laws, RiemannianCNF takes none, got 'poincare'"):
+            q.log_prob(shared.points(space, 2), model="poincare")
+    else:
+        with pytest.raises(ValueError, match=r"model must be one of .*, got 'ball'"):
+            q.log_prob(shared.points(space, 2), model="ball")
+    if not isinstance(space, flows.Euclidean):  # torch's own laws fail there
+        assert q.log_prob(shared.points(space, 4)[:0], **options).shape == (0,)
+
+
+def test_batches_that_do_not_broadcast() -> None:
+    space = flows.Torus(2)
+    made = shared.field(space, context_width=1)
+    q = flows.RiemannianCNF(shared.base(space), made, context=torch.zeros(3, 1).double())
+    with pytest.raises(ValueError, match=r"value.*\(4,\).*batch.*\(3,\)"):
+        q.log_prob(shared.points(space, 4))
+    with pytest.raises(ValueError, match=r"base.*\(2,\).*context.*\(3,\)"):
+        flows.RiemannianCNF(shared.base(space).expand((2,)), made, context=torch.zeros(3, 1).double())
+
+
+def normal(d: int) -> Any:
+    return torch.distributions.MultivariateNormal(torch.zeros(d), torch.eye(d))
+
+
+BASES = [
+    (flows.Sphere(2), ht.SphericalUniform(3), r"base must have event shape \(3,\) on Sphere\(2\), got \(4,\)"),
+    (flows.Torus(3), normal(2), r"base must have event shape \(3,\) on Torus\(3\), got \(2,\)"),
+    (flows.Sphere(2), ht.WrappedNormal(torch.zeros(3), 1.0), r"base must be a law on Sphere\(2\), got WrappedNormal"),
+    (flows.Lorentz(2), normal(2), r"base must be a hyperbolic law on Lorentz\(2, c=1\), got Multivariate"),
+    (flows.PoincareBall(2), ht.WrappedNormal(torch.zeros(2), 1.0, 0.5), r"base must have the curvature c = 1.*0\.5"),
+    (flows.Euclidean(2), ht.WrappedNormal(torch.zeros(2), 1.0, 0.5), r"base must have the curvature c = 0.*0\.5"),
+]
+
+
+@pytest.mark.parametrize(("space", "base", "message"), BASES, ids=_id)
+def test_a_base_on_another_space(space: flows.Space, base: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        flows.RiemannianCNF(base, flows.FrameField(space))
+
+
+OPTIONS = [
+    (lambda: flows.Sphere(0), "d must be an integer >= 1, got 0"),
+    (lambda: flows.Lorentz(2, -1.0), r"c must be > 0, got .*-1\.0"),
+    (lambda: flows.PoincareBall(2, 0.0), r"c must be > 0, got .*0\.0"),
+    (lambda: flows.FrameField(flows.Torus(2), frame="ambient"), r"frame must be 'local' or 'generators' on Torus\(2\), "
+     "got 'ambient'"),
+    (lambda: flows.FrameField(flows.Sphere(2), frame="killing"), "frame must be one of ambient, .*, got"),
+    (lambda: flows.FrameField(flows.Sphere(2), context_width=-1), "context_width must be >= 0, got -1"),
+    (lambda: flows.FrameField(flows.Sphere(2), hidden=0), "hidden must be an integer >= 1, got 0"),
+    (lambda: flows.FrameField(flows.Sphere(2), layers=0), "layers must be an integer >= 1, got 0"),
+    (lambda: flows.FrameField(flows.Sphere(2), activation="relu"), "activation must be one of sine, .*, got 'relu'"),
+    (lambda: flows.FrameField(flows.Sphere(2), scale=0.0), r"scale must be > 0, got .*0\.0"),
+    (lambda: flows.GeodesicDistances(flows.Sphere(2), 0), "n must be an integer >= 1, got 0"),
+    (lambda: flows.GeodesicDistances(flows.Sphere(2), 2, "lines"), "to must be one of points, planes, got 'lines'"),
+    (lambda: flows.GeodesicDistances(flows.Torus(2), 2, "planes"), "to must be 'points' on the torus"),
+    (lambda: law(flows.Sphere(2), divergence="hutch"), "divergence must be one of exact, .*, got 'hutch'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "message"), OPTIONS)
+def test_options(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_contexts_of_the_wrong_width() -> None:
+    space = flows.Sphere(2)
+    x, t = shared.points(space, 3), torch.tensor(0.0, dtype=shared.DOUBLE)
+    for context_width, context in ((2, None), (0, torch.zeros(3, 1)), (2, torch.zeros(3, 1))):
+        made = shared.field(space, context_width=context_width)
+        shape = "None" if context is None else r"\(3, 1\)"
+        for call in (made, made.with_divergence):
+            with pytest.raises(ValueError, match=f"context must have {context_width} numbers a row, got shape {shape}"):
+                call(t, x, context)
+
+
+def test_features_of_another_space() -> None:
+    with pytest.raises(ValueError, match=r"features must be of Sphere\(2\), got those of Torus\(3\)"):
+        flows.FrameField(flows.Sphere(2), features=flows.Coordinates(flows.Torus(3)))
+    with pytest.raises(ValueError, match=r"features must be of Lorentz\(2, c=1\), got those of Lorentz\(2, c=2\)"):
+        flows.FrameField(flows.Lorentz(2), features=flows.Coordinates(flows.Lorentz(2, 2.0)))
+
+
+def test_names() -> None:
+    """What a printed model shows."""
+    assert repr(flows.PoincareBall(2, 0.5)) == "PoincareBall(2, c=0.5)"
+    assert "Sphere(2), frame='local'" in repr(flows.FrameField(flows.Sphere(2), frame="local"))
+    assert repr(law(flows.Sphere(2))) == "RiemannianCNF()"
