@@ -34,9 +34,9 @@ def models(c: float) -> dict[str, Model]:
     riemannian = FlowConfig("poincare", 2, base_scale=1.5, **network)
     wrapped = FlowConfig("poincare", 2, kind="wrapped", base_scale=1.5, **network)
     return {
-        "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=30)),
-        "Riemannian, flow matching": (riemannian, MATCHING, Setting(epochs=200, rate=3e-3, average=0.999)),
-        "wrapped, likelihood": (wrapped, LIKELIHOOD, Setting(epochs=30)),
+        "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=15)),
+        "Riemannian, flow matching": (riemannian, MATCHING, Setting(epochs=100, rate=3e-3, average=0.999)),
+        "wrapped, likelihood": (wrapped, LIKELIHOOD, Setting(epochs=15)),
     }
 
 

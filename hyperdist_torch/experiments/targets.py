@@ -130,8 +130,8 @@ class WrappedMixture(KnownLaw):
 
     def nodes(self) -> tuple[Tensor, Tensor]:
         # The trapezoidal rule of an analytic function that decays as exp(-z^2/2) errs by exp(-2 pi^2/step^2).
-        step = 0.2
-        t = step * torch.arange(-37, 38, dtype=torch.float64)
+        step = 0.3
+        t = step * torch.arange(-24, 25, dtype=torch.float64)
         z = torch.cartesian_prod(t, t)
         weight = torch.exp(-0.5 * (z * z).sum(dim=-1)) * step * step / (2.0 * math.pi)
         parts = self.components

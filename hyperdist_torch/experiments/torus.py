@@ -29,9 +29,9 @@ _NETWORK = {"frame": "local", "hidden": 64, "layers": 3, "activation": "sine", "
 _RIEMANNIAN = FlowConfig("torus", 2, **_NETWORK)
 _WRAPPED = FlowConfig("torus", 2, kind="wrapped", base_scale=1.5, **_NETWORK)
 MODELS = {
-    "Riemannian, likelihood": (_RIEMANNIAN, LIKELIHOOD, Setting(epochs=30)),
-    "Riemannian, flow matching": (_RIEMANNIAN, MATCHING, Setting(epochs=200, rate=3e-3, average=0.999)),
-    "wrapped, likelihood": (_WRAPPED, LIKELIHOOD, Setting(epochs=30)),
+    "Riemannian, likelihood": (_RIEMANNIAN, LIKELIHOOD, Setting(epochs=15)),
+    "Riemannian, flow matching": (_RIEMANNIAN, MATCHING, Setting(epochs=100, rate=3e-3, average=0.999)),
+    "wrapped, likelihood": (_WRAPPED, LIKELIHOOD, Setting(epochs=15)),
 }
 
 

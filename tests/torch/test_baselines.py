@@ -170,7 +170,7 @@ def test_bad_input_is_named() -> None:
         flows.StereographicFlow(flow.expand((4,)))
     with pytest.raises(ValueError, match="space must not be flat"):
         flows.WrappedFlow(flow, flows.Euclidean(2))
-    with pytest.raises(ValueError, match="radius must be > 0, got .*0.0"):
+    with pytest.raises(ValueError, match=r"radius must be > 0, got .*0\.0"):
         flows.WrappedFlow(flow, flows.Torus(2), radius=0.0)
     with pytest.raises(ValueError, match="value must lie on"):
         flows.StereographicFlow(flow).log_prob(torch.tensor([[1.0, 1.0, 0.0]], dtype=DOUBLE))
