@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -51,7 +52,7 @@ class FlowConfig:
     base: str = ""
     base_scale: float = 1.0
     components: int = 0
-    radius: float = 6.283185307179586
+    radius: float = 2.0 * math.pi
     method: str = "rk4"
     steps: int = 20
     checkpoint: bool = False
