@@ -42,7 +42,7 @@ _CONFIGS = {
     "Riemannian": FlowConfig("sphere", 2, frame="ambient", **_NETWORK),
     "stereographic": FlowConfig("sphere", 2, kind="stereographic", frame="local", **_NETWORK),
 }
-_SETTINGS = {"Riemannian": Setting(epochs=8), "stereographic": Setting(epochs=8)}
+_SETTINGS = {"Riemannian": Setting(epochs=20), "stereographic": Setting(epochs=10)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
