@@ -7,41 +7,77 @@ the directions share one pass with the values: a third of the time of ``torch.fu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperdist import checks
+from hyperdist_torch._host import known_signature
+from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
 
 
-def _sine(a: Tensor) -> tuple[Tensor, Tensor]:
-    return a.sin(), a.cos()
+class Activation(NamedTuple):
+    """A function of numbers, and its derivatives."""
+
+    value: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+    """The first derivative at a, of (a, value)."""
+    bend: Callable[[Tensor, Tensor, Tensor], tuple[float, Tensor]]
+    """The second, of (a, value, slope), as a factor and a tensor."""
 
 
-def _tanh(a: Tensor) -> tuple[Tensor, Tensor]:
-    y = a.tanh()
-    return y, 1.0 - y * y
-
-
-def _swish(a: Tensor) -> tuple[Tensor, Tensor]:
+def _swish_slope(a: Tensor, y: Tensor) -> Tensor:
     s = a.sigmoid()
-    y = a * s
-    return y, s + y * (1.0 - s)
+    return s + y * (1.0 - s)
 
 
-def _softplus(a: Tensor) -> tuple[Tensor, Tensor]:
-    return functional.softplus(a), a.sigmoid()
+def _swish_bend(a: Tensor, y: Tensor, slope: Tensor) -> tuple[float, Tensor]:
+    s = a.sigmoid()
+    return 1.0, s * (1.0 - s) * (2.0 + a * (1.0 - 2.0 * s))
 
 
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], tuple[Tensor, Tensor]]]] = {
-    "sine": (torch.sin, _sine),
-    "swish": (functional.silu, _swish),
-    "tanh": (torch.tanh, _tanh),
-    "softplus": (functional.softplus, _softplus),
+ACTIVATIONS = {
+    "sine": Activation(torch.sin, lambda a, y: a.cos(), lambda a, y, slope: (-1.0, y)),
+    "swish": Activation(functional.silu, _swish_slope, _swish_bend),
+    "tanh": Activation(torch.tanh, lambda a, y: 1.0 - y * y, lambda a, y, slope: (-2.0, y * slope)),
+    "softplus": Activation(
+        functional.softplus, lambda a, y: a.sigmoid(), lambda a, y, slope: (1.0, slope * (1.0 - slope))
+    ),
 }
-"""Each alone, and with its derivative."""
+
+
+def _activated(a: Tensor, e: Tensor, act: Activation) -> tuple[Tensor, Tensor]:
+    """(act(a), act'(a) e), e (k, *a.shape)."""
+    y = act.value(a)
+    return y, act.slope(a, y) * e
+
+
+class _Activated(torch.autograd.Function):
+    """``_activated`` as one node: no sine is worked out twice, and nothing is added up that is used once."""
+
+    @staticmethod
+    @known_signature
+    def forward(ctx: Any, a: Tensor, e: Tensor, act: Activation) -> tuple[Tensor, Tensor]:
+        ctx.act, y = act, act.value(a)
+        slope = act.slope(a, y)
+        ctx.save_for_backward(a, e, y, slope)
+        return y, slope * e
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        a, e, y, slope = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:2]
+        if not first_derivative_only(grad, grads):
+            return *differentiated(partial(_activated, act=ctx.act), (a, e), (grad, grads), wanted), None
+        along = grads[0] * e[0]
+        for k in range(1, len(e)):
+            along.addcmul_(grads[k], e[k])
+        factor, bend = ctx.act.bend(a, y, slope)
+        return torch.addcmul(grad * slope, along, bend, value=factor), grads * slope if wanted[1] else None, None
 
 
 class Network(nn.Module):
@@ -69,7 +105,7 @@ class Network(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """The values."""
-        act = ACTIVATIONS[self.activation][0]
+        act = ACTIVATIONS[self.activation].value
         for layer in self.hidden:
             h = act(layer(h))
         return self.output(h)
@@ -79,9 +115,10 @@ class Network(nn.Module):
 
         e may be less than in_features: the inputs after the first e are constants.
         """
-        act = ACTIVATIONS[self.activation][1]
+        act = ACTIVATIONS[self.activation]
+        activated = _Activated.apply if untransformed() else _activated
         for layer in self.hidden:
-            h, slope = act(layer(h))
-            weight = layer.get_parameter("weight")[:, : directions.shape[-1]]
-            directions = slope * functional.linear(directions, weight)
+            assert isinstance(layer, nn.Linear)
+            weight = layer.weight[:, : directions.shape[-1]]
+            h, directions = activated(layer(h), functional.linear(directions, weight), act)
         return self.output(h), functional.linear(directions, self.output.weight)

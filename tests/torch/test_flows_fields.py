@@ -52,6 +52,38 @@ def test_network_derivatives(activation: str) -> None:
         torch.testing.assert_close(found, torch.func.jvp(network, (h,), (full,))[1], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("activation", ["sine", "swish", "tanh", "softplus"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_network_gradients(activation: str, k: int) -> None:
+    """First and second, by differences; the same inside a transform, where the layers are plain operations."""
+    network = flows.Network(3, 2, hidden=4, layers=2, activation=activation).double()
+    torch.nn.init.normal_(network.output.weight)
+    h = torch.randn(2, 3, dtype=T.dtype, requires_grad=True)
+    e = torch.randn(k, 2, 2, dtype=T.dtype, requires_grad=True)
+    assert torch.autograd.gradcheck(network.linearised, (h, e))
+    assert torch.autograd.gradgradcheck(network.linearised, (h, e))
+    weight = network.hidden[0].weight
+
+    def loss(weight: Any, h: Any, e: Any) -> Any:
+        y, dy = torch.func.functional_call(_Linearised(network), {"network.hidden.0.weight": weight}, (h, e))
+        return (y.sin().sum() + dy.square().sum()) / 3.0
+
+    wanted = torch.autograd.grad(loss(weight, h, e), (weight, h, e))
+    for found, want in zip(torch.func.grad(loss, (0, 1, 2))(weight, h, e), wanted, strict=True):
+        torch.testing.assert_close(found, want, rtol=1e-12, atol=1e-12)
+    constant = loss(weight, h.detach(), e.detach())
+    torch.testing.assert_close(torch.autograd.grad(constant, weight)[0], wanted[0])
+
+
+class _Linearised(torch.nn.Module):
+    def __init__(self, network: flows.Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, h: Any, e: Any) -> Any:
+        return self.network.linearised(h, e)
+
+
 def test_a_flow_begins_as_the_identity() -> None:
     made = flows.FrameField(flows.Sphere(2))
     x = shared.points(made.space, 3, torch.float32)

@@ -61,7 +61,7 @@ class Fault:
 
     owner: Any
     name: str
-    put: Callable[..., Any]
+    put: Any
     flow: Callable[[], flows.RiemannianCNF]
     checks: tuple[Callable[[flows.RiemannianCNF], None], ...]
 
@@ -141,7 +141,7 @@ FAULTS = {
         spaces.PoincareBall, "random_tangent", lambda self, x, noise: noise, lambda: law(BALL, "local"), (_noise,)
     ),
     "the slope of an activation": Fault(
-        networks, "ACTIVATIONS", {"tanh": (torch.tanh, lambda a: (a.tanh(), 1.0 - a.tanh().abs()))},
+        networks, "ACTIVATIONS", {"tanh": networks.ACTIVATIONS["tanh"]._replace(slope=lambda a, y: 1.0 - y.abs())},
         lambda: law(SPHERE), (_mass, _divergence),
     ),
     "the derivative of cosines": Fault(
