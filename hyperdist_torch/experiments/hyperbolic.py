@@ -29,14 +29,18 @@ TARGETS: dict[str, KnownLaw] = dict(_LAWS)
 
 
 def models(c: float) -> dict[str, Model]:
-    """Those of a curvature."""
-    network = {"c": c, "frame": "local", "hidden": 64, "layers": 3, "activation": "swish", "steps": 10}
+    """Those of a curvature.
+
+    The activation is bounded: with one that is not, velocities grow with the distance, and a step of the solver takes
+    points far out off the ball.
+    """
+    network = {"c": c, "frame": "local", "hidden": 64, "layers": 3, "activation": "tanh", "steps": 8}
     riemannian = FlowConfig("poincare", 2, base_scale=1.5, **network)
     wrapped = FlowConfig("poincare", 2, kind="wrapped", base_scale=1.5, **network)
     return {
-        "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=15)),
+        "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=20, rate=3e-3)),
         "Riemannian, flow matching": (riemannian, MATCHING, Setting(epochs=100, rate=3e-3, average=0.999)),
-        "wrapped, likelihood": (wrapped, LIKELIHOOD, Setting(epochs=15)),
+        "wrapped, likelihood": (wrapped, LIKELIHOOD, Setting(epochs=20, rate=3e-3)),
     }
 
 
