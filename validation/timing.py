@@ -31,8 +31,9 @@ NORMALS, SCIPY = "normals", "SciPy"
 FEW = 5_000
 """Draws by inversion that a timed call makes."""
 REPETITIONS = 31
-GROUPS = ("numpy", "torch", "vae")
+GROUPS = ("numpy", "torch", "vae", "flows")
 TORCH_GROUPS = GROUPS[1:]
+MEMORY_GROUPS = ("vae", "flows")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,8 +104,12 @@ def contests(groups: Iterable[str]) -> list[Contest]:
     found = numpy_contests() if "numpy" in groups else []
     for group in groups:
         if group in TORCH_GROUPS:
-            found += import_module(f"validation.timing_{group}").contests()
+            found += _module(group).contests()
     return found
+
+
+def _module(group: str) -> Any:
+    return import_module(f"validation.timing_{group}")
 
 
 def _groups(asked: Sequence[str] | None, console: Console) -> tuple[str, ...]:
@@ -144,7 +149,7 @@ def main(options: argparse.Namespace) -> int:
     with _one_thread(groups):
         progress = track(contests(groups), "timing", console=console, transient=True)
         found = [measure(contest, options.repetitions) for contest in progress]
-    memory = import_module("validation.timing_vae").memory() if "vae" in groups else []
+    memory = [row for group in groups if group in MEMORY_GROUPS for row in _module(group).memory()]
     console.print(_table(found))
     for entry in memory:
         console.print(f"{entry['name']}: {entry['metric']} {entry['value']:.0f}")

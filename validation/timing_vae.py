@@ -109,8 +109,8 @@ def memory(cells: Iterable[tuple[int, str | None]] = MEASURED) -> list[dict[str,
     return rows
 
 
-def _peak() -> float:
-    """MiB. Linux's ru_maxrss also counts the process that started this one."""
+def peak_memory() -> float:
+    """Of this process, MiB. Linux's ru_maxrss also counts the process that started this one."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -123,7 +123,7 @@ def _peak() -> float:
 def _evaluate_alone(d: int, decoder: str | None) -> float:
     images = _images(TEST_IMAGES)
     log_likelihood(model(d, decoder), images[:IMAGES], SAMPLES)
-    return _peak()
+    return peak_memory()
 
 
 if __name__ == "__main__":

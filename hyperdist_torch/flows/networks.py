@@ -119,6 +119,8 @@ class Network(nn.Module):
         activated = _Activated.apply if untransformed() else _activated
         for layer in self.hidden:
             assert isinstance(layer, nn.Linear)
-            weight = layer.weight[:, : directions.shape[-1]]
+            weight, width = layer.weight, directions.shape[-1]
+            if width < layer.in_features:  # the way back through a slice fills and copies a whole matrix
+                weight = weight[:, :width]
             h, directions = activated(layer(h), functional.linear(directions, weight), act)
         return self.output(h), functional.linear(directions, self.output.weight)

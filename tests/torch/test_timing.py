@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from validation import timing, timing_torch, timing_vae  # noqa: E402
+from validation import timing, timing_flows, timing_torch, timing_vae  # noqa: E402
 from validation.__main__ import main  # noqa: E402
 from validation.contest import Contest  # noqa: E402
 
@@ -22,10 +22,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing_vae, "BATCH", 4)
     monkeypatch.setattr(timing_vae, "SAMPLES", 5)
     monkeypatch.setattr(timing_vae, "TEST_IMAGES", 5)
+    monkeypatch.setattr(timing_flows, "HIDDEN", 8)
+    monkeypatch.setattr(timing_flows, "POINTS", 6)
+    monkeypatch.setattr(timing_flows, "STEPS", 3)
 
 
 def test_every_call_runs(small: None) -> None:
-    made = timing.contests(("torch", "vae"))
+    pytest.importorskip("torchdiffeq")
+    made = timing.contests(("torch", "vae", "flows"))
     assert len({contest.name for contest in made}) == len(made)
     for contest in made:
         contest.ours()
@@ -60,6 +64,23 @@ def test_a_step_trains() -> None:
     assert all(not torch.equal(new, old) for new, old in zip(model.parameters(), before, strict=True))
 
 
+@pytest.mark.parametrize("divergence", ["exact", "rademacher"])
+def test_a_flow_and_its_network_take_the_same_steps(divergence: str, small: None) -> None:
+    """Both sides leave a gradient in every parameter, anew at each call; n evaluations are those of the solver."""
+    made, solver = timing_flows.field(), timing_flows.flows.FixedGrid(3)
+    n = timing_flows._evaluations(made, solver, divergence)
+    assert n == 13
+    for call in (timing_flows._gradient(made, solver, divergence), timing_flows._network(made, n)):
+        found = []
+        for _ in range(2):
+            call()
+            found.append([p.grad.clone() for p in made.parameters() if p.grad is not None])
+        assert len(found[0]) == len(list(made.parameters()))
+        assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    velocity = made(torch.tensor(0.5), timing_flows.points())
+    assert velocity.square().sum(dim=-1).mean().sqrt().item() == pytest.approx(timing_flows.SPEED)
+
+
 def test_record_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Rates, memory and torch's version are in it; too much memory misses its target; threads are as they were."""
     threads: set[int] = set()
@@ -88,6 +109,14 @@ def test_record_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     peak["value"] = 3000.0
     assert main(arguments) == 1
     assert "m: 3000 MiB > 2048 MiB" in capsys.readouterr().out
+
+
+def test_memory_of_an_adjoint_solve() -> None:
+    """In a process of its own; that it does not grow with the steps stands in test_flows_solvers."""
+    pytest.importorskip("torchdiffeq")
+    (entry,) = timing_flows.memory((0.1,))
+    assert 50.0 < entry["value"] < timing_vae.MEMORY_LIMIT
+    assert "dopri5 at 0.1, adjoint" in entry["name"]
 
 
 def test_memory_is_that_of_its_own_process() -> None:
