@@ -26,6 +26,7 @@ from hyperdist_torch import training
 from hyperdist_torch._files import write_text
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.tasks import Split, Task, Validated
+from hyperdist_torch.flows import SolverError
 
 _BLOCK = 250
 """Rows whose likelihoods are kept together; the draws of a block follow from (seed, block)."""
@@ -107,7 +108,7 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
             accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
             checkpoint_every=max(1, cell.schedule.epochs // 100), **_validation(cell, split),
         )  # fmt: skip
-    except FloatingPointError as error:
+    except (FloatingPointError, SolverError) as error:
         missing = {"nll": math.nan, "standard_error": math.nan, "n": len(split.test), "diverged": str(error)}
         return _keep(cell, out, missing)
     seconds = time.perf_counter() - started

@@ -18,6 +18,7 @@ from torch import Tensor, nn  # noqa: E402
 from hyperdist_torch.experiments import cells, tables  # noqa: E402
 from hyperdist_torch.experiments.cells import Cell, Machine  # noqa: E402
 from hyperdist_torch.experiments.tasks import Split  # noqa: E402
+from hyperdist_torch.flows import SolverError  # noqa: E402
 from hyperdist_torch.training import Schedule  # noqa: E402
 
 
@@ -160,6 +161,22 @@ def test_metrics_have_rows_and_a_table(tmp_path: Path) -> None:
     assert f"## KL\n\n| model | set |\n| --- | --- |\n| model | {divergence['value']:.3f} ± " in page
     assert tables.table(written["cells"], ["set"], 3, "KL") in page
     assert tables.table(written["cells"], ["set"], 3).endswith("| *model, published* | *2.50* |\n")
+
+
+class Stiff(Plain):
+    """A flow that no step of the solver can follow."""
+
+    def objective(self, model: Normal, rows: Tensor) -> Tensor:
+        raise SolverError("2 of 512 points are not finite")
+
+
+def test_a_solve_that_fails_is_a_cell_that_diverged(tmp_path: Path) -> None:
+    """The other cells of the table are still run."""
+    cell = Cell("stiff", "model", "set", Stiff(), Schedule(1, 10, 0.1))
+    result = cells.run(cell, tmp_path, Machine("cpu"), resume=False)
+    assert result is not None
+    assert result["diverged"] == "2 of 512 points are not finite"
+    assert math.isnan(result["nll"])
 
 
 def test_a_metric_of_one_seed_and_of_one_that_diverged() -> None:
