@@ -10,11 +10,25 @@ from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
 from hyperdist.spaces import charts
+from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
-from hyperdist_torch.flows.spaces import Euclidean
+from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space
+
+
+def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
+    """ValueError where the base does not live on the space."""
+    flat = isinstance(space, Euclidean)
+    if space.model or flat:
+        fits = hyperbolic or (flat and not isinstance(base.support, UnitSphere | Angles))
+    else:
+        fits = type(base.support) is type(space.support)
+    if not fits:
+        raise ValueError(f"base must be a law on {space!r}, got {type(base).__name__}")
+    if isinstance(base, HyperbolicDistribution) and not bool((base.c == space.c).all()):
+        raise ValueError(f"base must have the curvature c = {space.c:g} of its space, got {base.c}")
 
 
 class RiemannianCNF(ManifoldDistribution):
@@ -57,12 +71,7 @@ class RiemannianCNF(ManifoldDistribution):
         if tuple(base.event_shape) != (width,):
             raise ValueError(f"base must have event shape ({width},) on {self.space!r}, got {tuple(base.event_shape)}")
         hyperbolic = isinstance(base, HyperbolicDistribution)
-        if hyperbolic and not (self.space.model or isinstance(self.space, Euclidean)):
-            raise ValueError(f"base must be a law on {self.space!r}, got {type(base).__name__}")
-        if self.space.model and not hyperbolic:
-            raise ValueError(f"base must be a hyperbolic law on {self.space!r}, got {type(base).__name__}")
-        if isinstance(base, HyperbolicDistribution) and not bool((base.c == self.space.c).all()):
-            raise ValueError(f"base must have the curvature c = {self.space.c:g} of its space, got {base.c}")
+        _check_base(base, self.space, hyperbolic)
         # At c = 0 ball coordinates are half as long as the lengths of flat space.
         self._base_model = self.space.model or ("tangent" if hyperbolic else None)
         Distribution.__init__(self, torch.Size(batch), base.event_shape, validate_args=validate_args)
@@ -107,11 +116,17 @@ class RiemannianCNF(ManifoldDistribution):
         point off the space would be moved onto it without a word."""
         if not isinstance(value, Tensor):
             raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
-        if model is not None and model != self.space.model:
-            value = self._convert(value, model, str(self.space.model))
-        x = self.space.check(value)
+        if model is None or model == self.space.model:
+            x = self.space.check(value)
+        else:
+            x = self._convert(self._space_of(model).check(value), model, str(self.space.model))
         shape = checks.broadcast(value=tuple(x.shape[:-1]), batch=tuple(self.batch_shape))
         return x.expand(*shape, self.space.width)
+
+    def _space_of(self, model: str) -> Space:
+        """Where the coordinates of ``model`` lie."""
+        d, c = self.space.d, self.space.c
+        return Euclidean(d) if model == "tangent" else PoincareBall(d, c) if model == "poincare" else Lorentz(d, c)
 
     def _convert(self, x: Tensor, model: str, to: str) -> Tensor:
         c = torch.full((), self.space.c, dtype=x.dtype, device=x.device)

@@ -33,11 +33,14 @@ def flow_matching(
     coupling : of so many rows at a time the draws are dealt out such that the sum of squared distances is least, which
                straightens the paths and takes away most of the loss's variance; 1 leaves them independent. It costs
                one assignment problem on the CPU.
+    Raises ValueError where q has a batch shape.
     The mean is least where f carries the base's law to that of x. No differential equation is solved.
     On the sphere a draw that is antipodal to x has no one shortest path; the odds are rounding's.
     Source  Chen & Lipman 2023 (arXiv 2302.03660), eq. 13 and section 3.1 with d the geodesic distance; Pooladian et al.
             2023 (arXiv 2304.14772) for the coupling.
     """
+    if q.batch_shape:
+        raise ValueError(f"q must have no batch shape, got {tuple(q.batch_shape)}")
     space, coupling = q.space, checks.dimension(coupling, "coupling")
     with torch.no_grad():
         x0 = q._start(torch.Size([len(x)]), "rejection", generator, False)[0]

@@ -137,7 +137,8 @@ class Adaptive:
     method     : "dopri5" (default), "dopri8", "bosh3", "fehlberg2" or "adaptive_heun".
     adjoint    : gradients by a second solve backwards in time, in memory that does not grow with the steps
                  (Chen et al. 2018); otherwise by backpropagation through the steps.
-    max_evaluations : of the field in a solve; beyond, the solve is given up as too stiff.
+    max_evaluations : of the field in a solve; beyond, the solve is given up as too stiff. Without ``adjoint`` the graph
+                 of all of them is kept: a wide network on many points can fill the memory before that.
     """
 
     rtol: float = 1e-5

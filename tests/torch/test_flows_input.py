@@ -97,7 +97,11 @@ BASES = [
     (flows.Sphere(2), ht.SphericalUniform(3), r"base must have event shape \(3,\) on Sphere\(2\), got \(4,\)"),
     (flows.Torus(3), normal(2), r"base must have event shape \(3,\) on Torus\(3\), got \(2,\)"),
     (flows.Sphere(2), ht.WrappedNormal(torch.zeros(3), 1.0), r"base must be a law on Sphere\(2\), got WrappedNormal"),
-    (flows.Lorentz(2), normal(2), r"base must be a hyperbolic law on Lorentz\(2, c=1\), got Multivariate"),
+    (flows.Lorentz(2), normal(2), r"base must be a law on Lorentz\(2, c=1\), got Multivariate"),
+    (flows.Sphere(2), ht.ToroidalUniform(3), r"base must be a law on Sphere\(2\), got ToroidalUniform"),
+    (flows.Sphere(2), normal(3), r"base must be a law on Sphere\(2\), got Multivariate"),
+    (flows.Torus(3), ht.SphericalUniform(2), r"base must be a law on Torus\(3\), got SphericalUniform"),
+    (flows.Euclidean(3), ht.SphericalUniform(2), r"base must be a law on Euclidean\(3\), got SphericalUniform"),
     (flows.PoincareBall(2), ht.WrappedNormal(torch.zeros(2), 1.0, 0.5), r"base must have the curvature c = 1.*0\.5"),
     (flows.Euclidean(2), ht.WrappedNormal(torch.zeros(2), 1.0, 0.5), r"base must have the curvature c = 0.*0\.5"),
 ]
@@ -107,6 +111,19 @@ BASES = [
 def test_a_base_on_another_space(space: flows.Space, base: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         flows.RiemannianCNF(base, flows.FrameField(space))
+
+
+def test_rows_of_another_model_are_named_as_they_were_given() -> None:
+    q = flows.RiemannianCNF(ht.WrappedNormal(torch.zeros(2), 1.0), flows.FrameField(flows.Lorentz(2)))
+    with pytest.raises(ValueError, match=r"row 1, \[3\.0, 4\.0\]"):
+        q.log_prob(torch.tensor([[0.1, 0.2], [3.0, 4.0]]), model="poincare")
+
+
+def test_flow_matching_of_a_batch_is_refused() -> None:
+    made = flows.FrameField(flows.Sphere(2), context_width=1)
+    q = flows.RiemannianCNF(ht.SphericalUniform(2), made, context=torch.zeros(4, 1))
+    with pytest.raises(ValueError, match=r"q must have no batch shape, got \(4,\)"):
+        flows.flow_matching(q, ht.SphericalUniform(2).sample((4,)))
 
 
 OPTIONS = [
