@@ -12,6 +12,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
+from scipy.special import betaincinv
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
@@ -204,19 +205,4 @@ class WrappedFlow(PushedFlow):
         k = int((torch.linalg.vector_norm(v, dim=-1) > self.radius).sum())
         if k == n:
             return 1.0, 1.0
-        return k / n, _upper(k, n, 1e-3)
-
-
-def _upper(k: int, n: int, alpha: float) -> float:
-    """The share p at which k of n or fewer have the odds alpha, by bisection on the binomial's cdf."""
-    counts = torch.arange(k + 1, dtype=torch.float64)
-    log_choose = math.lgamma(n + 1) - torch.lgamma(counts + 1) - torch.lgamma(n - counts + 1)
-
-    def log_cdf(p: float) -> float:
-        return float(torch.logsumexp(log_choose + counts * math.log(p) + (n - counts) * math.log1p(-p), dim=0))
-
-    low, high = max(k / n, 1e-300), 1.0 - 2.0**-53
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if log_cdf(middle) > math.log(alpha) else (low, middle)
-    return high
+        return k / n, float(betaincinv(k + 1, n - k, 1.0 - 1e-3))
