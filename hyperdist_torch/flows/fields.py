@@ -63,8 +63,9 @@ class FunctionField(VectorField):
 class FrameField(VectorField):
     """f(t, x) = sum_a u_a(t, x) A_a(x): a network's coefficients times the fields of a frame.
 
-    frame    : "ambient" (constant vectors of the embedding, projected), "local" (orthonormal fields of a chart) or
-               "generators" (isometries' velocities, without divergence); see ``hyperdist.spaces.frames``.
+    frame    : "ambient" (constant vectors of the embedding, projected; on the hyperboloid over cosh r), "local"
+               (orthonormal fields of a chart) or "generators" (isometries' velocities, without divergence); see
+               ``hyperdist.spaces.frames``.
     features : of a point, for the network: coordinates, or geodesic distances to learnt points or planes.
     The other arguments are those of ``Network``. The network is at hand to replace: ``field.network``.
     Source     Mathieu & Nickel 2020 (arXiv 2006.10605), sections 3.2 and 4; Falorsi & Forre 2020 (arXiv 2006.06663).
