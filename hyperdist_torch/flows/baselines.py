@@ -140,9 +140,6 @@ class WrappedFlow(PushedFlow):
         self._one_to_one = space.model is not None
         super().__init__(flow, space, validate_args)
 
-    def _c(self, x: Tensor) -> Tensor:
-        return torch.full((), self.space.c, dtype=x.dtype, device=x.device)
-
     def _log_stretch(self, v: Tensor) -> Tensor:
         square, d = (v * v).sum(dim=-1), self.space.d
         if isinstance(self.space, Torus):
@@ -153,7 +150,7 @@ class WrappedFlow(PushedFlow):
 
     def _push(self, v: Tensor, model: str | None) -> Tensor:
         if model is not None:
-            return charts.from_tangent(v, self._c(v), model)
+            return charts.from_tangent(v, self.space.curvature(v), model)
         if isinstance(self.space, Torus):
             return self.space.retract(v)
         origin = self._origin(v)
@@ -164,7 +161,7 @@ class WrappedFlow(PushedFlow):
 
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
         if model is not None:
-            v = charts.to_tangent(x, self._c(x), model)
+            v = charts.to_tangent(x, self.space.curvature(x), model)
             return (self.flow.log_prob(v) - self._log_stretch(v))[None]
         if isinstance(self.space, Torus):
             v = self._turns(x)

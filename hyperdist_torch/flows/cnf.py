@@ -129,7 +129,7 @@ class RiemannianCNF(ManifoldDistribution):
         return Euclidean(d) if model == "tangent" else PoincareBall(d, c) if model == "poincare" else Lorentz(d, c)
 
     def _convert(self, x: Tensor, model: str, to: str) -> Tensor:
-        c = torch.full((), self.space.c, dtype=x.dtype, device=x.device)
+        c = self.space.curvature(x)
         return charts.from_tangent(charts.to_tangent(x, c, model), c, to)
 
     def _carry(self, x: Tensor, start: float, end: float, generator: torch.Generator | None, density: bool) -> Solution:

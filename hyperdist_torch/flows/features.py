@@ -80,12 +80,12 @@ class GeodesicDistances(Features):
         if isinstance(self.space, Sphere):
             sine = x @ normal.T
             return size * torch.atan2(sine, (1.0 - sine * sine).clamp_min(torch.finfo(x.dtype).tiny).sqrt())
-        c = torch.full((), self.space.c, dtype=x.dtype, device=x.device)
+        c = self.space.curvature(x)
         v = self.space.features(x)[..., None, :]
         return size * gyroplane.dist(v, normal, -self.planes.bias / size, c)
 
     def _points(self) -> Tensor:
         if self.space.model is None:
             return self.space.retract(self.points)
-        c = torch.full((), self.space.c, dtype=self.points.dtype, device=self.points.device)
+        c = self.space.curvature(self.points)
         return charts.from_tangent(self.points, c, self.space.model)

@@ -33,6 +33,10 @@ class Space(ABC):
     def support(self) -> constraints.Constraint:
         """Where points lie."""
 
+    def curvature(self, x: Tensor) -> Tensor:
+        """c as a tensor, (), of the dtype and on the device of x."""
+        return torch.full((), self.c, dtype=x.dtype, device=x.device)
+
     def frame(self, kind: str) -> frames.Frame:
         """The vector fields "ambient", "local" or "generators"; ValueError where the space has none of the kind."""
         checks.choice(kind, "frame", frames.KINDS)
@@ -229,10 +233,7 @@ class Lorentz(Space):
         return supports.Hyperboloid(self.c)
 
     def retract(self, x: Tensor) -> Tensor:
-        return lorentz.lift(x[..., 1:], self._c(x))
-
-    def _c(self, x: Tensor) -> Tensor:
-        return torch.full((), self.c, dtype=x.dtype, device=x.device)
+        return lorentz.lift(x[..., 1:], self.curvature(x))
 
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         return lorentz.from_frame(x, v, self.c)
@@ -245,19 +246,19 @@ class Lorentz(Space):
         return (u[..., 1:] * v[..., 1:]).sum(dim=-1) - u[..., 0] * v[..., 0]
 
     def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
-        return lorentz.dist_sq(x, y, self._c(x))
+        return lorentz.dist_sq(x, y, self.curvature(x))
 
     def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        return lorentz.exp(x, u, self._c(x))
+        return lorentz.exp(x, u, self.curvature(x))
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:
-        return lorentz.log(x, y, self._c(x))
+        return lorentz.log(x, y, self.curvature(x))
 
     def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
-        return lorentz.transport(x, y, u, self._c(x))
+        return lorentz.transport(x, y, u, self.curvature(x))
 
     def features(self, x: Tensor) -> Tensor:
-        return charts.lorentz_to_tangent(x, self._c(x))
+        return charts.lorentz_to_tangent(x, self.curvature(x))
 
     @property
     def feature_width(self) -> int:
