@@ -183,7 +183,8 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
-    for cell in table:
+    # The models of a split share its rows and its baselines.
+    for cell in {(cell.column, cell.row.partition(": ")[0], cell.schedule.seed): cell for cell in table}.values():
         split(cell.column, cell.row.partition(": ")[0], cell.schedule.seed, args)
         baselines(cell, args)
     summarise(args.out)
