@@ -275,3 +275,40 @@ def test_exp_polar_of_a_batch_is_that_of_its_elements(asarray: Any, model: str, 
         for j in range(6):
             alone = charts.exp_polar(mu[j], radius[j], u[j], c[i, 0], model)
             np.testing.assert_allclose(together[i, j], alone, rtol=1e-5, atol=1e-6)
+
+
+def derivative(radius_of: Any, x: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """The derivative along e of radius_of(|x|)/|x| x at x, to 30 digits."""
+    with mp.workdps(60):
+        p, q = [mp.mpf(float(t)) for t in x], [mp.mpf(float(t)) for t in e]
+
+        def moved(h: Any, i: int) -> Any:
+            y = [a + h * b for a, b in zip(p, q, strict=True)]
+            size = mp.norm(y)
+            return radius_of(size) / size * y[i]
+
+        step = mp.mpf(10) ** -25 * mp.norm(p)
+        return np.array([float((moved(step, i) - moved(-step, i)) / (2 * step)) for i in range(len(x))])
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+@pytest.mark.parametrize("model", ["poincare", "lorentz"])
+def test_derivative_of_the_tangent_coordinates(model: str, c: float, rng: np.random.Generator) -> None:
+    """The ball loses what rounding its coordinates implies, eps over the gap; the hyperboloid the radius times eps."""
+    k = c**0.5
+    for radius in (1e-9, 1e-3, 0.3, 2.0, 6.0, 12.0, 40.0, 300.0)[: 6 if model == "poincare" else 8]:
+        x = rng.standard_normal(3)
+        p = charts.from_tangent(x * (radius / k / np.linalg.norm(x)), np.float64(c), model)
+        e = rng.standard_normal((2, 3))
+        if model == "poincare":
+            v, dv = charts.poincare_to_tangent_along(p, e, c)
+            want = [derivative(lambda r: 2 * mp.atanh(mp.sqrt(c) * r) / mp.sqrt(c), p, row) for row in e]
+            bound = 16 * EPS / poincare.gap(p, c)
+        else:
+            s = p[1:]
+            time = (e @ s) / p[0]
+            v, dv = charts.lorentz_to_tangent_along(p, np.concatenate([time[:, None], e], axis=-1), c)
+            want = [derivative(lambda r: mp.asinh(mp.sqrt(c) * r) / mp.sqrt(c), s, row) for row in e]
+            bound = 4 * EPS * (8 + radius)
+        np.testing.assert_array_equal(v, charts.to_tangent(p, np.float64(c), model))
+        np.testing.assert_allclose(dv, want, rtol=0, atol=bound * np.abs(want).max(), err_msg=f"radius {radius}")

@@ -15,8 +15,8 @@ from hyperdist._namespace import Array, constant, namespace, settled
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, scaled, steepness
 from hyperdist.spaces.lorentz import cosh_radius
-from hyperdist.spaces.poincare import log_origin
-from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc_sq
+from hyperdist.spaces.poincare import gap, log_origin
+from hyperdist.stable import asinhc_sq, coshm1_sq, langevinc_sq, sinhc_sq, tanhc_sq
 
 MODELS = ("poincare", "lorentz", "tangent")
 CENTRE_MODELS = ("poincare", "tangent")
@@ -55,13 +55,38 @@ def lorentz_to_tangent(x: Array, c: Any) -> Array:
     return xp.where(near[..., None], column(asinhc_sq(c * dot(close, close))) * s, column(radius / tanh) * slope)
 
 
+def poincare_to_tangent_along(x: Array, e: Array, c: Any) -> tuple[Array, Array]:
+    """(v, dv): ``poincare_to_tangent`` at x, and its derivative along e, (*batch, d); batch axes of e may come first.
+
+    With y = sqrt(c) r/2, dv = 2 (y/tanh y) e + 2 c (cosh(y)^2 - (y coth y - 1)/tanh(y)^2) <x, e> x, in which nothing
+    cancels where y is small.
+    """
+    v = poincare_to_tangent(x, c)
+    square = 0.25 * c * dot(v, v)
+    t = tanhc_sq(square)
+    more = 1.0 / gap(x, c) - langevinc_sq(square) / (t * t)
+    return v, column(2.0 / t) * e + column(2.0 * c * more * dot(x, e)) * x
+
+
+def lorentz_to_tangent_along(x: Array, e: Array, c: Any) -> tuple[Array, Array]:
+    """(v, dv): ``lorentz_to_tangent`` at x, and its derivative along tangents e; batch axes of e may come first.
+
+    With y = sqrt(c) r and e_s the space part of e, dv = (y/sinh y) e_s - c (y coth y - 1)/(y^2 cosh y) <v, e_s> v, to
+    some eps (8 + y) of the largest dv at that radius.
+    """
+    v, along = lorentz_to_tangent(x, c), e[..., 1:]
+    square = c * dot(v, v)
+    less = c * langevinc_sq(square) / cosh_radius(x[..., 1:], c)
+    return v, column(1.0 / sinhc_sq(square)) * along - column(less * dot(v, along)) * v
+
+
 def poincare_to_lorentz(x: Array, c: Any) -> Array:
     """Ball to Lorentz coordinates: ((1 + c|x|^2)/k, 2 x)/(1 - c|x|^2), c > 0."""
     xp = namespace(x, c)
     k = c**0.5
     z = c * dot(x, x)
-    gap = 1.0 - z
-    return xp.concat([((1.0 + z) / (k * gap))[..., None], x * (2.0 / gap)[..., None]], axis=-1)
+    rest = 1.0 - z
+    return xp.concat([((1.0 + z) / (k * rest))[..., None], x * (2.0 / rest)[..., None]], axis=-1)
 
 
 def lorentz_to_poincare(x: Array, c: Any) -> Array:

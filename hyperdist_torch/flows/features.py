@@ -44,7 +44,8 @@ class Coordinates(Features):
         if isinstance(self.space, Torus):
             cosine, sine = x.cos(), x.sin()
             return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
-        return super().linearised(x, e)
+        charted = charts.lorentz_to_tangent_along if self.space.model == "lorentz" else charts.poincare_to_tangent_along
+        return charted(x, e, torch.full((), self.space.c, dtype=x.dtype, device=x.device))
 
 
 class GeodesicDistances(Features):
