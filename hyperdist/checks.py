@@ -82,6 +82,16 @@ def probability(value: Any, name: str = "p") -> np.ndarray:
     return array
 
 
+def fraction(value: Any, name: str) -> float:
+    """One number > 0 and < 1."""
+    array = as_float(value, name)
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    if not 0.0 < array < 1.0:
+        raise ValueError(f"{name} must be > 0 and < 1, got {array:g}")
+    return float(array)
+
+
 def dimension(d: Any, name: str = "d", least: int = 1) -> int:
     """An integer >= ``least``."""
     if isinstance(d, bool | np.bool_):

@@ -118,7 +118,7 @@ class FlowTask:
     def _matching(self, model: flows.Flow, rows: Tensor) -> Tensor:
         law = model()
         assert isinstance(law, flows.RiemannianCNF)
-        return flows.flow_matching(law, rows, coupling=self.coupling)
+        return flows.flow_matching(law, rows, coupling=self.coupling, finest=self.config.finest)
 
     def validate(self, model: flows.Flow, validation: Tensor) -> float:
         """The mean negative log-likelihood."""

@@ -3,7 +3,7 @@
 from hyperdist_torch.flows.baselines import StereographicFlow, WrappedFlow
 from hyperdist_torch.flows.cnf import RiemannianCNF
 from hyperdist_torch.flows.config import FlowConfig
-from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances
+from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances, Waves
 from hyperdist_torch.flows.fields import FrameField, FunctionField, VectorField
 from hyperdist_torch.flows.model import Flow, load, save
 from hyperdist_torch.flows.networks import Network
@@ -33,6 +33,7 @@ __all__ = [
     "StereographicFlow",
     "Torus",
     "VectorField",
+    "Waves",
     "WrappedFlow",
     "flow_matching",
     "load",

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from hyperdist import checks
-from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances
+from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances, Waves
 from hyperdist_torch.flows.fields import NOISES, FrameField
 from hyperdist_torch.flows.solvers import Adaptive, FixedGrid, Solver
 from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space, Sphere, Torus
 
 SPACES = ("sphere", "torus", "euclidean", "lorentz", "poincare")
 KINDS = ("riemannian", "stereographic", "wrapped")
-FEATURES = ("coordinates", "points", "planes")
+FEATURES = ("coordinates", "waves", "points", "planes")
 METHODS = ("rk4", "midpoint", "euler", "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 
 
@@ -26,7 +26,8 @@ class FlowConfig:
     space, d, c     : "sphere", "torus", "euclidean", "lorentz" or "poincare", its dimension, and c > 0 of the last two
     kind            : "riemannian", "stereographic" (on the sphere) or "wrapped" (not in flat space); the last two have
                       a field on flat space, and ``radius``, of ``WrappedFlow``
-    frame, features : of the field, see ``FrameField``; ``n_features`` points or planes
+    frame, features : of the field, see ``FrameField``; ``n_features`` points, planes or waves
+    finest          : in (0, 1), of the field and its ``Waves``, see ``FrameField``; None for none
     hidden, layers, activation, scale : of its network, see ``Network``
     context_width   : numbers a row of the context
     base            : "uniform" on a compact space, "normal" about the origin with ``base_scale`` in geodesic length
@@ -44,6 +45,7 @@ class FlowConfig:
     frame: str = "generators"
     features: str = "coordinates"
     n_features: int = 64
+    finest: float | None = None
     hidden: int = 64
     layers: int = 3
     activation: str = "swish"
@@ -72,6 +74,8 @@ class FlowConfig:
             self._set(name, checks.dimension(getattr(self, name), name, 0))
         for name in ("c", "scale", "base_scale", "radius", "rtol", "atol"):
             self._set(name, _positive(getattr(self, name), name))
+        if self.finest is not None:
+            self._set("finest", checks.fraction(self.finest, "finest"))
         for name in ("checkpoint", "adjoint"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -80,6 +84,8 @@ class FlowConfig:
         self._check_together()
 
     def _check_together(self) -> None:
+        if self.features == "waves" and self.finest is None:
+            raise ValueError("finest must be given for features 'waves', got None")
         if self.kind == "stereographic" and self.space != "sphere":
             raise ValueError(f"kind 'stereographic' needs space 'sphere', got {self.space!r}")
         if self.kind == "wrapped" and self.space == "euclidean":
@@ -115,11 +121,14 @@ class FlowConfig:
         """A new field, from torch's default generator."""
         space = self.field_space
         features: Features = Coordinates(space)
-        if self.features != "coordinates":
+        if self.features == "waves":
+            assert self.finest is not None
+            features = Waves(space, self.n_features, self.finest)
+        elif self.features != "coordinates":
             features = GeodesicDistances(space, self.n_features, self.features)
         return FrameField(
-            space, frame=self.frame, features=features, context_width=self.context_width, hidden=self.hidden,
-            layers=self.layers, activation=self.activation, scale=self.scale,
+            space, frame=self.frame, features=features, finest=self.finest, context_width=self.context_width,
+            hidden=self.hidden, layers=self.layers, activation=self.activation, scale=self.scale,
         )  # fmt: skip
 
     def make_solver(self) -> Solver:

@@ -1,7 +1,8 @@
-"""The first layer of a field: functions of a point that a network reads."""
+"""The first layer of a field: functions of a point and the time that a network reads."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -14,18 +15,18 @@ from hyperdist_torch.flows.spaces import Space, Sphere, Torus
 
 
 class Features(nn.Module, ABC):
-    """Functions of a point x (*batch, space.width) of ``space``: (*batch, width)."""
+    """Functions of a point x (*batch, space.width) of ``space`` and the time t, () or (*batch, 1): (*batch, width)."""
 
     space: Space
     width: int
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """The functions' values."""
 
-    def linearised(self, x: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+    def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
         """Values, and derivatives along tangents e (k, *batch, space.width): (k, *batch, width)."""
-        return along(self, x, e)
+        return along(lambda y: self(y, t), x, e)
 
 
 class Coordinates(Features):
@@ -35,17 +36,61 @@ class Coordinates(Features):
         super().__init__()
         self.space, self.width = space, space.feature_width
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         return self.space.features(x)
 
-    def linearised(self, x: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+    def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
         if self.space.model is None and not isinstance(self.space, Torus):
             return x, e
         if isinstance(self.space, Torus):
             cosine, sine = x.cos(), x.sin()
             return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
         charted = charts.lorentz_to_tangent_along if self.space.model == "lorentz" else charts.poincare_to_tangent_along
-        return charted(x, e, torch.full((), self.space.c, dtype=x.dtype, device=x.device))
+        return charted(x, e, self.space.curvature(x))
+
+
+class Waves(Features):
+    """The coordinates, and sines of n learnt linear functions of them that range in scale from 1 down to ``finest``.
+
+    finest : in (0, 1), a geodesic length. The frequencies k begin log-uniform between 1 and 1/finest.
+    At time t a wave has the amplitude exp(-(0.3 k finest^t)^2/2): on the paths that ``flow_matching`` takes with the
+    same ``finest``, points at time t are spread by about finest^t, and of waves that are shorter than that a network
+    could learn noise alone. So a field can carry mass to places far narrower than it could from the coordinates.
+    Source  random Fourier features of several scales, Tancik et al. 2020 (arXiv 2006.10739); their damping by what the
+            position is uncertain, Barron et al. 2021 (arXiv 2103.13415), eq. 14.
+    """
+
+    SPREAD = 0.3
+    """Root mean square distance of coupled draws of a base about 1 wide from their points, roughly; not critical."""
+
+    frequencies: Tensor
+
+    def __init__(self, space: Space, n: int, finest: float) -> None:
+        super().__init__()
+        self.coordinates, self.finest = Coordinates(space), checks.fraction(finest, "finest")
+        self.space, n = space, checks.dimension(n, "n")
+        self.width = self.coordinates.width + n
+        frequencies = torch.exp(-math.log(self.finest) * torch.rand(n))
+        # The first frequencies, whatever is learnt: else a wave could grow finer without fading.
+        self.register_buffer("frequencies", frequencies)
+        self.waves = nn.Linear(self.coordinates.width, n)
+        with torch.no_grad():
+            directions = nn.functional.normalize(torch.randn(n, self.coordinates.width), dim=-1)
+            self.waves.weight.copy_(directions * frequencies[:, None])
+            self.waves.bias.uniform_(0.0, 2.0 * math.pi)
+
+    def _amplitudes(self, t: Tensor) -> Tensor:
+        return torch.exp(-0.5 * (self.SPREAD * self.frequencies * self.finest**t).square())
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        y = self.coordinates(x, t)
+        return torch.cat([y, self._amplitudes(t) * self.waves(y).sin()], dim=-1)
+
+    def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+        (y, dy), amplitudes = self.coordinates.linearised(x, t, e), self._amplitudes(t)
+        phase = self.waves(y)
+        moved = amplitudes * phase.cos() * nn.functional.linear(dy, self.waves.weight)
+        return torch.cat([y, amplitudes * phase.sin()], dim=-1), torch.cat([dy, moved], dim=-1)
 
 
 class GeodesicDistances(Features):
@@ -73,7 +118,7 @@ class GeodesicDistances(Features):
             # As in nn.Linear, which they are in flat space: normals times scales, and distances from the origin.
             self.planes = nn.Linear(space.feature_width, self.width, bias=not isinstance(space, Sphere))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         if self.target == "points":
             return 0.5 * self.space.dist_sq(x[..., None, :], self._points())
         size = torch.linalg.vector_norm(self.planes.weight, dim=-1)

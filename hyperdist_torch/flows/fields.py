@@ -66,18 +66,22 @@ class FrameField(VectorField):
     frame    : "ambient" (constant vectors of the embedding, projected; on the hyperboloid over cosh r), "local"
                (orthonormal fields of a chart) or "generators" (isometries' velocities, without divergence); see
                ``hyperdist.spaces.frames``.
-    features : of a point, for the network: coordinates, or geodesic distances to learnt points or planes.
+    features : of a point, for the network: coordinates, waves of many scales, or geodesic distances to learnt points or
+               planes.
+    finest   : in (0, 1): velocities are finest^t times the network's, which then all are of one size on the paths that
+               ``flow_matching`` takes with the same ``finest``; None leaves them.
     The other arguments are those of ``Network``. The network is at hand to replace: ``field.network``.
     Source     Mathieu & Nickel 2020 (arXiv 2006.10605), sections 3.2 and 4; Falorsi & Forre 2020 (arXiv 2006.06663).
     """
 
     def __init__(
-        self, space: Space, *, frame: str = "generators", features: Features | None = None, context_width: int = 0,
-        **network: Any,
+        self, space: Space, *, frame: str = "generators", features: Features | None = None, finest: float | None = None,
+        context_width: int = 0, **network: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         self.space, self.kind, self.frame = space, frame, space.frame(frame)
         self.features = features or Coordinates(space)
+        self.finest = None if finest is None else checks.fraction(finest, "finest")
         given = self.features.space
         if (given.name, given.d, given.c) != (space.name, space.d, space.c):
             raise ValueError(f"features must be of {space!r}, got those of {given!r}")
@@ -90,19 +94,26 @@ class FrameField(VectorField):
         if (context.shape[-1] if context is not None else 0) != self.context_width:
             shape = None if context is None else tuple(context.shape)
             raise ValueError(f"context must have {self.context_width} numbers a row, got shape {shape}")
-        time = t.to(features).expand(*features.shape[:-1], 1)
+        time = t.expand(*features.shape[:-1], 1)
         more = [] if context is None else [context.to(features).expand(*features.shape[:-1], self.context_width)]
         return torch.cat([features, time, *more], dim=-1)
 
+    def _scaled(self, t: Tensor, u: Tensor) -> Tensor:
+        return u if self.finest is None else self.finest**t * u
+
     def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return self.frame.push(x, self.network(self._inputs(self.features(x), t, context)))
+        t = t.to(x)
+        u = self.network(self._inputs(self.features(x, t), t, context))
+        return self.frame.push(x, self._scaled(t, u))
 
     def with_divergence(
         self, t: Tensor, x: Tensor, context: Tensor | None = None, noise: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
-        features, moved = self.features.linearised(x, e)
+        t = t.to(x)
+        features, moved = self.features.linearised(x, t, e)
         u, du = self.network.linearised(self._inputs(features, t, context), moved)
+        u, du = self._scaled(t, u), self._scaled(t, du)
         trace = (self.frame.pull(x, e) * du).sum(dim=(0, -1))
         return self.frame.push(x, u), trace + self.frame.divergence(x, u)
 

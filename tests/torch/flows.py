@@ -37,13 +37,16 @@ def kinds(space: flows.Space) -> tuple[str, ...]:
 
 
 def features(space: flows.Space, name: str, n: int = 5) -> flows.Features:
-    """ "coordinates", "points" or "planes"."""
+    """ "coordinates", "waves", "points" or "planes"."""
+    if name == "waves":
+        return flows.Waves(space, n, 0.1)
     return flows.Coordinates(space) if name == "coordinates" else flows.GeodesicDistances(space, n, to=name)
 
 
 def feature_names(space: flows.Space) -> tuple[str, ...]:
     """Those that a space has."""
-    return ("coordinates", "points") if isinstance(space, flows.Torus) else ("coordinates", "points", "planes")
+    names = ("coordinates", "waves", "points")
+    return names if isinstance(space, flows.Torus) else (*names, "planes")
 
 
 def field(space: flows.Space, kind: str = "generators", *, strength: float = 0.5, dtype: torch.dtype = DOUBLE,

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWa
 
 CONFIGS = [
     flows.FlowConfig("sphere", 2, frame="ambient", features="planes", n_features=4, hidden=6, layers=2, steps=6),
+    flows.FlowConfig("sphere", 2, features="waves", finest=0.1, n_features=4, hidden=6, layers=2, steps=6),
     flows.FlowConfig("torus", 2, features="points", n_features=4, activation="sine", scale=2.0, hidden=6, steps=6),
     flows.FlowConfig("euclidean", 3, base_scale=2.0, hidden=6, layers=1, steps=6),
     flows.FlowConfig("lorentz", 2, c=0.7, frame="local", hidden=6, layers=1, steps=6),

@@ -29,7 +29,7 @@ def _id(value: Any) -> str:
 
 @pytest.mark.parametrize(("space", "kind", "name"), FIELDS, ids=_id)
 def test_divergence_is_that_of_automatic_differentiation(space: flows.Space, kind: str, name: str) -> None:
-    made = shared.field(space, kind, features=shared.features(space, name))
+    made = shared.field(space, kind, features=shared.features(space, name), finest=0.1 if name == "waves" else None)
     shared.divergences_agree(made)
     velocity = made(T, x := shared.points(space, 7))
     torch.testing.assert_close(  # tangents
@@ -82,6 +82,24 @@ class _Linearised(torch.nn.Module):
 
     def forward(self, h: Any, e: Any) -> Any:
         return self.network.linearised(h, e)
+
+
+def test_waves_fade_in_with_their_scale() -> None:
+    """At the start those that are longer than the spread of the paths alone, at the end all; scales log-uniform."""
+    waves = flows.Waves(flows.Sphere(2), 4000, 1e-4).double()
+    k = waves.frequencies
+    assert 1.0 <= k.min() < 1.1
+    assert 0.9e4 < k.max() <= 1.00001e4
+    shares = [float(((k >= 10.0**i) & (k < 10.0 ** (i + 1))).float().mean()) for i in range(4)]
+    assert max(abs(share - 0.25) for share in shares) < 5.0 * (0.25 * 0.75 / 4000) ** 0.5
+    x = torch.nn.functional.normalize(torch.randn(50, 3, dtype=T.dtype), dim=-1)
+    for t in (0.0, 0.5, 1.0):
+        size = waves(x, T * 0.0 + t)[:, 3:].abs().amax(dim=0)
+        wide = 1e-4**-t
+        assert bool((size[k > 20.0 * wide] < 1e-6).all())
+        assert bool((size[k < 2.0 * wide] > 0.5).all())
+    at_once = waves(x, torch.linspace(0.0, 1.0, 50, dtype=T.dtype)[:, None])
+    torch.testing.assert_close(at_once[49], waves(x[49], T * 0.0 + 1.0), rtol=0, atol=1e-9)
 
 
 def test_a_flow_begins_as_the_identity() -> None:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWa
 BALL, SPHERE, HYPERBOLOID = flows.PoincareBall(2, 1.3), flows.Sphere(2), flows.Lorentz(2, 1.3)
 
 
-def law(space: flows.Space, kind: str = "generators", *, function: bool = False) -> flows.RiemannianCNF:
-    made: flows.VectorField = shared.field(space, kind, strength=0.3)
+def law(space: flows.Space, kind: str = "generators", *, function: bool = False, **options: Any) -> flows.RiemannianCNF:
+    made: flows.VectorField = shared.field(space, kind, strength=0.3, **options)
     if function:
         made = shared.function_of(made)
     return flows.RiemannianCNF(shared.base(space), made, solver=flows.FixedGrid(20))
@@ -146,8 +146,13 @@ FAULTS = {
     ),
     "the derivative of cosines": Fault(
         features.Coordinates, "linearised",
-        lambda self, x, e: (self(x), torch.cat([x.sin() * e, x.cos() * e], dim=-1)),
+        lambda self, x, t, e: (self(x, t), torch.cat([x.sin() * e, x.cos() * e], dim=-1)),
         lambda: law(flows.Torus(2)), (_mass, _divergence),
+    ),
+    "the derivative of waves that fade": Fault(
+        features.Waves, "linearised",
+        lambda self, x, t, e: (self(x, t), torch.cat([e, self.waves(x).cos() * (e @ self.waves.weight.T)], dim=-1)),
+        lambda: law(SPHERE, features=flows.Waves(SPHERE, 5, 0.1), finest=0.1), (_mass, _divergence),
     ),
     "velocities without the divergence's": Fault(
         fields.FrameField, "forward", lambda self, t, x, context=None: 1.01 * FORWARD(self, t, x, context),
