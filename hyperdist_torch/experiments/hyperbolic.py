@@ -34,7 +34,9 @@ def models(c: float) -> dict[str, Model]:
     The activation is bounded: with one that is not, velocities grow with the distance, and a step of the solver takes
     points far out off the ball.
     """
-    network = {"c": c, "frame": "local", "hidden": 64, "layers": 3, "activation": "tanh", "steps": 8}
+    # A step in the ball's coordinates must stay well inside it: the more curved, the shorter.
+    steps = 16 if c > 1.0 else 8
+    network = {"c": c, "frame": "local", "hidden": 64, "layers": 3, "activation": "tanh", "steps": steps}
     riemannian = FlowConfig("poincare", 2, base_scale=1.5, **network)
     wrapped = FlowConfig("poincare", 2, kind="wrapped", base_scale=1.5, **network)
     return {

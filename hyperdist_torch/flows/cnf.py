@@ -13,6 +13,7 @@ from hyperdist.spaces import charts
 from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist_torch.distributions.mixture import Mixture
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
 from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space
@@ -34,7 +35,8 @@ def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
 class RiemannianCNF(ManifoldDistribution):
     """The law at time 1 of points that have the law ``base`` at time 0 and move with dx/dt = f(t, x).
 
-    base       : a law of this library on the field's space; in flat space any ``torch.distributions`` law too.
+    base       : a law of this library on the field's space; in flat space any ``torch.distributions`` law too. Draws
+                 from a mixture have gradients in the field alone.
     field      : a ``VectorField``.
     context    : (*batch, k) of a conditional field; its batch broadcasts against the base's.
     solver     : ``FixedGrid`` or ``Adaptive``.
@@ -101,7 +103,8 @@ class RiemannianCNF(ManifoldDistribution):
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.base._dtype if isinstance(self.base, ManifoldDistribution) else self.base.mean.dtype
+        base = self.base.component if isinstance(self.base, Mixture) else self.base
+        return base._dtype if isinstance(base, ManifoldDistribution) else base.mean.dtype
 
     def log_prob(self, value: Tensor, *, model: str | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Log density at ``value``, sample_shape + batch_shape + event_shape; ``generator`` is of the noise."""
@@ -150,10 +153,20 @@ class RiemannianCNF(ManifoldDistribution):
         """Draws of the base in the solver's coordinates, and their log density where it is wanted."""
         if isinstance(self.base, ManifoldDistribution):
             return self.base._rsample(sample_shape, self._base_model, method, generator, density)
-        if generator is not None or method != "rejection":
+        ours = isinstance(self.base, Mixture)
+        if not ours and (generator is not None or method != "rejection"):
             raise ValueError(f"generator and method need a base of this library, got {type(self.base).__name__}")
-        z = self.base.rsample(sample_shape)
-        return z, self.base.log_prob(z) if density else None
+        if self.base.has_rsample:
+            z = self.base.rsample(sample_shape)
+            return z, self.base.log_prob(z) if density else None
+        z = self.base.sample(sample_shape, **({"method": method, "generator": generator} if ours else {}))
+        log_prob = self.base.log_prob(z)
+        if torch.is_grad_enabled() and log_prob.requires_grad:
+            raise NotImplementedError(
+                f"base {type(self.base).__name__} has no reparametrised draws, so a draw of the flow has no gradient "
+                "in the base's parameters: detach them, or draw with sample()"
+            )
+        return z, log_prob if density else None
 
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool

@@ -234,3 +234,26 @@ def test_noise_is_reproducible_and_unbiased(noise: str) -> None:
         many = estimate.log_prob(x.expand(4000, 3))
         assert many.std() > 1e-3
         assert abs(float(many.mean() - q.log_prob(x))) < 6.0 * float(many.std()) / 4000**0.5
+
+
+def test_mixture_as_base() -> None:
+    """Draws, densities and flow matching; gradients in the field, and none that is lost without a word in the base."""
+    space = flows.Sphere(2)
+    kappa = torch.tensor([3.0, 8.0]).double()
+    base = ht.Mixture(torch.tensor([0.25, 0.75]).double(), ht.VonMisesFisher(torch.eye(3)[:2].double(), kappa))
+    q = flows.RiemannianCNF(base, shared.field(space, strength=0.3), solver=flows.FixedGrid(20))
+    assert abs(shared.mass(q) - 1.0) < 1e-6
+    x, log_prob = q.rsample_and_log_prob((4000,), generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(log_prob, q.log_prob(x), rtol=0, atol=1e-5)
+    assert torch.equal(q.sample((4000,), generator=torch.Generator().manual_seed(1)), x)
+    nodes, weights = shared.rule(space)
+    with torch.no_grad():
+        mean = (weights * shared.carried(q, nodes).exp()) @ nodes
+    assert bool(((x.mean(dim=0) - mean).abs() < 6.0 * x.std(dim=0) / 4000**0.5).all())
+    log_prob.mean().backward()
+    assert all(parameter.grad is not None for parameter in q.field.parameters())
+    assert flows.flow_matching(q, x.detach()[:8], coupling=4).shape == (8,)
+    learnt = flows.RiemannianCNF(ht.Mixture(base.weights.requires_grad_(), base.component), q.field)
+    with pytest.raises(NotImplementedError, match="base Mixture has no reparametrised draws"):
+        learnt.rsample((2,))
+    assert learnt.sample((2,)).shape == (2, 3)
