@@ -2,10 +2,7 @@
 
 Four sets, split in three ways: random rows, as published; distinct places; whole degrees kept together. Flows on the
 sphere by likelihood, by flow matching, and by likelihood from where flow matching ended, a stereographic flow, and two
-baselines. The networks are smaller than those published (4 x 128 or 3 x 256 sine units for 5 x 512), so that a cell
-takes minutes on one core: --hidden and --layers give others. Flow matching reads waves of all scales down to
-``FINEST`` and takes paths that give each scale the same time. The weights are averaged and chosen on the validation
-rows.
+baselines. The weights are averaged and chosen on the validation rows.
 """
 
 from __future__ import annotations
@@ -27,22 +24,23 @@ from hyperdist_torch._files import write_text
 from hyperdist_torch.datasets import EarthSplit, load_earth
 from hyperdist_torch.experiments import cells, maps, options, pictures, record, tables
 from hyperdist_torch.experiments.cells import Cell
+from hyperdist_torch.experiments.earth_models import (
+    MATCHED,
+    QUICK,
+    ROWS,
+    TUNED,
+    config,
+    finest_scale,
+    schedule,
+    settings,
+)
 from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
 from hyperdist_torch.experiments.tasks import Split
-from hyperdist_torch.training import Schedule
 
 SEEDS = (0, 1, 2, 3, 4)
-BATCH, ROWS = 512, 10_240
-"""A set of fewer rows is gone through several times an epoch, so that epochs are of one length."""
-HIDDEN, LAYERS, SCALE = 128, 4, 15.0
-WAVES, WAVES_HIDDEN, WAVES_LAYERS = 256, 256, 3
-"""Those of flow matching, and of likelihood from where it ended."""
-FINEST = {"volcano": 1e-4, "earthquake": 3e-3, "flood": 5e-3, "fire": 3e-4}
-"""In radians; of a few tried the best on the validation rows of seed 0: the more rows repeat each other, the finer."""
 EVALUATION, VALIDATION = flows.FixedGrid(100), flows.FixedGrid(20)
 
 BASELINES = ("mixture", "kernel estimate")
-MATCHED, TUNED = "Riemannian, flow matching", "Riemannian, likelihood after matching"
 _PUBLISHED = {
     "mixture": (-0.31, 0.59, 1.09, -0.23),
     "stereographic, likelihood": (-0.64, 0.43, 0.99, -0.40),
@@ -55,15 +53,13 @@ Chen & Lipman 2023 (arXiv 2302.03660) for flow matching. The last repeats the li
 MODELS = ("mixture", "kernel estimate", *tuple(_PUBLISHED)[1:])
 SHORT = dict(zip(MODELS, ("mixture", "kernel", "stereographic", "likelihood", "matching", "tuned"), strict=True))
 KIND_NAMES = {kind: kind.split()[0] for kind in earth.KINDS}
-_QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
-          "cells": ["random-volcano-*"]}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``earth``."""
     options.add(parser, "earth", data=True)
-    parser.add_argument("--hidden", type=int, help=f"units a layer of the networks, other than {HIDDEN}")
-    parser.add_argument("--layers", type=int, help=f"hidden layers, other than {LAYERS}")
+    parser.add_argument("--hidden", type=int, help="units a layer of the networks, other than the model's own")
+    parser.add_argument("--layers", type=int, help="hidden layers, other than the model's own")
     parser.add_argument("--finest", type=float, help="finest scale of flow matching, radians, other than the set's own")
     parser.add_argument("--tuning-epochs", type=int, help="of likelihood after flow matching")
     parser.add_argument("--training-rows", type=int, help="so many training rows alone, a point of a learning curve")
@@ -77,23 +73,10 @@ def published(model: str, name: str, kind: str) -> float | None:
     return _PUBLISHED[model][earth.SETS.index(name)]
 
 
-def schedule(model: str, seed: int, args: argparse.Namespace) -> Schedule:
-    """Steps are twenty an epoch: 4000 of flow matching, 1200 of likelihood, 400 after flow matching."""
-    epochs, rate, average, warmup = {
-        LIKELIHOOD: (60, 2e-3, 0.99, 50), MATCHING: (200, 6e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20),
-    }[TUNED if model == TUNED else MATCHING if model == MATCHED else LIKELIHOOD]  # fmt: skip
-    given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs
-    batch, epochs = (_QUICK["batch"], _QUICK["epochs"]) if args.quick else (BATCH, epochs)
-    return Schedule(
-        given or epochs, batch, rate, seed, drop_last=True, warmup=warmup, decay="cosine", average=average,
-        amsgrad=False, clip=10.0,
-    )  # fmt: skip
-
-
 def split(name: str, kind: str, seed: int, args: argparse.Namespace) -> EarthSplit:
     """The rows, cut to the sizes asked for."""
     found = load_earth(name, kind, seed, args.data_dir)
-    size = _QUICK["rows"] if args.quick else args.training_rows
+    size = QUICK["rows"] if args.quick else args.training_rows
     return found.with_training(min(size, len(found.training))) if size else found
 
 
@@ -102,34 +85,17 @@ def task(model: str, name: str, kind: str, args: argparse.Namespace) -> FlowTask
 
     def rows(seed: int) -> Split:
         found = split(name, kind, seed, args)
-        times = math.ceil((_QUICK["batch"] if args.quick else ROWS) / len(found.training))
+        times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(found.training))
         return Split(training=found.training.repeat(times, 1), validation=found.validation, test=found.test)
 
     more: dict[str, Any] = {} if args.quick else {"figures": _half_step}
     if model == MATCHED:
         more["coupling"] = 128
     return FlowTask(
-        config(model, name, args), rows, loss=MATCHING if model == MATCHED else LIKELIHOOD, evaluation=EVALUATION,
+        config(model, finest_scale(model, name, kind, args), args), rows,
+        loss=MATCHING if model == MATCHED else LIKELIHOOD, evaluation=EVALUATION,
         validation=VALIDATION, validate_every=2 if model == TUNED else 10 if model == MATCHED else 4, patience=None,
         **more,
-    )  # fmt: skip
-
-
-def config(model: str, name: str, args: argparse.Namespace) -> flows.FlowConfig:
-    """The flow of a model on a set."""
-    waves = model in (MATCHED, TUNED)
-    kind, frame, scale = "riemannian", "generators", 1.0 if waves else SCALE
-    if model.startswith("stereographic"):
-        kind, frame, scale = "stereographic", "local", SCALE / 5.0
-    features: dict[str, Any] = {}
-    if waves:
-        features = {"features": "waves", "n_features": _QUICK["hidden"] if args.quick else WAVES}
-        features["finest"] = args.finest or FINEST[name]
-    hidden, layers = (WAVES_HIDDEN, WAVES_LAYERS) if waves else (HIDDEN, LAYERS)
-    return flows.FlowConfig(
-        "sphere", 2, kind=kind, frame=frame, activation="sine", scale=scale, steps=12,
-        hidden=args.hidden or (_QUICK["hidden"] if args.quick else hidden),
-        layers=args.layers or (_QUICK["layers"] if args.quick else layers), **features,
     )  # fmt: skip
 
 
@@ -148,7 +114,7 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
             for model in order:
                 table += [_cell(model, name, kind, seed, args) for name in earth.SETS]
     if args.quick and not args.cells:
-        args.cells = _QUICK["cells"]
+        args.cells = QUICK["cells"]
     return options.chosen(table, args)
 
 
@@ -158,7 +124,8 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
     others = {"finest": finest, "tuning epochs": tuning, "training rows": args.training_rows}
     made = Cell(
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
-        task=task(model, name, kind, args), schedule=schedule(model, seed, args),
+        task=task(model, name, kind, args),
+        schedule=schedule(model, seed, finest_scale(model, name, kind, args) is not None, args),
         published=published(model, name, kind),
         variant=options.variant(args, hidden=args.hidden, layers=args.layers, **others),
     )  # fmt: skip
@@ -182,9 +149,11 @@ def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
         data = split(made.column, kind, made.schedule.seed, args)
         x, y, z = (earth.unit(part) for part in data.degrees)
         started = time.perf_counter()
-        settings = earth.QUICK if args.quick else earth.FULL
-        seed = made.schedule.seed
-        fitted = earth.fit_mixture(x, y, settings, seed=seed) if model == "mixture" else earth.KernelEstimate.fit(x, y)
+        if model == "mixture":
+            candidates = earth.QUICK if args.quick else earth.FULL
+            fitted = earth.fit_mixture(x, y, candidates, seed=made.schedule.seed)
+        else:
+            fitted = earth.KernelEstimate.fit(x, y)
         nll = -fitted.log_prob(z)
         result = {
             "name": name, "row": cell.row, "column": cell.column, "variant": cell.variant,
@@ -226,14 +195,7 @@ def _order(result: dict[str, Any]) -> tuple[Any, ...]:
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
     results = sorted(cells.results(out), key=_order)
-    settings = {
-        "batch": BATCH, "hidden": HIDDEN, "layers": LAYERS, "scale": SCALE, "frame": "generators",
-        "flow matching": {"hidden": WAVES_HIDDEN, "layers": WAVES_LAYERS, "waves": WAVES, "finest": FINEST},
-        "activation": "sine", "evaluation steps": EVALUATION.steps, "optimiser": "Adam",
-        "note": "a row's name says in brackets what differs; published: likelihood by Mathieu & Nickel 2020, "
-                "flow matching by Chen & Lipman 2023, random rows",
-    }  # fmt: skip
-    tables.write(out, "Events on the globe", results, list(earth.SETS), settings, decimals=3)
+    tables.write(out, "Events on the globe", results, list(earth.SETS), settings(EVALUATION.steps), decimals=3)
 
 
 def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:
