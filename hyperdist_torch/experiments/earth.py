@@ -124,8 +124,7 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
     others = {"finest": finest, "tuning epochs": tuning, "training rows": args.training_rows}
     made = Cell(
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
-        task=task(model, name, kind, args),
-        schedule=schedule(model, seed, finest_scale(model, name, kind, args) is not None, args),
+        task=task(model, name, kind, args), schedule=schedule(model, name, kind, seed, args),
         published=published(model, name, kind),
         variant=options.variant(args, hidden=args.hidden, layers=args.layers, **others),
     )  # fmt: skip
