@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.spaces import sphere
 
 SETS = ("volcano", "earthquake", "flood", "fire")
 KINDS = ("random rows", "distinct places", "grouped by cell")
@@ -87,9 +88,7 @@ def unit(degrees: Any) -> np.ndarray:
     array([[0., 1., 0.]])
     """
     latitude, longitude = np.radians(_degrees(degrees, "degrees")).T
-    return np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
+    return sphere.from_angles(latitude, longitude)
 
 
 def _degrees(value: Any, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from matplotlib.projections.geo import GeoAxes
 from hyperdist import checks
 from hyperdist.plot import _density, _style
 from hyperdist.spaces import Sphere
+from hyperdist.spaces.sphere import from_angles
 
 _PROJECTIONS = ("mollweide", "hammer")
 
@@ -83,7 +84,7 @@ def sphere_density(
     # In the axes' own coordinates, where the map fills the unit square, it is a circle of radius 1/2.
     map_points = 0.5 + 0.5 * _density.inside_circle(_density.centres(2 * pixels), _density.centres(pixels))
     longitude, latitude = (ax.transAxes - ax.transData).transform(map_points.reshape(-1, 2)).T
-    points = _vectors(latitude, longitude).reshape(*map_points.shape[:2], 3)
+    points = from_angles(latitude, longitude).reshape(*map_points.shape[:2], 3)
     log_prob = _density.mean_log_prob(q, points)
     image = _density.show(ax, log_prob, (0, 1, 0, 1), log=log, colorbar=colorbar, style=style)
     image.set_transform(ax.transAxes)
@@ -109,10 +110,4 @@ def unit_vectors(latitude: Any, longitude: Any) -> np.ndarray:
             raise ValueError(f"{name} must lie in [-{bound:g}, {bound:g}] degrees, got {worst!r}")
         angles.append(np.deg2rad(degrees))
     checks.broadcast(latitude=angles[0].shape, longitude=angles[1].shape)
-    return _vectors(*angles)
-
-
-def _vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Unit vectors of angles in radians."""
-    lat, lon = np.broadcast_arrays(latitude, longitude)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+    return from_angles(*angles)

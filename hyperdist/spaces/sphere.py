@@ -154,6 +154,13 @@ def log_polar(mu: Array, x: Array) -> tuple[Array, Array]:
     return 2.0 * xp.atan2(root(apart), root(together)), xp.where(unknown[..., None], first, v / safe[..., None])
 
 
+def from_angles(latitude: Array, longitude: Array) -> Array:
+    """Unit vectors (*broadcast, 3) of angles in radians: x towards (0, 0), z towards the north pole."""
+    xp = namespace(latitude, longitude)
+    cosine, height = xp.cos(latitude), xp.sin(latitude) + 0.0 * longitude
+    return xp.stack([cosine * xp.cos(longitude), cosine * xp.sin(longitude), height], axis=-1)
+
+
 def from_stereographic(y: Array) -> Array:
     """The point (1 - |y|^2, 2 y)/(1 + |y|^2), (*batch, d + 1), of a point y (*batch, d) of the plane: e_0 for y = 0.
 

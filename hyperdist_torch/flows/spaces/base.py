@@ -1,0 +1,122 @@
+"""What a vector field and a solver ask of a space, in the coordinates that the solver moves: rows (*batch, width)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+from hyperdist import checks
+from hyperdist.spaces import euclidean, frames
+
+
+class Space(ABC):
+    """A Riemannian manifold of dimension d, with what a vector field and a solver ask of it."""
+
+    name: str
+    d: int
+    width: int
+    """Coordinates of a point."""
+    model: str | None = None
+    """Those of hyperbolic space: "lorentz" or "poincare"."""
+    c: float = 0.0
+
+    def __init__(self, d: int) -> None:
+        self.d = checks.dimension(d)
+        self.width = self.d
+
+    @property
+    @abstractmethod
+    def support(self) -> constraints.Constraint:
+        """Where points lie."""
+
+    def curvature(self, x: Tensor) -> Tensor:
+        """c as a tensor, (), of the dtype and on the device of x."""
+        return torch.full((), self.c, dtype=x.dtype, device=x.device)
+
+    def frame(self, kind: str) -> frames.Frame:
+        """The vector fields "ambient", "local" or "generators"; ValueError where the space has none of the kind."""
+        checks.choice(kind, "frame", frames.KINDS)
+        try:
+            return frames.frame(self.name, kind, self.d, self.c)
+        except KeyError:
+            raise ValueError(f"frame must be 'local' or 'generators' on {self!r}, got {kind!r}") from None
+
+    def retract(self, x: Tensor) -> Tensor:
+        """The point of the space nearest to coordinates x near it."""
+        return x
+
+    @abstractmethod
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        """The tangent at x with orthonormal coordinates v (*batch, d)."""
+
+    def basis(self, x: Tensor) -> Tensor:
+        """An orthonormal basis of the tangent space at x, (d, *batch, width)."""
+        axes = torch.eye(self.d, dtype=x.dtype, device=x.device)
+        return torch.stack([self.from_frame(x, axis.expand(*x.shape[:-1], self.d)) for axis in axes])
+
+    @property
+    def noise_width(self) -> int:
+        """Numbers that ``random_tangent`` takes a point."""
+        return self.d
+
+    def random_tangent(self, x: Tensor, noise: Tensor) -> Tensor:
+        """A tangent e with E e e^T the identity of the tangent space where E noise noise^T is; smooth in x."""
+        return self.from_frame(x, noise)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """<u, v> at x, (*batch)."""
+        return euclidean.inner(x, u, v)
+
+    def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """``inner``, for v any vector of the embedding: its part across the space does not count."""
+        return self.inner(x, u, v)
+
+    def log_volume(self, x: Tensor) -> Tensor:
+        """log |G|^1/2 where the coordinates are a chart, 0 where they are an embedding's, (*batch)."""
+        return euclidean.log_volume(x)
+
+    @abstractmethod
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        """Squared geodesic distance, (*batch)."""
+
+    @abstractmethod
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        """Where the geodesic with velocity u at x is after time 1."""
+
+    @abstractmethod
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        """The velocity at x of the geodesic that reaches y at time 1."""
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        """The tangent u at x carried to y along the geodesic."""
+        return euclidean.transport(x, y, u)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Smooth functions of a point for a network's input, (*batch, ``feature_width``)."""
+        return x
+
+    @property
+    def feature_width(self) -> int:
+        """Numbers that ``features`` returns a point."""
+        return self.width
+
+    def check(self, x: Tensor, name: str = "value") -> Tensor:
+        """x where all its rows are points, else ValueError with the first that is not."""
+        if x.ndim == 0 or x.shape[-1] != self.width:
+            raise ValueError(f"{name} must have {self.width} coordinates on its last axis, got shape {tuple(x.shape)}")
+        inside = self.support.check(x)
+        if not bool(inside.all()):
+            row = int(torch.nonzero(~inside.reshape(-1))[0])
+            point = x.detach().reshape(-1, self.width)[row].tolist()
+            raise ValueError(
+                f"{name} must lie on {self!r}: {int((~inside).sum())} of {inside.numel()} rows do not, the first is "
+                f"row {row}, {point}"
+            )
+        return x
+
+    def __repr__(self) -> str:
+        curved = f", c={self.c:g}" if self.model else ""
+        return f"{type(self).__name__}({self.d}{curved})"

@@ -1,0 +1,96 @@
+"""Hyperbolic space, on the hyperboloid and on the ball."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.distributions import constraints
+
+from hyperdist import checks
+from hyperdist.spaces import charts, lorentz, poincare
+from hyperdist_torch import constraints as supports
+from hyperdist_torch.flows.spaces.base import Space
+
+
+class Lorentz(Space):
+    """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first."""
+
+    name = model = "lorentz"
+
+    def __init__(self, d: int, c: float = 1.0) -> None:
+        super().__init__(d)
+        self.c = float(checks.positive(c, "c"))
+        self.width = self.d + 1
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.Hyperboloid(self.c)
+
+    def retract(self, x: Tensor) -> Tensor:
+        return lorentz.lift(x[..., 1:], self.curvature(x))
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return lorentz.from_frame(x, v, self.c)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return lorentz.inner(x, u, v, self.c)
+
+    def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        # lorentz.inner reads a tangent's time coordinate from its space part.
+        return (u[..., 1:] * v[..., 1:]).sum(dim=-1) - u[..., 0] * v[..., 0]
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return lorentz.dist_sq(x, y, self.curvature(x))
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return lorentz.exp(x, u, self.curvature(x))
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return lorentz.log(x, y, self.curvature(x))
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        return lorentz.transport(x, y, u, self.curvature(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return charts.lorentz_to_tangent(x, self.curvature(x))
+
+    @property
+    def feature_width(self) -> int:
+        return self.d
+
+
+class PoincareBall(Space):
+    """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points."""
+
+    name = model = "poincare"
+
+    def __init__(self, d: int, c: float = 1.0) -> None:
+        super().__init__(d)
+        self.c = float(checks.positive(c, "c"))
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.PoincareBall(self.c)
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return poincare.from_frame(x, v, self.c)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return poincare.inner(x, u, v, self.c)
+
+    def log_volume(self, x: Tensor) -> Tensor:
+        return poincare.log_volume(x, self.c)
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return poincare.dist_sq(x, y, self.c)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return poincare.exp(x, u, self.c)
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return poincare.log(x, y, self.c)
+
+    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        return poincare.transport(x, y, u, self.c)
+
+    def features(self, x: Tensor) -> Tensor:
+        return charts.poincare_to_tangent(x, self.c)

@@ -1,0 +1,44 @@
+"""The flat torus."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+from hyperdist.spaces import torus
+from hyperdist_torch import constraints as supports
+from hyperdist_torch.flows.spaces.base import Space
+
+
+class Torus(Space):
+    """The flat torus: a point is d angles in [-pi, pi)."""
+
+    name = "torus"
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return supports.angles
+
+    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
+        return torus.from_frame(x, v)
+
+    def retract(self, x: Tensor) -> Tensor:
+        # Wrapping is a shift by a constant: the derivative stays 1 also where rounding at the cut would make it 0.
+        return torus.wrap(x.detach()) + (x - x.detach())
+
+    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
+        return torus.dist_sq(x, y)
+
+    def exp(self, x: Tensor, u: Tensor) -> Tensor:
+        return self.retract(x + u)
+
+    def log(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.retract(y - x)
+
+    def features(self, x: Tensor) -> Tensor:
+        return torch.cat([x.cos(), x.sin()], dim=-1)
+
+    @property
+    def feature_width(self) -> int:
+        return 2 * self.d
