@@ -174,9 +174,12 @@ Panel = Callable[[Figure, tuple[int, int, int], str, KnownLaw, Callable[[Tensor]
 
 def run(
     table: list[Cell[FlowTask]], args: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None],
-    panel: Panel,
+    panel: Panel, height: float = 3.1,
 ) -> None:  # fmt: skip
-    """Run the cells; then ``densities.png``: a row a column of the table, the target first, of the first seed."""
+    """Run the cells; then ``densities.png``: a row a column of the table, the target first, of the first seed.
+
+    height  of a row, in inches; a panel is 3.2 wide.
+    """
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
@@ -184,19 +187,15 @@ def run(
         assert isinstance(target, KnownLaw)
         say(f"{target.name}: entropy {target.entropy:.6f} nats")
     options.run(table, args, say, after)
-    draw(
-        [cell for cell in table if cell.schedule.seed == table[0].schedule.seed],
-        args.out,
-        panel,
-        12 if args.quick else PIXELS,
-    )
+    first = [cell for cell in table if cell.schedule.seed == table[0].schedule.seed]
+    draw(first, args.out, panel, 12 if args.quick else PIXELS, height)
 
 
-def draw(table: list[Cell[FlowTask]], out: Path, panel: Panel, pixels: int) -> None:
+def draw(table: list[Cell[FlowTask]], out: Path, panel: Panel, pixels: int, height: float) -> None:
     """Densities of targets and of what was trained on them."""
     columns = list(dict.fromkeys(cell.column for cell in table))
     width = 1 + max(sum(cell.column == column for cell in table) for column in columns)
-    figure = Figure(figsize=(3.2 * width, 3.1 * len(columns)), layout="constrained")
+    figure = Figure(figsize=(3.2 * width, height * len(columns)), layout="constrained")
     for i, column in enumerate(columns):
         here = [cell for cell in table if cell.column == column]
         target = here[0].task.target
