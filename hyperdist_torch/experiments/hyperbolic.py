@@ -41,9 +41,11 @@ def models(c: float) -> dict[str, Model]:
     wrapped = FlowConfig("poincare", 2, kind="wrapped", base_scale=1.5, **network)
     return {
         "Riemannian, likelihood": (riemannian, LIKELIHOOD, Setting(epochs=20, rate=3e-3)),
-        "Riemannian, flow matching": (riemannian, MATCHING, Setting(epochs=100, rate=3e-3, average=0.999)),
+        "Riemannian, flow matching": (
+            riemannian, MATCHING, Setting(epochs=100, rate=3e-3, average=0.999, coupling=128),
+        ),
         "wrapped, likelihood": (wrapped, LIKELIHOOD, Setting(epochs=20, rate=3e-3)),
-    }
+    }  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -95,6 +95,8 @@ class Setting:
     warmup: int = 100
     average: float = 0.995
     clip: float = 1.0
+    coupling: int = 1
+    """Of flow matching."""
 
     def schedule(self, args: argparse.Namespace, seed: int) -> Schedule:
         """With what the options change."""
@@ -126,7 +128,10 @@ def cell(
         config = flows.FlowConfig.from_dict({**config.to_dict(), "hidden": 8, "layers": 1, "steps": 4})
     solver = FixedGrid(8) if args.quick else EVALUATION
     rows = rows_of(target, setting.batch_size(args), setting.steps(args), 250 if args.quick else TEST_ROWS)
-    task = FlowTask(config, rows, loss, target, evaluation=solver, figures=Figures(target, solver, everywhere))
+    task = FlowTask(
+        config, rows, loss, target, evaluation=solver, coupling=setting.coupling,
+        figures=Figures(target, solver, everywhere),
+    )  # fmt: skip
     schedule = setting.schedule(args, seed)
     return Cell(task=task, schedule=schedule, variant=options.variant(args), **named)
 
@@ -222,7 +227,8 @@ def density_of(cell: Cell[FlowTask], out: Path) -> Callable[[Tensor], Tensor]:
 def numbers(setting: Setting, loss: str) -> str:
     """A setting in words, for the record."""
     kind = "draws of the flow" if loss == REVERSE_KL else "fresh draws of the target"
+    coupled = f", draws of the base dealt out to {setting.coupling} at a time" if setting.coupling > 1 else ""
     return (
         f"{setting.epochs * STEPS} steps of Adam at {setting.rate:g} with cosine decay, {setting.batch} {kind} a step, "
-        f"average {setting.average:g}, clip {setting.clip:g}"
+        f"average {setting.average:g}, clip {setting.clip:g}{coupled}"
     )
