@@ -58,11 +58,11 @@ KIND_NAMES = {kind: kind.split()[0] for kind in earth.KINDS}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``earth``."""
     options.add(parser, "earth", data=True)
-    parser.add_argument("--hidden", type=int, help="units a layer of the networks, other than the model's own")
-    parser.add_argument("--layers", type=int, help="hidden layers, other than the model's own")
+    parser.add_argument("--hidden", type=options.count, help="units a layer, other than the model's own")
+    parser.add_argument("--layers", type=options.count, help="hidden layers, other than the model's own")
     parser.add_argument("--finest", type=float, help="finest scale of flow matching, radians, other than the set's own")
-    parser.add_argument("--tuning-epochs", type=int, help="of likelihood after flow matching")
-    parser.add_argument("--training-rows", type=int, help="so many training rows alone, a point of a learning curve")
+    parser.add_argument("--tuning-epochs", type=options.count, help="of likelihood after flow matching")
+    parser.add_argument("--training-rows", type=options.count, help="so many training rows alone, for a learning curve")
     parser.add_argument("--no-pictures", action="store_true", help="the table alone")
 
 

@@ -36,7 +36,7 @@ def finest_scale(model: str, name: str, kind: str, args: argparse.Namespace) -> 
     """That of flow matching, and of likelihood from where it ended; None is for none."""
     if model not in (MATCHED, TUNED):
         return None
-    return args.finest or WAVES_OF[kind].get(name, (None, 0))[0]
+    return WAVES_OF[kind].get(name, (None, 0))[0] if args.finest is None else args.finest
 
 
 def schedule(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Schedule:
@@ -44,7 +44,7 @@ def schedule(model: str, name: str, kind: str, seed: int, args: argparse.Namespa
     epochs, rate, average, warmup = {MATCHED: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20)}.get(
         model, (60, 2e-3, 0.99, 50)
     )
-    if model == MATCHED and finest_scale(model, name, kind, args):
+    if model == MATCHED and finest_scale(model, name, kind, args) is not None:
         # The weights averaged are those of the last few hundred steps, in which the fine scales are learnt.
         epochs, rate, average = WAVES_OF[kind].get(name, (None, 200))[1], 6e-3, 0.997
     given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add(parser, "mnist", data=True)
     vae_cells.add_options(parser)
     parser.add_argument("--prior-std", type=float, help="other than published, 1")
-    parser.add_argument("--test-images", type=int, help="of the first test images only")
+    parser.add_argument("--test-images", type=options.count, help="of the first test images only")
 
 
 def _column(d: int) -> str:
@@ -74,7 +74,7 @@ def _config(law: str, c: float, d: int, args: argparse.Namespace) -> VAEConfig:
         c=c,
         posterior=law,
         prior=law,
-        prior_std=args.prior_std or 1.0,
+        prior_std=1.0 if args.prior_std is None else args.prior_std,
         encoder="linear" if flat else args.encoder or vae_cells.ENCODER,
         decoder="wrapped" if flat else args.decoder or vae_cells.DECODER,
         riemannian_gradient=args.riemannian_gradient and not flat,

@@ -28,7 +28,14 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
     parser.add_argument("--cells", nargs="+", metavar="PATTERN", help="only cells with such names, as in a shell")
     parser.add_argument("--list", action="store_true", help="print the names of the cells, in order, and end")
-    parser.add_argument("--epochs", type=int, help="other than published")
+    parser.add_argument("--epochs", type=count, help="other than published")
+
+
+def count(text: str) -> int:
+    """The value of an option that counts something: an integer >= 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer >= 1, got {text!r}")
+    return int(text)
 
 
 def _devices(text: str) -> int | str:

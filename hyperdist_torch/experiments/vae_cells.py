@@ -68,7 +68,7 @@ class VAETask:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``options.add`` that only auto-encoders have; the published setting is their default."""
-    parser.add_argument("--samples", type=int, help="samples of the likelihood estimate, other than published")
+    parser.add_argument("--samples", type=options.count, help="of the likelihood estimate, other than published")
     parser.add_argument("--decoder", choices=DECODERS, help="of hyperbolic models, other than published")
     parser.add_argument("--encoder", choices=ENCODERS, help="of hyperbolic models, other than published")
     parser.add_argument("--riemannian-gradient", action="store_true", help="in the encoder of hyperbolic models")

@@ -233,12 +233,27 @@ def test_gplvm_keeps_clusters_apart() -> None:
         (["mnist", "--quick", "--data-dir", "/nowhere"], "train-images-idx3-ubyte.gz"),
         (["mnist", "--cells", "nvae-d3"], "--cells must fit a name of nvae-d2.*got 'nvae-d3'"),
         (["mnist", "--prior-std", "-1"], "prior_std"),
-        (["branching", "--epochs", "-1"], "epochs must be > 0, got -1"),
+        (["mnist", "--prior-std", "0"], "prior_std"),
+        (["earth", "--finest", "0"], "finest must be > 0 and < 1, got 0"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["branching", "--epochs", "-1"], ["mnist", "--samples", "0"], ["mnist", "--test-images", "1.5"],
+        ["earth", "--hidden", "0"], ["earth", "--training-rows", "many"],
+    ],
+)  # fmt: skip
+def test_counts_are_counts(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """0 is not taken for an option that was not given."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert f"argument {arguments[1]}: must be an integer >= 1, got '{arguments[2]}'" in capsys.readouterr().err
 
 
 def test_commit_and_versions_are_recorded() -> None:
