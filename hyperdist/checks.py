@@ -82,14 +82,19 @@ def probability(value: Any, name: str = "p") -> np.ndarray:
     return array
 
 
-def fraction(value: Any, name: str) -> float:
-    """One number > 0 and < 1."""
-    array = as_float(value, name)
+def single(array: np.ndarray, name: str) -> float:
+    """The one number of an array without axes."""
     if array.ndim:
         raise ValueError(f"{name} must be one number, got shape {array.shape}")
-    if not 0.0 < array < 1.0:
-        raise ValueError(f"{name} must be > 0 and < 1, got {array:g}")
     return float(array)
+
+
+def fraction(value: Any, name: str) -> float:
+    """One number > 0 and < 1."""
+    number = single(as_float(value, name), name)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"{name} must be > 0 and < 1, got {number:g}")
+    return number
 
 
 def dimension(d: Any, name: str = "d", least: int = 1) -> int:

@@ -40,7 +40,7 @@ def finest_scale(model: str, name: str, kind: str, args: argparse.Namespace) -> 
 
 
 def schedule(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Schedule:
-    """Steps are twenty an epoch: 2000 to 6000 of flow matching, 1200 of likelihood, 400 after flow matching."""
+    """An epoch has 20 to 28 steps by the set: 2000 to 6000 of flow matching, 1200 or more of likelihood."""
     epochs, rate, average, warmup = {MATCHED: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20)}.get(
         model, (60, 2e-3, 0.99, 50)
     )

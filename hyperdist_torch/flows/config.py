@@ -73,7 +73,7 @@ class FlowConfig:
         for name in ("context_width", "components"):
             self._set(name, checks.dimension(getattr(self, name), name, 0))
         for name in ("c", "scale", "base_scale", "radius", "rtol", "atol"):
-            self._set(name, _positive(getattr(self, name), name))
+            self._set(name, checks.single(checks.positive(getattr(self, name), name), name))
         if self.finest is not None:
             self._set("finest", checks.fraction(self.finest, "finest"))
         for name in ("checkpoint", "adjoint"):
@@ -153,10 +153,3 @@ class FlowConfig:
                 f"a FlowConfig needs {' and '.join(lacking)}, got {', '.join(sorted(values)) or 'nothing'}"
             )
         return cls(**values)
-
-
-def _positive(value: Any, name: str) -> float:
-    array = checks.positive(value, name)
-    if array.ndim:
-        raise ValueError(f"{name} must be one number, got shape {array.shape}")
-    return float(array)

@@ -49,20 +49,26 @@ def flow_matching(
     if q.batch_shape:
         raise ValueError(f"q must have no batch shape, got {tuple(q.batch_shape)}")
     space, coupling = q.space, checks.dimension(coupling, "coupling")
-    rate = 0.0 if finest is None else -math.log(checks.fraction(finest, "finest"))
+    rate = None if finest is None else -math.log(checks.fraction(finest, "finest"))
     with torch.no_grad():
         x0 = q._start(torch.Size([len(x)]), "rejection", generator, False)[0]
         if coupling > 1:
             x0 = torch.cat([_dealt(space, *part) for part in zip(x0.split(coupling), x.split(coupling), strict=True)])
         t = torch.rand(len(x), 1, dtype=x.dtype, device=x.device, generator=generator)
-        left = torch.exp(-rate * t) if rate else 1.0 - t
+        left, speed, unit = _schedule(t, rate)
         along = space.log(x0, x)
         at = space.retract(space.exp(x0, (1.0 - left) * along))
-        velocity = space.transport(x0, at, rate * left * along if rate else along)
-    miss = q.field(t, at, q.context) - velocity
-    if rate:
-        miss = miss / left
+        velocity = space.transport(x0, at, speed * along)
+    miss = (q.field(t, at, q.context) - velocity) / unit
     return space.inner(at, miss, miss)
+
+
+def _schedule(t: Tensor, rate: float | None) -> tuple[Tensor, Tensor | float, Tensor | float]:
+    """At time t the share of the way that is left, minus its derivative, and the unit of the misses."""
+    if rate is None:
+        return 1.0 - t, 1.0, 1.0
+    left = torch.exp(-rate * t)
+    return left, rate * left, left
 
 
 def _dealt(space: Space, x0: Tensor, x: Tensor) -> Tensor:
