@@ -29,10 +29,11 @@ from hyperdist_torch.experiments.earth_models import (
     QUICK,
     ROWS,
     TUNED,
+    Waves,
     config,
-    finest_scale,
     schedule,
     settings,
+    waves,
 )
 from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
 from hyperdist_torch.experiments.tasks import Split
@@ -80,22 +81,21 @@ def split(name: str, kind: str, seed: int, args: argparse.Namespace) -> EarthSpl
     return found.with_training(min(size, len(found.training))) if size else found
 
 
-def task(model: str, name: str, kind: str, args: argparse.Namespace) -> FlowTask:
+def task(model: str, name: str, kind: str, found: Waves | None, args: argparse.Namespace) -> FlowTask:
     """The flow of a model, and its training."""
 
     def rows(seed: int) -> Split:
-        found = split(name, kind, seed, args)
-        times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(found.training))
-        return Split(training=found.training.repeat(times, 1), validation=found.validation, test=found.test)
+        data = split(name, kind, seed, args)
+        times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(data.training))
+        return Split(training=data.training.repeat(times, 1), validation=data.validation, test=data.test)
 
-    more: dict[str, Any] = {} if args.quick else {"figures": _half_step}
-    if model == MATCHED:
-        more["coupling"] = 128
+    # By likelihood two sets overfit within the first half of the run; flow matching's score may rise before it falls.
+    more: dict[str, Any] = {"coupling": 128} if model == MATCHED else {"patience": 3}
+    if not args.quick:
+        more["figures"] = _half_step
     return FlowTask(
-        config(model, finest_scale(model, name, kind, args), args), rows,
-        loss=MATCHING if model == MATCHED else LIKELIHOOD, evaluation=EVALUATION,
-        validation=VALIDATION, validate_every=2 if model == TUNED else 10 if model == MATCHED else 4, patience=None,
-        **more,
+        config(model, found, args), rows, loss=MATCHING if model == MATCHED else LIKELIHOOD, evaluation=EVALUATION,
+        validation=VALIDATION, validate_every=2 if model == TUNED else 10 if model == MATCHED else 4, **more,
     )  # fmt: skip
 
 
@@ -122,9 +122,10 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
     tuning = args.tuning_epochs if model == TUNED else None
     finest = args.finest if model in (MATCHED, TUNED) else None
     others = {"finest": finest, "tuning epochs": tuning, "training rows": args.training_rows}
+    found = waves(model, name, kind, args)
     made = Cell(
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
-        task=task(model, name, kind, args), schedule=schedule(model, name, kind, seed, args),
+        task=task(model, name, kind, found, args), schedule=schedule(model, seed, found, args),
         published=published(model, name, kind),
         variant=options.variant(args, hidden=args.hidden, layers=args.layers, **others),
     )  # fmt: skip

@@ -9,7 +9,7 @@ them.
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NamedTuple
 
 from hyperdist import earth
 from hyperdist_torch import flows
@@ -20,33 +20,42 @@ BATCH, ROWS = 512, 10_240
 HIDDEN, LAYERS, SCALE = 128, 4, 15.0
 WAVES, WAVES_HIDDEN, WAVES_LAYERS = 256, 256, 3
 """Those of flow matching, and of likelihood from where it ended."""
-_CLUSTERED = {"earthquake": (3e-3, 200), "flood": (5e-3, 100), "fire": (3e-4, 300)}
+
+
+class Waves(NamedTuple):
+    """The finest scale of flow matching, in radians, and the epochs that it is trained for."""
+
+    finest: float
+    epochs: int
+
+
+_CLUSTERED = {"earthquake": Waves(3e-3, 200), "flood": Waves(5e-3, 100), "fire": Waves(3e-4, 300)}
 WAVES_OF = {
-    earth.KINDS[0]: {"volcano": (1e-4, 150), **_CLUSTERED}, earth.KINDS[1]: _CLUSTERED, earth.KINDS[2]: {}
+    earth.KINDS[0]: {"volcano": Waves(1e-4, 150), **_CLUSTERED}, earth.KINDS[1]: _CLUSTERED, earth.KINDS[2]: {}
 }  # fmt: skip
-"""The finest scale, in radians, and the epochs: of a few tried on random rows the best for the validation rows of seed
-0. Where test places are far from all of the training's, fine scales only help to overfit: volcanoes at distinct places,
-and all grouped sets, have none."""
+"""Of a few tried on random rows the best for the validation rows of seed 0. Where test places are far from all of the
+training's, fine scales only help to overfit: volcanoes at distinct places, and all grouped sets, have none."""
 MATCHED, TUNED = "Riemannian, flow matching", "Riemannian, likelihood after matching"
 QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
           "cells": ["random-volcano-*"]}  # fmt: skip
 
 
-def finest_scale(model: str, name: str, kind: str, args: argparse.Namespace) -> float | None:
-    """That of flow matching, and of likelihood from where it ended; None is for none."""
+def waves(model: str, name: str, kind: str, args: argparse.Namespace) -> Waves | None:
+    """Those of flow matching, and of likelihood from where it ended; None is for none."""
     if model not in (MATCHED, TUNED):
         return None
-    return WAVES_OF[kind].get(name, (None, 0))[0] if args.finest is None else args.finest
+    found = WAVES_OF[kind].get(name)
+    return found if args.finest is None else Waves(args.finest, found.epochs if found else 200)
 
 
-def schedule(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Schedule:
+def schedule(model: str, seed: int, found: Waves | None, args: argparse.Namespace) -> Schedule:
     """An epoch has 20 to 28 steps by the set: 2000 to 6000 of flow matching, 1200 or more of likelihood."""
     epochs, rate, average, warmup = {MATCHED: (300, 2e-3, 0.999, 100), TUNED: (20, 5e-4, 0.98, 20)}.get(
         model, (60, 2e-3, 0.99, 50)
     )
-    if model == MATCHED and finest_scale(model, name, kind, args) is not None:
+    if model == MATCHED and found is not None:
         # The weights averaged are those of the last few hundred steps, in which the fine scales are learnt.
-        epochs, rate, average = WAVES_OF[kind].get(name, (None, 200))[1], 6e-3, 0.997
+        epochs, rate, average = found.epochs, 6e-3, 0.997
     given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs
     batch, epochs = (QUICK["batch"], QUICK["epochs"]) if args.quick else (BATCH, epochs)
     return Schedule(
@@ -55,16 +64,16 @@ def schedule(model: str, name: str, kind: str, seed: int, args: argparse.Namespa
     )  # fmt: skip
 
 
-def config(model: str, finest: float | None, args: argparse.Namespace) -> flows.FlowConfig:
-    """The flow of a model, with waves where ``finest`` is given."""
+def config(model: str, found: Waves | None, args: argparse.Namespace) -> flows.FlowConfig:
+    """The flow of a model."""
     given: dict[str, Any] = {"kind": "riemannian", "frame": "generators", "scale": SCALE}
     hidden, layers = HIDDEN, LAYERS
     if model.startswith("stereographic"):
         given = {"kind": "stereographic", "frame": "local", "scale": SCALE / 5.0}
-    elif finest is not None:
+    elif found is not None:
         hidden, layers = WAVES_HIDDEN, WAVES_LAYERS
-        waves = QUICK["hidden"] if args.quick else WAVES
-        given |= {"scale": 1.0, "features": "waves", "n_features": waves, "finest": finest}
+        number = QUICK["hidden"] if args.quick else WAVES
+        given |= {"scale": 1.0, "features": "waves", "n_features": number, "finest": found.finest}
     return flows.FlowConfig(
         "sphere", 2, activation="sine", steps=12, hidden=args.hidden or (QUICK["hidden"] if args.quick else hidden),
         layers=args.layers or (QUICK["layers"] if args.quick else layers), **given,
