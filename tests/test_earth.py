@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import hyperdist as hd
 from hyperdist import earth as sets
@@ -171,7 +173,7 @@ def test_kernel_estimate(rng: np.random.Generator) -> None:
     x, y = (hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0).sample(n, rng) for n in (40, 30))
     bandwidths = np.array([1e-4, 0.1, 1.0])
     expected = [np.log(np.mean(hd.VonMisesFisher(x, h**-2.0).prob(y[:, None]), axis=1)) for h in bandwidths[1:]]
-    found = baselines.kernel_log_density(x, y, bandwidths)
+    found = baselines.kernel_log_density(x, y, bandwidths[:, None])
     np.testing.assert_allclose(found[1:], expected, rtol=1e-9)
     law = hd.VonMisesFisher(x, 1e8)
     np.testing.assert_allclose(found[0], np.max(law.log_prob(y[:, None]), axis=1) - np.log(40), rtol=1e-6)
@@ -183,18 +185,61 @@ def test_kernel_estimate_chooses_by_the_validation_points(rng: np.random.Generat
     x, fresh = law.sample(300, rng), law.sample(200, rng)
     y, z = np.concatenate([x[:200], fresh[:100]]), np.concatenate([x[100:], fresh[100:]])
     kernel = sets.KernelEstimate.fit(x, y)
-    narrow, wide = sorted(kernel.bandwidths)
+    narrow, wide = sorted(kernel.bandwidths.ravel())
     assert narrow == baselines.BANDWIDTHS[0]
     assert 0.05 < wide < 1.0
     each = kernel.log_prob(z)
     assert each.shape == (300,)
-    parts = baselines.kernel_log_density(x, z, np.array(kernel.bandwidths))
+    parts = baselines.kernel_log_density(x, z, kernel.bandwidths)
     expected = np.log((1 - kernel.share) * np.exp(parts[0]) + kernel.share * np.exp(parts[1]))
     np.testing.assert_allclose(each, expected, rtol=1e-12)
     # Vectors rounded to float32 are those of float64 but for what rounding moves them.
     rounded = sets.KernelEstimate.fit(x.astype(np.float32), y.astype(np.float32))
-    assert rounded.bandwidths == kernel.bandwidths
+    np.testing.assert_array_equal(rounded.bandwidths, kernel.bandwidths)
     np.testing.assert_allclose(rounded.log_prob(z.astype(np.float32)), each, atol=1e-3)
+
+
+def test_variable_kernel_estimate(rng: np.random.Generator) -> None:
+    """Each kernel as wide as its rule says, and better than two bandwidths where clusters are of many scales."""
+    truth = hd.Mixture(np.full(3, 1 / 3), hd.VonMisesFisher(np.eye(3), [3.0, 1e3, 1e6]))
+    x, y, z = (truth.sample(n, rng) for n in (600, 200, 400))
+    variable, two = (sets.KernelEstimate.fit(x, y, variable=which) for which in (True, False))
+    assert variable.bandwidths.shape == (2, 600)
+    assert np.mean(variable.log_prob(z)) > np.mean(two.log_prob(z)) + 0.1
+    grown = baselines._grown(x)
+    angles = np.sort(np.arccos(np.clip(x[7] @ x.T, -1.0, 1.0)))
+    rule = len(baselines.FLOORS) * 6
+    np.testing.assert_allclose(grown[rule, 7], max(baselines.FACTORS[6] * angles[5], baselines.FLOORS[0]), rtol=1e-6)
+    h = np.stack([grown[rule], np.full(600, 0.1)])
+    kernel = sets.KernelEstimate(x, h, 0.25)
+    expected = [np.mean(hd.VonMisesFisher(x, each**-2.0).prob(z[:, None]), axis=1) for each in h]
+    np.testing.assert_allclose(kernel.log_prob(z), np.log(0.75 * expected[0] + 0.25 * expected[1]), rtol=1e-8)
+
+
+@pytest.mark.parametrize("points", [np.eye(3)[:1], np.eye(3), np.repeat(np.eye(3), 4, axis=0)])
+def test_variable_kernel_estimate_of_few_or_repeated_points(points: np.ndarray) -> None:
+    kernel = sets.KernelEstimate.fit(points, np.eye(3), variable=True)
+    assert np.all(kernel.bandwidths >= 1e-4)
+    assert np.all(np.isfinite(kernel.log_prob(-np.eye(3))))
+
+
+def test_draws_of_the_kernel_estimate(rng: np.random.Generator) -> None:
+    """Their cosines with both points, against draws of the same law from ``Mixture``.
+
+    Two KS tests at 1e-4 each; a share of .5 for .3 is seen with a chance above .999.
+    """
+    x = np.eye(3)[:2]
+    kernel = sets.KernelEstimate(x, np.array([[0.01, 0.05], [0.5, 0.2]]), 0.3)
+    draws = kernel.sample(20_000, rng)
+    component = hd.VonMisesFisher(np.tile(x, (2, 1)), kernel.bandwidths.ravel() ** -2.0)
+    mixture = hd.Mixture([0.35, 0.35, 0.15, 0.15], component)
+    np.testing.assert_allclose(kernel.log_prob(draws), mixture.log_prob(draws), rtol=1e-9, atol=1e-9)
+    other = mixture.sample(20_000, rng)
+    for point in x:
+        assert stats.ks_2samp(draws @ point, other @ point).pvalue > 1e-4
+    np.testing.assert_array_equal(kernel.sample(5, 3), kernel.sample(5, 3))
+    with pytest.raises(ValueError, match=r"size must be .*got 0"):
+        kernel.sample(0)
 
 
 def test_mixture_of_known_components(rng: np.random.Generator) -> None:
@@ -212,7 +257,9 @@ def test_mixture_of_known_components(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(again.log_prob(z), mixture.log_prob(z))
 
 
-@pytest.mark.parametrize("fit", [sets.fit_mixture, sets.KernelEstimate.fit])
+@pytest.mark.parametrize(
+    "fit", [sets.fit_mixture, sets.KernelEstimate.fit, partial(sets.KernelEstimate.fit, variable=True)]
+)
 def test_baselines_check_their_points(fit: Callable[..., object]) -> None:
     good = np.eye(3)
     for bad, message in (

@@ -1,4 +1,4 @@
-"""One split of one Earth set: its two baselines' held-out scores."""
+"""One split of one Earth set: its baselines' held-out scores."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ def evaluate(folder: str, digest: str, name: str, kind: str, seed: int, settings
     """
     parts = earth.load_parts(folder, name, kind, seed)
     x, y, z = map(earth.unit, parts)
-    mixture, kernel = earth.fit_mixture(x, y, settings, seed=seed), earth.KernelEstimate.fit(x, y)
+    mixture = earth.fit_mixture(x, y, settings, seed=seed)
+    kernel, variable = (earth.KernelEstimate.fit(x, y, variable=which) for which in (False, True))
     return {
         "set": name, "kind": kind, "seed": seed, "sizes": [len(part) for part in parts],
         "coinciding": earth.coinciding(parts.test, parts.training),
         "mixture": -float(np.mean(mixture.log_prob(z))), "components": int(mixture.weights.size),
-        "kernel": -float(np.mean(kernel.log_prob(z))), "bandwidths": list(kernel.bandwidths),
+        "kernel": -float(np.mean(kernel.log_prob(z))), "bandwidths": kernel.bandwidths.ravel().tolist(),
+        "variable kernel": -float(np.mean(variable.log_prob(z))),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Four Earth-science sets, places of events on the globe: read, split, and fitted by two baselines.
+"""Four Earth-science sets, places of events on the globe: read, split, and fitted by baselines.
 
 Needs the sets' files, which do not come with the package. ``import hyperdist`` does not import this package.
 
@@ -10,11 +10,23 @@ Needs the sets' files, which do not come with the package. ``import hyperdist`` 
 (2,)
 """
 
-from hyperdist.earth.baselines import BANDWIDTHS, FULL, QUICK, SHARES, KernelEstimate, Settings, fit_mixture
+from hyperdist.earth.baselines import (
+    BANDWIDTHS,
+    FACTORS,
+    FLOORS,
+    FULL,
+    QUICK,
+    SHARES,
+    KernelEstimate,
+    Settings,
+    fit_mixture,
+)
 from hyperdist.earth.data import KINDS, SETS, Parts, coinciding, load, load_parts, nested_subset, split, unit
 
 __all__ = [
     "BANDWIDTHS",
+    "FACTORS",
+    "FLOORS",
     "FULL",
     "KINDS",
     "QUICK",

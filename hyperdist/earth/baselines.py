@@ -1,4 +1,4 @@
-"""Two baselines for densities on the globe: a mixture of von Mises-Fisher laws, and a kernel estimate.
+"""Baselines for densities on the globe: a mixture of von Mises-Fisher laws, and kernel estimates.
 
 Each is fitted to training points; validation points choose between candidates. Both have ``log_prob``, in nats with
 respect to area on the unit sphere, a value a row.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from hyperdist import checks
 from hyperdist.distributions import Mixture, VonMisesFisher
@@ -18,6 +19,11 @@ SHARES = (0.0, 0.001, 0.003, 0.01, 0.03, *np.linspace(0.1, 0.9, 9).tolist(), 0.9
 """Shares of the second part of a blend that the validation points choose from."""
 BANDWIDTHS = np.geomspace(1e-4, 1.0, 25)
 """Bandwidths 1/sqrt(kappa) of the kernel estimate, in radians: 640 m and up."""
+FACTORS = np.geomspace(0.05, 3.2, 9)
+"""Bandwidths of the variable kernel estimate over the distance to the fifth nearest neighbour."""
+FLOORS = np.array([1e-4, 1e-3, 1e-2])
+"""Least bandwidths of the variable kernel estimate, in radians."""
+_NEIGHBOUR = 5
 _BLOCK = 1 << 18
 
 
@@ -79,34 +85,59 @@ def blend(a: Mixture, b: Mixture, share: float) -> Mixture:
 
 @dataclass(frozen=True)
 class KernelEstimate:
-    """The average of von Mises-Fisher laws about points (n, 3), of two bandwidths in radians.
+    """The average of von Mises-Fisher laws about points (n, 3), each point's of two bandwidths in radians.
 
-    ``share`` is that of the second bandwidth: a narrow one for places that come again, a wide one for the rest.
+    ``bandwidths`` (2, 1) are those of all points, (2, n) of each; ``share`` is that of the second: a narrow one for
+    places that come again, a wide one for the rest.
     """
 
     points: np.ndarray
-    bandwidths: tuple[float, float]
+    bandwidths: np.ndarray
     share: float
 
     @classmethod
-    def fit(cls, training: Any, validation: Any) -> KernelEstimate:
-        """About training points, with the two of ``BANDWIDTHS`` and the share that validation points like best.
+    def fit(cls, training: Any, validation: Any, *, variable: bool = False) -> KernelEstimate:
+        """About training points, with the two bandwidths and the share that validation points like best.
 
         training, validation  (n, 3)  unit vectors.
+        variable              False chooses from ``BANDWIDTHS``. True also from rules by which the bandwidth of a point
+                              grows with the distance to its fifth nearest neighbour (Breiman, Meisel & Purcell 1977,
+                              Technometrics 19), times one of ``FACTORS`` and not below one of ``FLOORS``.
         Raises                ValueError where a part is empty or not on the sphere.
         """
         x, y = _points(training, "training"), _points(validation, "validation")
-        first, second, share = best_blend(kernel_log_density(x, y, BANDWIDTHS))
-        return cls(x, (float(BANDWIDTHS[first]), float(BANDWIDTHS[second])), share)
+        candidates = BANDWIDTHS[:, None]
+        if variable:
+            candidates = np.concatenate([np.broadcast_to(candidates, (len(candidates), len(x))), _grown(x)])
+        first, second, share = best_blend(kernel_log_density(x, y, candidates))
+        return cls(x, candidates[[first, second]], share)
 
     def log_prob(self, x: Any) -> np.ndarray:
         """Log density at unit vectors x (n, 3), (n,) in nats."""
-        first, second = kernel_log_density(self.points, _points(x, "x"), np.array(self.bandwidths))
+        first, second = kernel_log_density(self.points, _points(x, "x"), self.bandwidths)
         return _log_blend(first, second, self.share)
+
+    def sample(self, size: int, rng: Any = None) -> np.ndarray:
+        """Draws (size, 3), a smoothed bootstrap of the points (Silverman & Young 1987, Biometrika 74)."""
+        size, generator = checks.dimension(size, "size"), checks.generator(rng)
+        rows = generator.integers(len(self.points), size=size)
+        narrow, wide = np.broadcast_to(self.bandwidths, (2, len(self.points)))[:, rows]
+        bandwidth = np.where(generator.random(size) < self.share, wide, narrow)
+        return VonMisesFisher(self.points[rows], np.square(1.0 / bandwidth)).sample(rng=generator)
+
+
+def _grown(x: np.ndarray) -> np.ndarray:
+    """The bandwidths of points x (n, 3) by each rule, (rules, n)."""
+    chord = KDTree(x).query(x, min(_NEIGHBOUR + 1, len(x)))[0].reshape(len(x), -1)[:, -1]
+    distance = 2.0 * np.arcsin(np.minimum(0.5 * chord, 1.0))
+    return np.maximum(FACTORS[:, None, None] * distance, FLOORS[:, None]).reshape(-1, len(x))
 
 
 def kernel_log_density(x: np.ndarray, y: np.ndarray, bandwidths: np.ndarray) -> np.ndarray:
-    """Log density at y (m, 3) of the mean of von Mises-Fisher kernels about x (n, 3), (bandwidths, m)."""
+    """Log density at y (m, 3) of the mean of von Mises-Fisher kernels about x (n, 3), (candidates, m).
+
+    bandwidths  (candidates, n), or (candidates, 1) where all points have the same.
+    """
     kappa = np.square(1.0 / bandwidths)
     pole = np.array([1.0, 0.0, 0.0])
     peak = VonMisesFisher(pole, kappa).log_prob(pole)
@@ -114,12 +145,12 @@ def kernel_log_density(x: np.ndarray, y: np.ndarray, bandwidths: np.ndarray) -> 
     rows = max(1, _BLOCK // len(x))
     for start in range(0, len(y), rows):
         fall = np.minimum(y[start : start + rows] @ x.T - 1.0, 0.0)
-        nearest = np.max(fall, axis=1)
-        fall -= nearest[:, None]
         for index, k in enumerate(kappa):
+            logs = k * fall + peak[index]
+            most = np.max(logs, axis=1, keepdims=True)
             # exp(-600) stands in for all below it: numbers near the underflow are slow.
-            total = np.mean(np.exp(np.maximum(k * fall, -600.0)), axis=1)
-            out[index, start : start + rows] = np.log(total) + k * nearest + peak[index]
+            total = np.mean(np.exp(np.maximum(logs - most, -600.0)), axis=1)
+            out[index, start : start + rows] = np.log(total) + most[:, 0]
     return out
 
 

@@ -106,7 +106,7 @@ def _rows(panels: Sized, columns: int) -> int:
 
 def learning_curves(
     ax: Axes, curves: Mapping[str, Sequence[Point]], title: str, *,
-    baselines: Collection[str] = ("mixture", "kernel estimate"), legend: bool = True,
+    baselines: Collection[str] = ("mixture", "kernel estimate", "variable kernel estimate"), legend: bool = True,
 ) -> None:  # fmt: skip
     """Held-out negative log-likelihood against training-set size, a line a model with its 95 % band.
 
@@ -116,7 +116,7 @@ def learning_curves(
     models = [name for name in curves if name not in baselines]
     compared = [name for name in curves if name in baselines]
     styles = {name: (_COLOURS[i % len(_COLOURS)], "-", _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(models)}
-    styles |= {name: (("0.25", "0.55")[i % 2], ("--", ":")[i % 2], "sx"[i % 2]) for i, name in enumerate(compared)}
+    styles |= {name: (("0.25", "0.45", "0.6")[i % 3], ("--", "-.", ":")[i % 3], "sx+"[i % 3]) for i, name in enumerate(compared)}
     for name, (colour, line, marker) in styles.items():
         points = sorted(curves[name], key=lambda point: point[0])
         sizes, values = [point[0] for point in points], [point[1] for point in points]

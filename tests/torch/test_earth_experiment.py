@@ -20,7 +20,7 @@ from hyperdist_torch.experiments.__main__ import main  # noqa: E402
 
 mpl.use("Agg")
 
-MODELS = ("matching", "tuned", "likelihood", "stereographic", "mixture", "kernel")
+MODELS = ("matching", "smoothed", "tuned", "likelihood", "stereographic", "mixture", "kernel", "variable")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_leaves_cells_record_table_and_maps(folder: Path) -> None:
     page = (out / "table.md").read_text()
     assert "random rows: Riemannian, flow matching (quick)" in page
     assert "share of test rows that coincide with a training row" in page
-    for model in MODELS[:4]:
+    for model in MODELS[:5]:
         assert (out / f"map-random-volcano-{model}+quick-seed0.png").read_bytes()[1:4] == b"PNG"
 
 
