@@ -22,6 +22,7 @@ TRAINING, TEST = "#f0a202", "#c1121f"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Told apart by colour-blind readers too (Okabe and Ito 2008)."""
 _MARKERS = "osD^vP"
+_GREYS = (("0.25", "--", "s"), ("0.45", "-.", "x"), ("0.6", ":", "+"))
 _LABEL = 0.13
 """The least distance of two labels, in widths of the axis."""
 _UNIFORM = -math.log(4.0 * math.pi)
@@ -116,7 +117,7 @@ def learning_curves(
     models = [name for name in curves if name not in baselines]
     compared = [name for name in curves if name in baselines]
     styles = {name: (_COLOURS[i % len(_COLOURS)], "-", _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(models)}
-    styles |= {name: (("0.25", "0.45", "0.6")[i % 3], ("--", "-.", ":")[i % 3], "sx+"[i % 3]) for i, name in enumerate(compared)}
+    styles |= {name: _GREYS[i % len(_GREYS)] for i, name in enumerate(compared)}
     for name, (colour, line, marker) in styles.items():
         points = sorted(curves[name], key=lambda point: point[0])
         sizes, values = [point[0] for point in points], [point[1] for point in points]
