@@ -85,7 +85,7 @@ def density_maps(
 
     Raises  ValueError where there is no density.
     """
-    rows = _rows(panels, columns)
+    rows, columns = _grid(panels, columns)
     figure = Figure(figsize=(4.4 * columns + 0.9, 2.5 * rows + 0.35), layout="constrained")
     axes = [figure.add_subplot(rows, columns, i + 1, projection="mollweide") for i in range(len(panels))]
     images = [
@@ -99,10 +99,12 @@ def density_maps(
     return figure
 
 
-def _rows(panels: Sized, columns: int) -> int:
+def _grid(panels: Sized, columns: int) -> tuple[int, int]:
+    """Rows and columns, of the latter no more than there are panels."""
     if not len(panels):
         raise ValueError("panels must hold at least one, got none")
-    return -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    return -(-len(panels) // columns), columns
 
 
 def learning_curves(
@@ -155,15 +157,15 @@ def learning_figure(panels: Mapping[str, Mapping[str, Sequence[Point]]], *, colu
 
     Raises  ValueError where there is no set.
     """
-    rows = _rows(panels, columns)
-    figure = Figure(figsize=(4.6 * columns, 3.1 * rows + 0.5), layout="constrained")
+    rows, columns = _grid(panels, columns)
+    figure = Figure(figsize=(4.6 * columns, 3.1 * rows + 0.6), layout="constrained")
     labelled: dict[str, Artist] = {}
     for index, (title, curves) in enumerate(panels.items()):
         ax = figure.add_subplot(rows, columns, index + 1)
         learning_curves(ax, curves, title, legend=False)
         labelled |= {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(
-        list(labelled.values()), list(labelled), loc="outside lower center", ncols=min(3, max(1, len(labelled))),
-        frameon=False, fontsize=9,
+        list(labelled.values()), list(labelled), loc="outside lower center", frameon=False, fontsize=9,
+        ncols=min(2 * columns, 3, max(1, len(labelled))), handlelength=3.5,
     )  # fmt: skip
     return figure
