@@ -154,8 +154,8 @@ def write(
     several = any(row["metric"] == SEEDS for row in content["rows"])
     note = (
         "Negative log-likelihood of the test rows in nats. ± is half the 95 % interval: "
-        + ("Student's t over seeds; where there is one seed, " if several else "")
-        + "of the mean over test rows, for one seed."
+        + ("Student's t over seeds; where there is one, " if several else "of one seed, ")
+        + "of the mean over test rows."
     )
     tables = [table(results, columns, decimals)]
     tables += [f"## {metric}\n\n{table(results, columns, decimals, metric)}" for metric in metrics(results)]
