@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,6 +222,21 @@ def test_variable_kernel_estimate_of_few_or_repeated_points(points: np.ndarray) 
     kernel = sets.KernelEstimate.fit(points, np.eye(3), variable=True)
     assert np.all(kernel.bandwidths >= 1e-4)
     assert np.all(np.isfinite(kernel.log_prob(-np.eye(3))))
+
+
+@pytest.mark.parametrize(
+    ("points", "bandwidths", "share", "message"),
+    [
+        (2.0 * np.eye(3), np.ones((2, 1)), 0.5, "points must lie on the unit sphere"),
+        (np.eye(3), np.ones(2), 0.5, r"bandwidths must have shape \(2, 1\) or \(2, 3\), got shape \(2,\)"),
+        (np.eye(3), np.array([[0.1], [0.0]]), 0.5, "bandwidths must be .*0"),
+        (np.eye(3), np.ones((2, 1)), 1.5, r"share must .*1\.5"),
+        (np.eye(3), np.ones((2, 1)), np.nan, "share must .*nan"),
+    ],
+)
+def test_kernel_estimate_of_bad_parameters(points: Any, bandwidths: Any, share: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sets.KernelEstimate(points, bandwidths, share)
 
 
 def test_draws_of_the_kernel_estimate(rng: np.random.Generator) -> None:

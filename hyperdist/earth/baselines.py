@@ -89,11 +89,18 @@ class KernelEstimate:
 
     ``bandwidths`` (2, 1) are those of all points, (2, n) of each; ``share`` is that of the second: a narrow one for
     places that come again, a wide one for the rest.
+    Raises ValueError where points are not on the sphere, a bandwidth is not positive or the share is not in [0, 1].
     """
 
     points: np.ndarray
     bandwidths: np.ndarray
     share: float
+
+    def __post_init__(self) -> None:
+        n = len(_points(self.points, "points"))
+        if checks.positive(self.bandwidths, "bandwidths").shape not in ((2, 1), (2, n)):
+            raise ValueError(f"bandwidths must have shape (2, 1) or (2, {n}), got shape {np.shape(self.bandwidths)}")
+        checks.single(checks.finite(checks.probability(self.share, "share"), "share"), "share")
 
     @classmethod
     def fit(cls, training: Any, validation: Any, *, variable: bool = False) -> KernelEstimate:
