@@ -44,7 +44,8 @@ from hyperdist_torch.experiments.tasks import Split
 SEEDS = (0, 1, 2, 3, 4)
 EVALUATION, VALIDATION = flows.FixedGrid(100), flows.FixedGrid(20)
 
-BASELINES = ("mixture", "kernel estimate", "variable kernel estimate")
+VARIABLE = "variable kernel estimate"
+BASELINES = ("mixture", "kernel estimate", VARIABLE)
 _PUBLISHED = {
     "mixture": (-0.31, 0.59, 1.09, -0.23),
     "stereographic, likelihood": (-0.64, 0.43, 0.99, -0.40),
@@ -96,7 +97,7 @@ def task(model: str, name: str, kind: str, found: Waves | None, args: argparse.N
     def rows(seed: int) -> Split:
         data = split(name, kind, seed, args)
         if model == SMOOTHED:
-            kernel = _baseline("variable kernel estimate", data, seed, args)
+            kernel = _baseline(VARIABLE, data, seed, args)
             draws = kernel.sample(QUICK["rows"] if args.quick else DRAWS, seed)
             return Split(training=torch.from_numpy(draws).float(), validation=data.validation, test=data.test)
         times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(data.training))
@@ -181,7 +182,7 @@ def _baseline(model: str, data: EarthSplit, seed: int, args: argparse.Namespace)
     x, y = (earth.unit(part) for part in data.degrees[:2])
     if model == "mixture":
         return earth.fit_mixture(x, y, earth.QUICK if args.quick else earth.FULL, seed=seed)
-    return earth.KernelEstimate.fit(x, y, variable=model.startswith("variable"))
+    return earth.KernelEstimate.fit(x, y, variable=model == VARIABLE)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
@@ -223,9 +224,9 @@ def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:
     flow = cells.trained(cell, args.out)
     kind, _, model = cell.row.partition(": ")
     data = split(cell.column, kind, cell.schedule.seed, args)
-    kernel = _baseline("variable kernel estimate", data, cell.schedule.seed, args)
+    kernel = _baseline(VARIABLE, data, cell.schedule.seed, args)
     figure = maps.density_maps(
-        {f"{cell.column}: {model}": _density(flow), "variable kernel estimate": kernel.log_prob},
+        {f"{cell.column}: {model}": _density(flow), VARIABLE: kernel.log_prob},
         earth.unit(data.degrees.training), test=earth.unit(data.degrees.test), pixels=16 if args.quick else 120,
     )  # fmt: skip
     pictures.save(figure, path)

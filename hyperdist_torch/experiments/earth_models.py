@@ -38,7 +38,7 @@ WAVES_OF = {
 training's, fine scales only help to overfit: volcanoes at distinct places, and all grouped sets, have none."""
 MATCHED, TUNED = "Riemannian, flow matching", "Riemannian, likelihood after matching"
 SMOOTHED = "Riemannian, flow matching of kernel draws"
-DRAWS, DRAWS_BATCH, DRAWS_LAYERS, COARSE = 40 * ROWS, 2048, 4, Waves(5e-3, 0)
+DRAWS, DRAWS_BATCH, DRAWS_LAYERS, COARSE = 40 * ROWS, 2048, 4, Waves(5e-3, 200)
 """Of flow matching of kernel draws: how many, the batch, the hidden layers, and the waves where ``WAVES_OF`` has none.
 It is the gradient's noise that limits it: batches of 512 end worse after twice the steps."""
 QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
@@ -46,11 +46,14 @@ QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
 
 
 def waves(model: str, name: str, kind: str, args: argparse.Namespace) -> Waves | None:
-    """Those of flow matching, and of likelihood from where it ended; None is for none."""
+    """Those of flow matching, and of likelihood from where it ended; None is for none.
+
+    Kernel draws take the finest scale alone: their epochs are of another length.
+    """
     if model not in (MATCHED, SMOOTHED, TUNED):
         return None
     found = WAVES_OF[kind].get(name, COARSE if model == SMOOTHED else None)
-    return found if args.finest is None else Waves(args.finest, found.epochs if found else 200)
+    return found if args.finest is None else Waves(args.finest, (found or COARSE).epochs)
 
 
 def schedule(model: str, seed: int, found: Waves | None, args: argparse.Namespace) -> Schedule:
