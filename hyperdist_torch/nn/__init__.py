@@ -1,4 +1,5 @@
-"""Layers on hyperbolic space: heads, distances to hyperplanes and horospheres, Mobius maps, a learnable curvature.
+"""Layers on hyperbolic space: heads, hyperplanes by distance and by Klein coordinates, horospheres, Mobius maps, a
+learnable curvature.
 
 Points are tangent coordinates at the origin by default, whose length is the geodesic distance from it: they hold any
 radius in float32. At c = 0 every layer is its Euclidean counterpart.
@@ -8,6 +9,7 @@ from hyperdist_torch.nn.curvature import Curvature
 from hyperdist_torch.nn.gyroplane import Gyroplane, gyroplane
 from hyperdist_torch.nn.heads import ExpOrigin, LogOrigin, riemannian_gradient
 from hyperdist_torch.nn.horosphere import Horosphere, horosphere
+from hyperdist_torch.nn.klein import Klein, klein
 from hyperdist_torch.nn.mobius import MobiusLinear, mobius_linear
 
 __all__ = [
@@ -15,10 +17,12 @@ __all__ = [
     "ExpOrigin",
     "Gyroplane",
     "Horosphere",
+    "Klein",
     "LogOrigin",
     "MobiusLinear",
     "gyroplane",
     "horosphere",
+    "klein",
     "mobius_linear",
     "riemannian_gradient",
 ]

@@ -11,7 +11,7 @@ from hyperdist import checks
 
 LAWS = ("normal", "wrapped", "riemannian")
 ENCODERS = ("linear", "wrapped", "mobius")
-DECODERS = ("linear", "wrapped", "geo", "horosphere", "mobius")
+DECODERS = ("linear", "wrapped", "geo", "horosphere", "klein", "mobius")
 LIKELIHOODS = ("bernoulli", "normal")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import hyperdist
 from hyperdist.spaces.charts import tangent_to_poincare
-from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, LogOrigin, MobiusLinear
+from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.likelihoods import BernoulliLikelihood, Likelihood, NormalLikelihood
 
@@ -27,8 +27,8 @@ class ToBall(nn.Module):
 
 def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
     """The layer that reads a latent point: "linear" its ball coordinates, "wrapped" log_0 of it, "geo" its signed
-    distances from learnt hyperplanes, "horosphere" those from learnt horospheres, "mobius" log_0 of a Mobius linear map
-    of it."""
+    distances from learnt hyperplanes, "horosphere" those from learnt horospheres, "klein" linear functions that vanish
+    on learnt hyperplanes, "mobius" log_0 of a Mobius linear map of it."""
     d, hidden = config.latent_dim, config.hidden
     if config.decoder == "linear":
         return [ToBall(curvature), nn.Linear(d, hidden)]
@@ -38,6 +38,8 @@ def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
         return [Gyroplane(d, hidden, curvature)]
     if config.decoder == "horosphere":
         return [_through_prior(Horosphere(d, hidden, curvature), config)]
+    if config.decoder == "klein":
+        return [Klein(d, hidden, curvature)]
     return [MobiusLinear(d, hidden, curvature), LogOrigin(curvature, "tangent")]
 
 
@@ -61,7 +63,7 @@ class Decoder(nn.Module):
         super().__init__()
         first = _first(config, curvature)
         # In place is faster, where the layer before does not need its output to differentiate.
-        self.body = nn.Sequential(*first, nn.ReLU(inplace=isinstance(first[-1], nn.Linear)))
+        self.body = nn.Sequential(*first, nn.ReLU(inplace=isinstance(first[-1], nn.Linear | Klein)))
         for _ in range(config.layers - 1):
             self.body.extend([nn.Linear(config.hidden, config.hidden), nn.ReLU(inplace=True)])
         self.output = nn.Linear(config.hidden, config.data_dim)

@@ -16,16 +16,19 @@ from hyperdist_torch.nn import (  # noqa: E402
     Curvature,
     ExpOrigin,
     Gyroplane,
+    Klein,
     LogOrigin,
     MobiusLinear,
     gyroplane,
+    klein,
     mobius_linear,
     riemannian_gradient,
 )
 
 F64 = {"dtype": torch.float64}
 REACH = [pytest.param(torch.float32, 80.0, id="float32"), pytest.param(torch.float64, 700.0, id="float64")]
-LAYERS = [Gyroplane, MobiusLinear]
+FUNCTIONS = {Gyroplane: gyroplane, Klein: klein, MobiusLinear: mobius_linear}
+LAYERS = list(FUNCTIONS)
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +84,8 @@ def test_flat_is_linear(layer: Any) -> None:
     flat, x = layer(4, 3, 0.0), torch.randn(7, 4)
     linear = torch.nn.functional.linear(x, flat.weight, flat.bias)
     assert torch.equal(flat(x), linear)
-    function = gyroplane if layer is Gyroplane else mobius_linear
     for c in (0.0, 1e-12):
-        got = function(x, flat.weight, flat.bias, torch.tensor(c))
+        got = FUNCTIONS[layer](x, flat.weight, flat.bias, torch.tensor(c))
         torch.testing.assert_close(got, linear, rtol=2e-6, atol=2e-7)
 
 

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence  # noqa: E402
 
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist.spaces import tangent  # noqa: E402
-from hyperdist_torch.nn import Gyroplane, Horosphere  # noqa: E402
+from hyperdist_torch.nn import Gyroplane, Horosphere, Klein  # noqa: E402
 from hyperdist_torch.vae import OriginNormal, PoincareVAE, VAEConfig, elbo, iwae, log_likelihood  # noqa: E402
 from hyperdist_torch.vae.config import DECODERS, ENCODERS, LAWS  # noqa: E402
 from hyperdist_torch.vae.laws import density_about_origin  # noqa: E402
@@ -132,9 +132,9 @@ def test_posterior_is_the_law_of_its_name(posterior: str) -> None:
     torch.testing.assert_close(law.mean, mu)
 
 
-@pytest.mark.parametrize(("decoder", "layer"), [("geo", Gyroplane), ("horosphere", Horosphere)])
-def test_first_layer_of_distances(decoder: str, layer: type) -> None:
-    """The distance layer of its name, on the model's own curvature; at c = 0 nn.Linear."""
+@pytest.mark.parametrize(("decoder", "layer"), [("geo", Gyroplane), ("horosphere", Horosphere), ("klein", Klein)])
+def test_first_layer(decoder: str, layer: type) -> None:
+    """The layer of its name, on the model's own curvature; at c = 0 nn.Linear."""
     model = build(decoder=decoder, c=0.7, learn_c=True)
     first = model.decoder.body[0]
     assert type(first) is layer
