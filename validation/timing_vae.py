@@ -89,7 +89,7 @@ def _evaluation(trained: PoincareVAE) -> Callable[[], Tensor]:
 
 def contests() -> Iterator[Contest]:
     """All of them."""
-    for d, decoder in itertools.product((2, 10, 20), ("geo", "wrapped")):
+    for d, decoder in itertools.product((2, 10, 20), ("geo", "wrapped", "klein")):
         yield Contest(f"P-VAE {decoder} d={d}: training step", f"N-VAE d={d}: training step",
                       _step(model(d, decoder)), _step(model(d, None)), STEP_TARGET)  # fmt: skip
     for d in (2, 20):

@@ -105,19 +105,20 @@ def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> Latent
     return RiemannianNormal(mu, sigma[..., 0], c, model="tangent", validate_args=False)
 
 
-def density_about_origin(law: LatentLaw, log_normalizer: Tensor | float | None = None) -> Callable[[Tensor], Tensor]:
-    """``law.log_prob`` on tangent coordinates, for a law centred at the origin, where |v| is the distance.
-
-    log_normalizer : that of a Riemannian normal, where it is known.
-    """
+def density_about_origin(law: LatentLaw) -> Callable[[Tensor], Tensor]:
+    """``law.log_prob`` on tangent coordinates, for a law centred at the origin, where |v| is the distance."""
     if isinstance(law, OriginNormal):
         return law.log_prob
-    precision = law.sigma**-2
-    constant = law.log_normalizer() if log_normalizer is None else log_normalizer
-    return lambda v: -0.5 * precision * (v * v).sum(dim=-1) - constant
+    return functools.partial(_about_origin, law.sigma**-2, law.log_normalizer())
 
 
 @functools.cache
-def riemannian_log_normalizer(d: int, sigma: float, c: float) -> float:
-    """That of a Riemannian normal with fixed parameters: quadrature in every step would be a tenth of its time."""
-    return float(hyperdist.RiemannianNormal(np.zeros(d), sigma, c).log_normalizer())
+def fixed_about_origin(d: int, sigma: float, c: float) -> Callable[[Tensor], Tensor]:
+    """That of a Riemannian normal with fixed parameters: a law and its quadrature in every step would take a twentieth
+    of a step's time."""
+    law = hyperdist.RiemannianNormal(np.zeros(d), sigma, c)
+    return functools.partial(_about_origin, sigma**-2, float(law.log_normalizer()))
+
+
+def _about_origin(precision: Tensor | float, log_normalizer: Tensor | float, v: Tensor) -> Tensor:
+    return -0.5 * precision * (v * v).sum(dim=-1) - log_normalizer

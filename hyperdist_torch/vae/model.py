@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
-from hyperdist_torch.distributions import RiemannianNormal
 from hyperdist_torch.nn import Curvature
 from hyperdist_torch.vae import laws
 from hyperdist_torch.vae.config import VAEConfig
@@ -55,10 +54,10 @@ class PoincareVAE(nn.Module):
 
     def log_prior(self) -> Callable[[Tensor], Tensor]:
         """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
-        config, law, known = self.config, self.prior(), None
-        if isinstance(law, RiemannianNormal) and not config.learn_c and not config.learn_prior_std:
-            known = laws.riemannian_log_normalizer(config.latent_dim, config.prior_std, self.curvature.initial)
-        return laws.density_about_origin(law, known)
+        config = self.config
+        if config.prior == "riemannian" and not (config.flat or config.learn_c or config.learn_prior_std):
+            return laws.fixed_about_origin(config.latent_dim, config.prior_std, self.curvature.initial)
+        return laws.density_about_origin(self.prior())
 
     def prior_std(self) -> Tensor:
         """Scale of the prior in geodesic length, ()."""

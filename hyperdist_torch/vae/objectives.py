@@ -32,8 +32,8 @@ def elbo(
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
     """
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
-    q, p = model.encode(x), model.prior()
-    if isinstance(q, OriginNormal) and isinstance(p, OriginNormal):
+    q = model.encode(x)
+    if isinstance(q, OriginNormal) and isinstance(p := model.prior(), OriginNormal):
         z = q.rsample((samples,), generator=generator)
         divergence = kl_divergence(q, p)
     else:
