@@ -37,7 +37,9 @@ class Klein(HyperbolicLayer):
     the origin it is the gyroplane's |a_j| times the distance, to first order.
 
     On a shell of radius R >> 1/k a distance to a plane is R or -R but for a strip of width e^-R about the plane: it
-    does not tell directions apart. This does, as in Euclidean space: by R times a linear function of them.
+    does not tell directions apart. This does, as in Euclidean space: by R times a linear function of them. For the same
+    reason radii are told apart by scale alone there: where points lie near the origin, the gyroplane layer has more to
+    say.
 
     Arguments, parameters and their start, and errors as for ``Gyroplane``; bias=False leaves the planes through the
     origin. Range and accuracy: those of ``nn.Linear``, at any radius.
