@@ -102,9 +102,9 @@ class FixedGrid:
             first = field(t, x, context)
         slopes = [first]
         for row in rows:
-            stage = field.space.retract(x + step * _combined(row, slopes))
+            stage = field.space.land(x + step * _combined(row, slopes))
             slopes.append(field(t + step * sum(row), stage, context))
-        return field.space.retract(x + step * _combined(weights, slopes)), divergence
+        return field.space.land(x + step * _combined(weights, slopes)), divergence
 
 
 def _combined(weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
@@ -181,7 +181,7 @@ class Adaptive:
             for part in found:
                 if part.requires_grad:
                     part.register_hook(system.count_anew)
-        arrived = field.space.retract(found[0][-1])
+        arrived = field.space.land(found[0][-1])
         _finite(arrived, f"after {system.evaluations} evaluations of {self.method}")
         return Solution(arrived, found[1][-1] if density else None, system.evaluations)
 
@@ -220,7 +220,8 @@ def _finite(x: Tensor, when: str, what: str = "points") -> None:
     if not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
         rows = int((~torch.isfinite(x).all(dim=-1)).sum())
         raise SolverError(
-            f"{rows} of {x.shape[:-1].numel()} {what} are not finite {when}: the field is not, or is too large"
+            f"{rows} of {x.shape[:-1].numel()} {what} are not finite {when}: the field is not, or is too large for the "
+            "steps (on the ball, a step that leaves it)"
         )
 
 

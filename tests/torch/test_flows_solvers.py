@@ -196,6 +196,22 @@ def test_a_field_that_is_not_finite_says_so(torchdiffeq: Any) -> None:
                 solver.solve(field, x, 0.0, 1.0, density=density)
 
 
+@torch.no_grad()
+def test_a_step_that_leaves_the_ball_says_so(torchdiffeq: Any) -> None:
+    """A field of constant speed 10 is smooth there; two steps of it land outside, twenty and adaptive ones do not."""
+    space = flows.PoincareBall(2, 0.8)
+
+    def outward(t: Any, x: Any) -> Any:
+        return 5.0 * (1.0 - 0.8 * x.square().sum(-1, keepdim=True)) * x / (x.norm(dim=-1, keepdim=True) + 0.1)
+
+    field, x = flows.FunctionField(space, outward), 0.5 * shared.points(space, 50)
+    for density in (True, False):
+        with pytest.raises(flows.SolverError, match=r"50 points are not finite after 2 .* a step that leaves it"):
+            flows.FixedGrid(2).solve(field, x, 0.0, 1.0, density=density)
+        for solver in (flows.FixedGrid(20), flows.Adaptive()):
+            assert space.check(solver.solve(field, x, 0.0, 1.0, density=density).x) is not None
+
+
 def test_the_way_back_has_calls_of_its_own(torchdiffeq: Any) -> None:
     """An adjoint solve may ask as often as the solve before it, and says so where that is too little."""
     field, x = shared.field(flows.Sphere(2)), shared.points(flows.Sphere(2), 4)

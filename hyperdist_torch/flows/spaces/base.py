@@ -48,6 +48,10 @@ class Space(ABC):
         """The point of the space nearest to coordinates x near it."""
         return x
 
+    def land(self, x: Tensor) -> Tensor:
+        """``retract`` where a solver's step or stage ends; NaN in rows that it carried off the space."""
+        return self.retract(x)
+
     @abstractmethod
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         """The tangent at x with orthonormal coordinates v (*batch, d)."""

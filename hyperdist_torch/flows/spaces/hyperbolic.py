@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.distributions import constraints
 
@@ -70,6 +71,9 @@ class PoincareBall(Space):
     @property
     def support(self) -> constraints.Constraint:
         return supports.PoincareBall(self.c)
+
+    def land(self, x: Tensor) -> Tensor:
+        return torch.where(self.c * x.square().sum(dim=-1, keepdim=True) < 1.0, x, torch.nan)
 
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         return poincare.from_frame(x, v, self.c)
