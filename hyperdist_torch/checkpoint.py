@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hyperdist_torch._files import whole
+from hyperdist._files import whole
 
 
 class Config(Protocol):

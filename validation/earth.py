@@ -18,8 +18,9 @@ from rich.table import Table
 from scipy import stats
 
 from hyperdist import earth
+from hyperdist._files import to_json, write_text
 from validation import runner
-from validation.record import REPORTS, record, row, to_json, write
+from validation.record import REPORTS, record, row
 
 PUBLISHED = {"volcano": -0.31, "earthquake": 0.59, "flood": 1.09, "fire": -0.23}
 """Mixture of von Mises-Fisher, Mathieu and Nickel 2020 (arXiv 2006.10605); random rows."""
@@ -75,8 +76,8 @@ def main(options: argparse.Namespace) -> int:
     described = {**asdict(settings), "quick": options.quick, "bandwidths": earth.BANDWIDTHS.tolist(),
                  "factors": earth.FACTORS.tolist(), "floors": earth.FLOORS.tolist(),
                  "shares": earth.SHARES}  # fmt: skip
-    write(options.out / "record.json", to_json(record(list(seeds), described, rows)))
-    write(options.out / "table.md", markdown(rows))
+    write_text(options.out / "record.json", to_json(record(list(seeds), described, rows)))
+    write_text(options.out / "table.md", markdown(rows))
     shutil.rmtree(work, ignore_errors=True)
     show(console, rows)
     return 0

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from hyperdist._files import to_json, write_text
 from validation import examine, faults, laws, runner
 from validation.intervals import wilson
-from validation.record import REPORTS, record, row, to_json, write
+from validation.record import REPORTS, record, row
 
 SEED, TRIALS = 7, 20
 CRITICAL = 1e-9
@@ -107,7 +108,7 @@ def main(options: argparse.Namespace) -> int:
     rows, missed = summarise(complete)
     _print(console, complete, rows)
     settings = {"trials": options.trials, "critical": CRITICAL, "faults": {r["name"]: _described(r) for r in complete}}
-    write(options.out / "record.json", to_json(record([options.seed], settings, rows)))
+    write_text(options.out / "record.json", to_json(record([options.seed], settings, rows)))
     false = any(result["true"]["rejected"] for result in complete)
     if missed:
         console.print(f"missed: {', '.join(missed)}")

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from hyperdist._files import write_text
 from validation.accuracy import TARGETS
-from validation.record import REPORTS, ROOT, write
+from validation.record import REPORTS, ROOT
 
 START, STOP = "<!-- accuracy -->", "<!-- /accuracy -->"
 COLUMNS = {
@@ -72,5 +73,5 @@ def main(options: argparse.Namespace) -> int:
     if options.check:
         print("the README's accuracy table " + ("agrees with the record" if filled == text else "is out of date"))
         return int(filled != text)
-    write(options.readme, filled)
+    write_text(options.readme, filled)
     return 0

@@ -1,17 +1,15 @@
-"""Records, and files that are written whole or not at all."""
+"""Records: how a run came about, and its rows; where they stand."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import os
 import platform
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -87,35 +85,6 @@ def record(seeds: list[int], settings: dict[str, Any], rows: list[dict[str, Any]
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(), "versions": versions(), "seeds": seeds, "settings": settings, "rows": rows,
     }  # fmt: skip
-
-
-def to_json(value: Any) -> str:
-    """JSON in which infinities and NaN are strings, so that any parser reads it."""
-    return json.dumps(_plain(value), indent=1, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0.0:
-        return str(value)
-    return value
-
-
-def write(path: Path, text: str) -> None:
-    """The file whole or not at all: a temporary file beside it, then a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def swap(staged: Path, target: Path) -> None:

@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 
+from hyperdist._files import to_json
 from validation import holm, independence, mmd
 from validation.cases import BATCH, FAMILIES
 from validation.judge import Verdict
-from validation.record import to_json
 
 FILES = ("report.html", "report.md", "report.json")
 

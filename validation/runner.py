@@ -17,7 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from validation.record import source_hash, to_json, write
+from hyperdist._files import to_json, write_text
+from validation.record import source_hash
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Cache:
     def store(self, task: Task, result: dict[str, Any]) -> None:
         path = self._path(task)
         if path is not None and "error" not in result:
-            write(path, to_json(result))
+            write_text(path, to_json(result))
 
 
 def run(

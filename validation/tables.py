@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hyperdist._files import to_json, write_text
 from validation import accuracy, report, runner
 from validation.judge import judge
-from validation.record import REPORTS, record, to_json, write
+from validation.record import REPORTS, record
 from validation.validate import SEED, acceptance_tasks, distance_tasks
 
 
@@ -31,6 +32,6 @@ def main(options: argparse.Namespace) -> int:
     tasks += acceptance_tasks(options.full, SEED) + distance_tasks(SEED)
     verdict = judge(runner.run(tasks, options.workers, console=console))
     settings = {"full": options.full, "cells": sum(task.kind == "accuracy" for task in tasks)}
-    write(options.out / "record.json", to_json(record([SEED], settings, verdict.rows)))
+    write_text(options.out / "record.json", to_json(record([SEED], settings, verdict.rows)))
     report.print_accuracy(console, verdict)
     return 0 if verdict.passed else 1

@@ -19,8 +19,9 @@ from rich.table import Table
 from scipy import stats
 
 import hyperdist as hd
+from hyperdist._files import to_json, write_text
 from validation.contest import Contest, measure, misses, rows
-from validation.record import REPORTS, record, row, to_json, write
+from validation.record import REPORTS, record, row
 
 DIMENSIONS, SCALES = (2, 10, 50, 100), (0.1, 0.3, 1.0, 2.0)
 TARGETS = {2: 2.5, 10: 1.6, 50: 1.3, 100: 1.3}
@@ -160,7 +161,7 @@ def main(options: argparse.Namespace) -> int:
     )
     if set(groups) & set(TORCH_GROUPS):
         made["versions"]["torch"] = import_module("torch").__version__
-    write((options.out or _folder(options.only)) / "record.json", to_json(made))
+    write_text((options.out or _folder(options.only)) / "record.json", to_json(made))
     if missed:
         console.print("above target:\n" + "\n".join(missed))
     return int(bool(missed))

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hyperdist._files import to_json, write_text
 from hyperdist_torch import training
-from hyperdist_torch._files import write_text
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.tasks import Split, Task, Validated
 from hyperdist_torch.flows import SolverError
@@ -198,5 +198,5 @@ def _keep(cell: Cell[Task], out: Path, found: dict[str, Any]) -> dict[str, Any]:
         "seed": cell.schedule.seed, "published": cell.published, **published, "samples": cell.task.samples,
         "config": cell.task.settings(), "schedule": asdict(cell.schedule), **found, **record.provenance(),
     }  # fmt: skip
-    write_text(out / "cells" / f"{cell.key}.json", record.to_json(result))
+    write_text(out / "cells" / f"{cell.key}.json", to_json(result))
     return result

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperdist._files import to_json, write_text
 from hyperdist_torch import training
-from hyperdist_torch._files import write_text
 from hyperdist_torch.datasets import Digits
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.cells import Cell
@@ -62,7 +62,7 @@ def run(cell: Cell[VAETask], train: Digits, test: Digits, out: Path, epochs: int
     kept = {"row": cell.row, "variant": cell.variant, "seed": cell.schedule.seed, "n": counts,
             "per_cent": [[round(100.0 * value, 4) for value in each.tolist()] for each in found],
             **record.provenance()}  # fmt: skip
-    write_text(out / "digits" / f"{cell.key}.json", record.to_json(kept))
+    write_text(out / "digits" / f"{cell.key}.json", to_json(kept))
 
 
 def rows(out: Path) -> list[dict[str, Any]]:

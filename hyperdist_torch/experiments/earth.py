@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from hyperdist import Mixture, earth
+from hyperdist._files import to_json, write_text
 from hyperdist_torch import flows
-from hyperdist_torch._files import write_text
 from hyperdist_torch.datasets import EarthSplit, load_earth
 from hyperdist_torch.experiments import cells, maps, options, pictures, record, tables
 from hyperdist_torch.experiments.cells import Cell
@@ -174,7 +174,7 @@ def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
             "metrics": {"share of test rows that coincide with a training row": data.coinciding},
             **record.provenance(),
         }  # fmt: skip
-        write_text(args.out / "cells" / f"{cell.key}.json", record.to_json(result))
+        write_text(args.out / "cells" / f"{cell.key}.json", to_json(result))
 
 
 def _baseline(model: str, data: EarthSplit, seed: int, args: argparse.Namespace) -> Mixture | earth.KernelEstimate:

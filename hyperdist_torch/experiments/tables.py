@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hyperdist_torch._files import write_text
+from hyperdist._files import to_json, write_text
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 
@@ -160,5 +160,5 @@ def write(
     tables = [table(results, columns, decimals)]
     tables += [f"## {metric}\n\n{table(results, columns, decimals, metric)}" for metric in metrics(results)]
     page = "\n".join([f"# {title}\n\n{note}\n", *tables, more_text, f"## Cells\n\n{details(results)}"])
-    write_text(out / "record.json", record.to_json(content))
+    write_text(out / "record.json", to_json(content))
     write_text(out / "table.md", page)

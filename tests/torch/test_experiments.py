@@ -260,4 +260,3 @@ def test_commit_and_versions_are_recorded() -> None:
     found = record.provenance()
     assert found["versions"]["torch"] == torch.__version__
     assert found["machine"]["threads"] == torch.get_num_threads()
-    assert json.loads(record.to_json({"a": [math.inf, math.nan, 1.5]})) == {"a": ["inf", "nan", 1.5]}

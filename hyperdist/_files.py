@@ -1,12 +1,14 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the JSON of records."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
@@ -33,3 +35,23 @@ def write_text(path: Path, text: str) -> None:
     """``text`` as UTF-8 in the file ``path``, whole or not at all."""
     with whole(path) as file:
         file.write(text.encode())
+
+
+_NUMBERS = re.compile(r'\[\n\s*([^][{}"]*?)\n\s*\]')
+"""A list without strings, objects or lists in it, as ``json`` indents it; a string has no line break as such."""
+
+
+def to_json(value: Any) -> str:
+    """JSON in which infinities and NaN are strings, so that any parser reads it; a list of numbers is one line."""
+    text = json.dumps(_plain(value), indent=1, allow_nan=False)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0.0:
+        return str(value)
+    return value
