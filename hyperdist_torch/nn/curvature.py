@@ -53,6 +53,8 @@ class Curvature(nn.Module):
 
     def forward(self, dtype: torch.dtype | None = None) -> Tensor:
         """c, shape (), on the device of the module, in its dtype or the given one: c_0 is rounded to that one only."""
+        if not self.learnable:
+            return torch.full_like(self.theta, self.initial, dtype=dtype)
         return self.initial * torch.exp(self.theta.to(dtype))
 
     def get_extra_state(self) -> Tensor:
