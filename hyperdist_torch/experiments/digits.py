@@ -79,7 +79,8 @@ def rows(out: Path) -> list[dict[str, Any]]:
 
 
 def _rows(name: str, group: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    published = PUBLISHED.get(group[0]["row"], (None,) * 10)
+    # What was published is of the published setting.
+    published = (None,) * 10 if group[0]["variant"] else PUBLISHED.get(group[0]["row"], (None,) * 10)
     # A share of no test digits is NaN, which JSON keeps as a string.
     shares = [[[float(value) for value in values] for values in kept["per_cent"]] for kept in group]
     each = [torch.tensor(values, dtype=torch.float64).mean(dim=0) for values in shares]
