@@ -65,7 +65,10 @@ class HyperbolicLayer(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """For ``repr``."""
-        return f"in_features={self.in_features}, out_features={self.out_features}, model={self.model!r}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}, model={self.model!r}"
+        )
 
 
 class DistanceLayer(HyperbolicLayer):
@@ -84,3 +87,7 @@ class DistanceLayer(HyperbolicLayer):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(in_features, out_features, curvature, model=model, device=device, dtype=dtype)
+
+    def extra_repr(self) -> str:
+        """For ``repr``; there always is a bias."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, model={self.model!r}"

@@ -42,10 +42,3 @@ class MobiusLinear(HyperbolicLayer):
     @staticmethod
     def _curved(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str) -> Tensor:
         return mobius_linear(x, weight, bias, c, model)
-
-    def extra_repr(self) -> str:
-        """For ``repr``."""
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}, model={self.model!r}"
-        )

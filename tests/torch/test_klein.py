@@ -92,5 +92,6 @@ def test_without_bias_and_in_every_model(model: str) -> None:
         module, x = Klein(4, 5, 0.7, bias=bias, model=model), torch.randn(3, 4)
         expected = layer(x, module.weight, module.bias, torch.tensor(0.7))
         torch.testing.assert_close(module(charts.from_tangent(x, 0.7, model)), expected, rtol=1e-4, atol=1e-5)
+        assert f"bias={bias}" in repr(module)
         if not bias:
             assert torch.equal(expected, x @ module.weight.T)
