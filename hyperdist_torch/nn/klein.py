@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hyperdist.spaces import charts
-from hyperdist.stable import langevinc_sq
+from hyperdist.spaces import klein as kernel
 from hyperdist_torch.nn._layer import HyperbolicLayer
 
 
@@ -20,9 +20,7 @@ def klein(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str 
     v = charts.to_tangent(x, c, model)
     if bias is None:
         return functional.linear(v, weight)
-    square = c * v.square().sum(dim=-1, keepdim=True)
-    height = 1.0 + square * langevinc_sq(square)
-    return functional.linear(torch.cat([v, height], dim=-1), torch.cat([weight, bias[:, None]], dim=-1))
+    return functional.linear(kernel.lift(v, c), torch.cat([weight, bias[:, None]], dim=-1))
 
 
 class Klein(HyperbolicLayer):
