@@ -139,6 +139,13 @@ def lift_planes(a: Array, b: Array, c: Any, most: float = PLANE_REACH) -> tuple[
     return Lifted(xp.concat([column(cosh) * a, (sinhc * b)[..., None]], axis=-1), excess, sinhc, cosh), rho
 
 
+def growth(points: Lifted, planes: Lifted) -> Array | None:
+    """The exponents taken out of the product of points (*batch) and planes (m), to broadcast against it, or None."""
+    if points.excess is None:
+        return planes.excess
+    return points.excess[..., None] + (0.0 if planes.excess is None else planes.excess)
+
+
 def pull_back_points(x: Array, c: Any, lifted: Lifted, grad: Array) -> tuple[Array, Array]:
     """The gradient in lift_points(x, c)'s vector, (*batch, d + 1), as that in x and, summed, in c."""
     square, along = dot(x, x), grad[..., :-1]

@@ -1,8 +1,9 @@
 """Scaled distances to hyperplanes, fast in both directions.
 
-``differentiable`` is right everywhere and differentiable twice, by a hundred operations. On a CPU, where no point is so
-far out that an exponent must be taken out of it, the value and its first derivative are one node of the graph instead,
-in half the time: rows in NumPy, matrices in torch, and no more passes over the matrices than need be.
+``differentiable`` is right everywhere and differentiable twice, by a hundred operations. On a CPU the value and its
+first derivative are one node of the graph instead, in half the time: rows in NumPy, matrices in torch, and no more
+passes over the matrices than need be. Where an exponent must be taken out, of a point or of a plane, the row or column
+is worked out apart: a few that are far out are no reason to take all by the long way.
 """
 
 from __future__ import annotations
@@ -37,9 +38,7 @@ def differentiable(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor
     """``distances`` for any radius, device, trace or transform."""
     points = kernel.lift_points(x, c)
     planes, rho = kernel.lift_planes(weight, bias, c)
-    growth = planes.excess
-    if points.excess is not None:
-        growth = points.excess[..., None] + (0.0 if growth is None else growth)
+    growth = kernel.growth(points, planes)
     return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=c.requires_grad)
 
 
@@ -61,8 +60,6 @@ def _factors(*given: Tensor) -> _Factors | None:
         return None
     c = c.astype(x.dtype)
     points = kernel.lift_points(x.reshape(-1, x.shape[-1]), c)
-    if points.excess is not None:
-        return None
     planes, rho = kernel.lift_planes(weight, bias, c, _plane_reach(points.cosh))
     return _Factors(points, planes, rho, np.maximum(np.sqrt(rho), LEAST_ROOT))
 
@@ -79,19 +76,41 @@ def _values(factors: _Factors, inverse_slope: Tensor | None) -> Tensor:
     points, root = tensor(factors.points.vector), tensor(factors.root)
     # root times the product; it is of the size of sinh(k distance).
     out = torch.mm(points, tensor(factors.root[:, None] * factors.planes.vector).T)
-    far = None if factors.planes.excess is None else np.flatnonzero(factors.planes.excess)
-    apart = None if far is None else out.numpy()[:, far] / factors.root[far]
-    rows = max(1, _BLOCK // max(1, out.shape[-1]))
+    far = [(part, growth, out.numpy()[part] / factors.root[part[1]]) for part, growth in _far(factors)]
+    rows = _rows(factors)
     for start in range(0, out.shape[0], rows):
         block = out[start : start + rows]
         torch.div(asinh(block, None if inverse_slope is None else inverse_slope[start : start + rows]), root, out=block)
-    if far is not None and factors.planes.excess is not None:
-        # A few far planes are no reason to take all by the long way.
-        rho, growth = factors.rho[far], factors.planes.excess[far]
-        out.numpy()[:, far] = kernel.arsinh(apart, rho, growth)
+    for part, growth, product in far:
+        rho = factors.rho[part[1]]
+        out.numpy()[part] = kernel.arsinh(product, rho, growth)
         if inverse_slope is not None:
-            inverse_slope.numpy()[:, far] = kernel.inverse_slope(apart, rho, growth)
+            inverse_slope.numpy()[part] = kernel.inverse_slope(product, rho, growth)
     return out
+
+
+def _rows(factors: _Factors) -> int:
+    """How many are worked on at a time."""
+    return max(1, _BLOCK // max(1, factors.rho.size))
+
+
+def _far(factors: _Factors) -> list[tuple[Any, Array]]:
+    """The columns and the rows (n, m) from whose factors an exponent was taken out, as an index, and that exponent.
+
+    The rows come last: where they cross the columns, theirs is the sum of both.
+    """
+    found: list[tuple[Any, Array]] = []
+    growth = kernel.growth(factors.points, factors.planes)
+    if growth is None:
+        return found
+    if factors.planes.excess is not None:
+        columns = np.flatnonzero(factors.planes.excess)
+        found.append(((slice(None), columns), factors.planes.excess[columns]))
+    if factors.points.excess is not None:
+        rows, step = np.flatnonzero(factors.points.excess), _rows(factors)
+        for block in (rows[start : start + step] for start in range(0, rows.size, step)):
+            found.append(((block, slice(None)), growth[block]))
+    return found
 
 
 class _Distances(torch.autograd.Function):
@@ -148,7 +167,8 @@ def _in_rho(
     """
     if exact:
         q = torch.mm(tensor(factors.points.vector), tensor(factors.planes.vector).T)
-        growth = None if factors.planes.excess is None else tensor(factors.planes.excess)
+        growth = kernel.growth(factors.points, factors.planes)
+        growth = None if growth is None else tensor(growth)
         return bare((grad * slope_in_rho(q, tensor(factors.rho), growth, out, inverse_slope.reciprocal())).sum(dim=0))
     both = np.sum(in_planes * factors.planes.vector, axis=-1) - bare((grad * out).sum(dim=0))
     return 0.5 * both / np.where(factors.rho == 0.0, 1.0, factors.rho).astype(both.dtype)

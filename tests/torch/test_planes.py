@@ -98,6 +98,33 @@ def test_without_a_graph_and_in_blocks() -> None:
         torch.testing.assert_close(out, _planes.differentiable(x, weight, bias, c), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "radius"), [(torch.float32, 80.0), (torch.float64, 690.0)], ids=["float32", "float64"]
+)
+@pytest.mark.parametrize("learnt", [False, True])
+@pytest.mark.parametrize("far", [False, True])
+@pytest.mark.parametrize("d", [3, 20])
+def test_far_points_are_taken_apart(d: int, far: bool, learnt: bool, dtype: Any, radius: float) -> None:
+    """Of rows on both sides of the largest exponent, values and gradients are those of the generic form; and the near
+    ones are what they are alone."""
+    given = arguments(d, radius, dtype, far, learnt)
+    chosen = given[: 3 + learnt]
+    grad = torch.randn(12, 9, dtype=dtype)
+    out, expected = _planes.distances(*given), _planes.differentiable(*given)
+    assert "_Distances" in str(out.grad_fn)
+    for found, right in zip(
+        (out, *torch.autograd.grad(out, chosen, grad)),
+        (expected, *torch.autograd.grad(expected, chosen, grad)),
+        strict=True,
+    ):
+        size = right.detach().abs().amax(dim=-1, keepdim=True) if right.ndim else right.abs().item()
+        assert ((found - right).abs() <= 1e4 * torch.finfo(dtype).eps * (right.abs() + size)).all()
+    near = given[0][:3]
+    assert kernel.lift_points(near, given[3]).excess is None
+    assert kernel.lift_points(given[0], given[3]).excess is not None
+    torch.testing.assert_close(_planes.distances(near, *given[1:]), out[:3])
+
+
 def test_second_derivatives() -> None:
     """In all arguments, planes beyond all reach among them."""
     given = arguments(3, 2.0, torch.float64, True, True)
@@ -127,9 +154,8 @@ def test_many_gradients_at_once() -> None:
 
 
 def test_gives_way_to_the_generic_form() -> None:
-    """Where an exponent is taken out of points, and in transforms; NaN stays in its row."""
+    """In transforms; NaN stays in its row."""
     x, weight, bias, c = arguments(3, 30.0, torch.float32, False, False)
-    assert "_Distances" not in str(_planes.distances(3.0 * x, weight, bias, c).grad_fn)
     mapped = torch.vmap(lambda x: _planes.distances(x, weight, bias, c))(x[:, None])[:, 0]
     torch.testing.assert_close(mapped, _planes.distances(x, weight, bias, c), rtol=1e-3, atol=1e-4)
     bad = x.detach().clone()
