@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+_STALE = 3600.0
+"""Seconds after which a temporary file is taken to be a killed process's."""
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write ``path`` through: it takes its place at the end, synced to disk, or leaves it as it was.
 
-    A process killed at any moment leaves the old file, and at most ``.NAME.part`` beside it, which the next write
-    takes over. The temporary file is in the same folder, since a rename is atomic only within a file system.
+    Processes may write one path at once: each file is whole, and the last one stays. One that is killed leaves the old
+    file, and ``.NAME.*.part`` beside it, which a write cleans up when it has lain there for an hour. The temporary file
+    is in the same folder, since a rename is atomic only within a file system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _STALE:
+                left.unlink()
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

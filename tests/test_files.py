@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
 
-from hyperdist._files import to_json, write_text
+from hyperdist._files import to_json, whole, write_text
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -18,6 +19,33 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
         write_text(path, "\ud800")
     assert path.read_text() == "old\n"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_writers_of_one_path(tmp_path: Path) -> None:
+    """Each file is whole, and the last one stays."""
+    path = tmp_path / "record[0].json"
+    with whole(path) as first:
+        first.write(b"first, ")
+        with whole(path) as second:
+            second.write(b"second\n")
+        assert path.read_bytes() == b"second\n"
+        first.write(b"long\n")
+    assert path.read_bytes() == b"first, long\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_cleaned_up(tmp_path: Path) -> None:
+    """Once it is too old to be another process's, and of this path alone."""
+    path = tmp_path / "record[0].json"
+    old, new, other = (
+        tmp_path / f".{name}.part" for name in ("record[0].json.1", "record[0].json.2", "record0.json.1")
+    )
+    for part in (old, new, other):
+        part.touch()
+    for part in (old, other):
+        os.utime(part, (0.0, 0.0))
+    write_text(path, "new\n")
+    assert sorted(tmp_path.iterdir()) == sorted([path, new, other])
 
 
 def test_infinities_and_nan_are_strings() -> None:

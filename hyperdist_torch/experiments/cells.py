@@ -56,6 +56,11 @@ class Cell(Generic[T_co]):
         variant = "".join(f"+{word.strip().replace(' ', '-')}" for word in self.variant.split(",") if word)
         return f"{self.name}{variant}-seed{self.schedule.seed}"
 
+    @property
+    def title(self) -> str:
+        """Of a picture."""
+        return f"{self.row}, {self.column}\n{self.variant}".rstrip()
+
 
 @dataclass(frozen=True)
 class Machine:
