@@ -44,9 +44,13 @@ def _apart(p: HyperbolicDistribution, q: HyperbolicDistribution) -> Tensor:
 
 
 def _finish(value: Tensor, p: Any, q: Any) -> Tensor:
-    """Rounding may take a vanishing divergence below 0 by an eps of its terms; it is >= 0 (Gibbs)."""
+    """Rounding may take a vanishing divergence below 0 by an eps of its terms; it is >= 0 (Gibbs).
+
+    Its derivatives stay: the second one at p = q is the Fisher information.
+    """
     shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
-    return value.clamp_min(0.0).to(torch.promote_types(p._dtype, q._dtype)).expand(shape)
+    value = value - value.detach().clamp_max(0.0)
+    return value.to(torch.promote_types(p._dtype, q._dtype)).expand(shape)
 
 
 @register_kl(RiemannianNormal, RiemannianNormal)

@@ -117,6 +117,25 @@ def test_divergence_has_gradients() -> None:
     assert torch.autograd.gradcheck(divergence, inputs)
 
 
+@pytest.mark.parametrize("name", ["RiemannianNormal", "WrappedNormal", "VonMisesFisher", "SphericalRiemannianNormal"])
+def test_divergence_has_the_fisher_information(name: str) -> None:
+    """Second derivatives in p's scale and in q's are one where the laws agree, though rounding may take a value there
+    below 0."""
+    centre = torch.tensor(CENTRE if name in ("RiemannianNormal", "WrappedNormal") else AXIS)
+    scale = 1.1 * (1.0 + 1e-15 * torch.arange(-20.0, 21.0, dtype=torch.float64))
+    a, b = scale.clone().requires_grad_(), torch.full_like(scale, 1.1).requires_grad_()
+    axes = (None,) if name == "WrappedNormal" else ()
+    law = getattr(ht, name)
+    value = kl_divergence(law(centre, a[..., *axes]), law(centre, b[..., *axes]))
+    assert (value >= 0.0).all()
+    slopes = torch.autograd.grad(value.sum(), (a, b), create_graph=True)
+    in_p, in_q = (
+        torch.autograd.grad(slope.sum(), x, retain_graph=True)[0] for slope, x in zip(slopes, (a, b), strict=True)
+    )
+    assert (in_p > 0.1).all()
+    torch.testing.assert_close(in_p, in_q, rtol=1e-9, atol=0.0)
+
+
 def test_divergence_without_a_form_raises() -> None:
     near, far = (ht.RiemannianNormal(torch.tensor([x, 0.0]), 1.0) for x in (0.0, 0.3))
     with pytest.raises(NotImplementedError, match="average"):
