@@ -30,8 +30,7 @@ def tensors(**values: Any) -> dict[str, Tensor]:
     ]
     dtype = reduce(torch.promote_types, floating) if floating else torch.get_default_dtype()
     for name, value in given.items():
-        if value.is_complex() or value.dtype == torch.bool:
-            raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
+        real(value, name, dtype)
     if dtype not in FLOATS:
         raise TypeError(f"parameters must be float32 or float64, got {dtype}")
     return {name: _tensor(value, name, dtype, device) for name, value in values.items()}
@@ -43,6 +42,15 @@ def _tensor(value: Any, name: str, dtype: torch.dtype, device: torch.device | No
     if type(value) in (int, float):
         return torch.full((), value, dtype=dtype, device=device)
     return torch.as_tensor(checks.as_float(value, name), dtype=dtype, device=device)
+
+
+def real(value: Any, name: str, dtype: torch.dtype) -> Tensor:
+    """A tensor of real numbers; whole ones become ``dtype``. TypeError for anything else."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
+    if value.is_complex() or value.dtype == torch.bool:
+        raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
+    return value if value.is_floating_point() else value.to(dtype)
 
 
 def vector(value: Tensor, name: str, least: int = 1) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
-from hyperdist_torch import _random
+from hyperdist_torch import _parameters, _random
 from hyperdist_torch._law import Fixed
 
 METHODS = ("rejection", "inverse")
@@ -101,8 +101,7 @@ class ManifoldDistribution(Distribution):
 
     def _check_value(self, value: Any, constraint: constraints.Constraint, width: int) -> Tensor:
         """``value``, (*batch, width); whether it lies in the support is looked at where arguments are validated."""
-        if not isinstance(value, Tensor):
-            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        value = _parameters.real(value, "value", self._dtype)
         if value.ndim == 0 or value.shape[-1] != width:
             raise ValueError(f"value must have {width} coordinates on its last axis, got shape {tuple(value.shape)}")
         checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))

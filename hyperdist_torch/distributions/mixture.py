@@ -106,9 +106,8 @@ class Mixture(Distribution):
 
     def _each(self, value: Any, model: str | None) -> Tensor:
         """Log densities of the components, (*broadcast, K)."""
-        if not isinstance(value, Tensor):
-            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
         options = {} if model is None else {"model": model}
+        value = _parameters.real(value, "value", self.component._dtype)
         return self.component.log_prob(value.unsqueeze(-2), **options)
 
     @torch.no_grad()

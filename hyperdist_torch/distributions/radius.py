@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
+from hyperdist_torch import _parameters
 from hyperdist_torch.distributions._cdf import at_cdf, log_tails
 from hyperdist_torch.distributions._radial import Radial
 from hyperdist_torch.distributions.base import METHODS
@@ -134,10 +135,9 @@ class Radius(Distribution):
         return (self._radial.entropy(self._theta) + self._scale.log()).to(self._dtype)
 
     def _numbers(self, value: Any) -> Tensor:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        value = _parameters.real(value, "value", self._dtype).double()
         checks.broadcast(value=tuple(value.shape), batch=tuple(self.batch_shape))
-        return value.double()
+        return value
 
     def _read(self, value: Any, ends: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """(y, inside, r): y = r/scale with the mode in place of what is off the open support, or the closed one."""

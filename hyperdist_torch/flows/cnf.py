@@ -10,6 +10,7 @@ from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
 from hyperdist.spaces import charts
+from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
@@ -117,8 +118,7 @@ class RiemannianCNF(ManifoldDistribution):
     def _read(self, value: Tensor, model: str | None) -> Tensor:
         """Points in the solver's coordinates; ValueError for rows that are none, whatever ``validate_args`` says: a
         point off the space would be moved onto it without a word."""
-        if not isinstance(value, Tensor):
-            raise TypeError(f"value must be a torch.Tensor, got {type(value).__name__}")
+        value = _parameters.real(value, "value", self._dtype)
         if model is None or model == self.space.model:
             x = self.space.check(value)
         else:

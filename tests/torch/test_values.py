@@ -48,6 +48,17 @@ def test_moments_are_the_core_s(case: Case) -> None:
         np.testing.assert_allclose(law.mean_resultant_length.numpy(), core.mean_resultant_length, rtol=1e-12)
 
 
+@pytest.mark.parametrize("case", [*CASES, *TORUS], ids=str)
+def test_whole_numbers_are_points(case: Case) -> None:
+    """As they are for the parameters; what is no real number is not."""
+    law = case.build(torch.float32)
+    x = torch.eye(law.event_shape[0], dtype=torch.int64)[0] * (0 if case.hyperbolic else 1)
+    assert torch.equal(law.log_prob(x), law.log_prob(x.float()))
+    for bad in (x.to(torch.complex64), x.bool()):
+        with pytest.raises(TypeError, match="value must hold real numbers, got dtype"):
+            law.log_prob(bad)
+
+
 @DTYPES
 @pytest.mark.parametrize(("case", "model"), PER_MODEL)
 def test_shapes_and_dtypes(case: Case, model: str | None, dtype: torch.dtype, generator: torch.Generator) -> None:
