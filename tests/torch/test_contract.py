@@ -11,8 +11,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
-
 import hyperdist_torch as ht  # noqa: E402
 from tests.torch.laws import CASES, TORUS, Case  # noqa: E402
 
@@ -138,51 +136,6 @@ def test_draws_pass_gradients_in_both_dtypes(case: Case) -> None:
             assert gradient.shape == parameter.shape
             assert torch.isfinite(gradient).all()
         assert not case.of(*parameters, *kept).sample().requires_grad
-
-
-@pytest.fixture
-def as_on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the host the core looks at values to skip branches that no element needs; on an accelerator it does not."""
-    monkeypatch.setattr("hyperdist._namespace.transformed", lambda torch: True)
-
-
-class Synchronisations(TorchDispatchMode):
-    """Counts the operations that wait for the device and bring data to the host."""
-
-    NAMES = ("aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::masked_select")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += function._schema.name in self.NAMES
-        return function(*args, **(kwargs or {}))
-
-
-@pytest.mark.usefixtures("as_on_a_device")
-@EVERY
-def test_densities_never_wait_for_the_device(case: Case) -> None:
-    """Without validation neither the law, nor log_prob, entropy, variance or their gradients look at a value."""
-    x, parameters = draws(case), moving(case, grad=True)
-    kept = [torch.zeros((), dtype=torch.float64)] if case.label.endswith("flat") else []
-    with Synchronisations() as seen:
-        law = case.of(*parameters, *kept, validate_args=False)
-        total = law.log_prob(x).sum() + law.entropy().sum() + law.variance.sum()
-        torch.autograd.grad(total, parameters, allow_unused=True)
-    assert seen.count == 0
-
-
-@pytest.mark.usefixtures("as_on_a_device")
-@EVERY
-def test_draws_wait_seldom(case: Case) -> None:
-    """By inversion at most twice (whether coordinates hold the draws), by rejection once a round and once a hat."""
-    model = {"model": "tangent"} if case.hyperbolic else {}
-    for method, most in (("inverse", 2), ("rejection", 30)):
-        law = case.of(*case.tensors(), validate_args=False)
-        with Synchronisations() as seen:
-            law.rsample_and_log_prob((100,), method=method, **model)
-        assert seen.count <= most
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -1,0 +1,108 @@
+"""An accelerator played on the CPU, so that any machine finds what would fail on a CUDA device.
+
+Tensors there are wrappers about CPU tensors that claim another device. While ``elsewhere()`` is on, every operation of
+torch passes through: tensors on two devices raise, as do arrays that leave the device (a single number may, as a
+condition does; NumPy torch itself refuses), and what is made with ``device=DEVICE`` lies there. The one thing that
+cannot be played is a generator: draws are made with torch's default one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+DEVICE = torch.device("meta")
+"""A device on which torch runs no kernels of its own, with autograd."""
+
+_MIXED = {"aten::copy_", "aten::index.Tensor", "aten::index_put", "aten::index_put_"}
+"""Operations that take tensors of the CPU beside those of another device."""
+
+_WAITING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::equal", "aten::masked_select"}
+
+
+class Elsewhere(Tensor):
+    """A tensor that claims to be on ``DEVICE``."""
+
+    here: Tensor
+
+    @staticmethod
+    def __new__(cls, here: Tensor) -> Elsewhere:
+        layout = {"strides": here.stride(), "storage_offset": here.storage_offset(), "dtype": here.dtype}
+        made = Tensor._make_wrapper_subclass(cls, here.shape, device=DEVICE, **layout)
+        made.here = here
+        return made
+
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
+        return f"Elsewhere({self.here})"
+
+    def tolist(self) -> Any:
+        """The adaptive solver looks at its few times."""
+        assert self.numel() <= 2, f"tolist: {tuple(self.shape)} numbers leave the device"
+        return self.here.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        return _run(operation, args, kwargs or {})
+
+
+class elsewhere(TorchDispatchMode):
+    """While this is on, ``DEVICE`` is at hand; ``waits`` counts the operations that need a value on the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits, self._from_data = 0, _FromData()
+
+    def __enter__(self) -> Any:
+        self._from_data.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *reason: Any) -> None:
+        super().__exit__(*reason)
+        self._from_data.__exit__(*reason)
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = operation.name()
+        self.waits += name in _WAITING or (name in _MIXED and any(map(_is_mask, tree_leaves(args[1:]))))
+        return _run(operation, args, kwargs or {})
+
+
+def _is_mask(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.dtype == torch.bool
+
+
+class _FromData(TorchFunctionMode):
+    """What is made from numbers on the host is carried over: torch would lose them, as this device has none."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if function is Tensor.new_tensor and isinstance(args[0], Elsewhere):
+            function, args, kwargs = torch.tensor, args[1:], {"dtype": args[0].dtype, "device": DEVICE, **kwargs}
+        if function not in (torch.tensor, torch.asarray, torch.as_tensor) or isinstance(args[0], Tensor):
+            return function(*args, **kwargs)
+        to = kwargs.pop("device", None)
+        made = function(*args, **kwargs)
+        return made if to is None else made.to(to)
+
+
+def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    name, given = operation.name(), [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+    there = [x for x in given if isinstance(x, Elsewhere)]
+    to = kwargs.get("device")
+    onto = bool(there) if to is None else torch.device(to) == DEVICE
+    if there and not onto and args[0].numel() > 1:
+        raise AssertionError(f"{name}: {tuple(args[0].shape)} numbers leave the device")
+    if there and name not in _MIXED and any(x.ndim for x in given if not isinstance(x, Elsewhere)):
+        raise AssertionError(f"{name}: tensors on two devices, {[(x.device.type, tuple(x.shape)) for x in given]}")
+    if to is not None:
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    results = operation(*tree_map_only(Elsewhere, lambda x: x.here, args),
+                        **tree_map_only(Elsewhere, lambda x: x.here, kwargs))  # fmt: skip
+    if not onto:
+        return results
+    known = {id(x.here): x for x in there}
+    return tree_map_only(Tensor, lambda x: known[id(x)] if id(x) in known else Elsewhere(x), results)
