@@ -60,6 +60,18 @@ def vector(value: Tensor, name: str, least: int = 1) -> Tensor:
     return value
 
 
+def per_coordinate(centre: Tensor, scale: Tensor, names: tuple[str, str]) -> torch.Size:
+    """The shape (*batch, d) of a centre and of a scale for each of its coordinates, or for all."""
+    full = batch(**dict(zip(names, (centre.shape, scale.shape), strict=True)))
+    # The scale may have more coordinates only if the centre's axis has length 1, which is d = 1.
+    if full[-1] != centre.shape[-1]:
+        raise ValueError(
+            f"{names[1]} must broadcast against {names[0]}, one scale a coordinate, "
+            f"got {tuple(scale.shape)} for {tuple(centre.shape)}"
+        )
+    return full
+
+
 def batch(**shapes: torch.Size) -> torch.Size:
     """The broadcast of named batch shapes; the message lists them all."""
     return torch.Size(checks.broadcast(**{name: tuple(shape) for name, shape in shapes.items()}))

@@ -25,7 +25,11 @@ class ManifoldDistribution(Distribution):
     """
 
     has_rsample = True
-    _models: tuple[str, ...] = ()
+
+    @property
+    def _models(self) -> tuple[str, ...]:
+        """The models of hyperbolic space that points may be asked for in, the law's own first; else none."""
+        return ()
 
     @property
     @abstractmethod

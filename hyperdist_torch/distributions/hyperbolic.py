@@ -14,7 +14,7 @@ from hyperdist_torch import _parameters
 from hyperdist_torch._distance import dist_sq
 from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
-from hyperdist_torch.distributions.base import CentredDistribution
+from hyperdist_torch.distributions.base import CentredDistribution, ManifoldDistribution
 
 _BOUNDARY = 8.0
 """Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
@@ -39,16 +39,49 @@ def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
     return x
 
 
-class HyperbolicDistribution(CentredDistribution):
+class OnHyperbolicSpace(ManifoldDistribution):
+    """A law on hyperbolic space of curvature -c: the models of its points."""
+
+    c: Tensor
+    model: str
+    """The coordinates of points where no others are asked for: "poincare" or "tangent"."""
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)
+    def support(self) -> PoincareBall | FiniteVector:  # type: ignore[override]
+        """Where draws lie, in the law's own coordinates: the ball, or all finite vectors."""
+        return PoincareBall(self.c) if self.model == "poincare" else finite_vector
+
+    @property
+    def _models(self) -> tuple[str, ...]:
+        return (self.model, *(other for other in charts.MODELS if other != self.model))
+
+    def _check_model(self, model: str | None) -> str | None:
+        model = super()._check_model(model)
+        if model == "lorentz" and self._validate_args and not bool((self.c > 0.0).all()):
+            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+        return model
+
+    def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor, str]:
+        """(x, inside, model): points of the model, with the origin standing in for those off the space."""
+        model = self._check_model(model)
+        assert model is not None
+        if model == "poincare":
+            constraint: constraints.Constraint = PoincareBall(self.c)
+        else:
+            constraint = Hyperboloid(self.c) if model == "lorentz" else finite_vector
+        x = self._check_value(value, constraint, self.event_shape[0] + (model == "lorentz"))
+        # Whether a point is on the hyperboloid to rounding is for the validation of arguments to say.
+        inside = (constraint if model == "poincare" else finite_vector).check(x)
+        return torch.where(inside[..., None], x, 0.0), inside, model
+
+
+class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: ignore[misc]
     """A law with a centre mu in hyperbolic space of curvature -c."""
 
     _sigma_axes = 0
     """Axes of sigma after the batch's."""
 
     sigma: Tensor
-    c: Tensor
-    model: str
-    """The coordinates of mu, and of points where no others are asked for: "poincare" or "tangent"."""
 
     def __init__(
         self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None, *, model: str = "poincare"
@@ -65,11 +98,6 @@ class HyperbolicDistribution(CentredDistribution):
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
         return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]
 
-    @constraints.dependent_property(is_discrete=False, event_dim=1)
-    def support(self) -> PoincareBall | FiniteVector:  # type: ignore[override]
-        """Where draws lie, in the law's own coordinates: the ball, or all finite vectors."""
-        return PoincareBall(self.c) if self.model == "poincare" else finite_vector
-
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``."""
         new: Any = self._get_checked_instance(type(self), _instance)
@@ -85,35 +113,10 @@ class HyperbolicDistribution(CentredDistribution):
         """The centre in exponential coordinates at the origin."""
         return charts.to_tangent(self.mu, self.c, self.model)
 
-    @property
-    def _models(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (self.model, *(other for other in charts.MODELS if other != self.model))
-
-    def _check_model(self, model: str | None) -> str | None:
-        model = super()._check_model(model)
-        if model == "lorentz" and self._validate_args and not bool((self.c > 0.0).all()):
-            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
-        return model
-
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
         model = model or self.model
         return hold(exp_polar(self._tangent_mu, radius, direction, self.c, model), self.c, model)
-
-    def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor, str]:
-        """(x, inside, model): points of the model, with the origin standing in for those off the space."""
-        model = self._check_model(model)
-        assert model is not None
-        if model == "poincare":
-            constraint: constraints.Constraint = PoincareBall(self.c)
-        else:
-            constraint = Hyperboloid(self.c) if model == "lorentz" else finite_vector
-        x = self._check_value(value, constraint, self.event_shape[0] + (model == "lorentz"))
-        if model == "poincare":
-            inside = constraint.check(x)
-            return torch.where(inside[..., None], x, 0.0), inside, model
-        inside = torch.isfinite(x).all(dim=-1)
-        return torch.where(inside[..., None], x, 0.0), inside, model
 
     def _dist_sq(self, x: Tensor, model: str) -> Tensor:
         """Squared distance of points from mu, smooth at mu."""

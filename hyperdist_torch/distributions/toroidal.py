@@ -73,10 +73,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
         given = _parameters.tensors(mu=mu, sigma=sigma)
         mu, sigma = _parameters.vector(given["mu"], "mu"), given["sigma"]
-        full = _parameters.batch(mu=mu.shape, sigma=sigma.shape)
-        if full[-1] != mu.shape[-1]:
-            shapes = f"{tuple(sigma.shape)} for {tuple(mu.shape)}"
-            raise ValueError(f"sigma must broadcast against mu, one scale a coordinate, got {shapes}")
+        full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
         self.mu, self.sigma = mu.expand(full), sigma.expand(full)
         super().__init__(full[:-1], full[-1:], validate_args=validate_args)
 

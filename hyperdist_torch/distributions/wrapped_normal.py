@@ -34,13 +34,7 @@ class WrappedNormal(HyperbolicDistribution):
     _sigma_axes = 1
 
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
-        full = _parameters.batch(mu=mu.shape, sigma=sigma.shape)
-        # sigma may have more coordinates than mu only if mu's axis has length 1, which is d = 1.
-        if full[-1] != mu.shape[-1]:
-            raise ValueError(
-                "sigma must broadcast against mu, one scale a coordinate, "
-                f"got {tuple(sigma.shape)} for {tuple(mu.shape)}"
-            )
+        full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
         return _parameters.batch(mu=full[:-1], c=c.shape), mu.shape[-1:]
 
     @property

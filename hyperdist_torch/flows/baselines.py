@@ -58,7 +58,7 @@ class PushedFlow(ManifoldDistribution):
         return self.flow._dtype
 
     @property
-    def _models(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _models(self) -> tuple[str, ...]:
         model = self.space.model
         return (model, *(other for other in charts.MODELS if other != model)) if model else ()
 

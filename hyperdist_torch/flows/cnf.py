@@ -99,7 +99,7 @@ class RiemannianCNF(ManifoldDistribution):
         )  # fmt: skip
 
     @property
-    def _models(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _models(self) -> tuple[str, ...]:
         return self.base._models if self.space.model and isinstance(self.base, ManifoldDistribution) else ()
 
     @property

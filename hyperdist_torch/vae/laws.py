@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,31 +14,48 @@ from torch.distributions import Distribution, constraints
 from torch.distributions.kl import register_kl
 
 import hyperdist
-from hyperdist import checks
 from hyperdist.spaces import charts, tangent
-from hyperdist_torch.constraints import FiniteVector, finite_vector, non_negative, positive
+from hyperdist_torch import _parameters
+from hyperdist_torch.constraints import finite_vector, non_negative, positive
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
+from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 LatentLaw = Any
 """``OriginNormal``, ``WrappedNormal`` or ``RiemannianNormal``, of points in tangent coordinates."""
 
 
-class OriginNormal(Distribution):
+class OriginNormal(OnHyperbolicSpace):
     """The law of exp_0(v), v normal with means and standard deviations of its own on every axis.
 
     loc   : (*batch, d)  mean of v, in geodesic length
-    scale : broadcasts against loc
-    c     : ()           size of the curvature; at c = 0 this is the normal on R^d
+    scale : standard deviation of each coordinate of v; broadcasts against loc
+    c     : (*batch)     size of the curvature; at c = 0 this is the normal on R^d
     With loc = 0 it is the wrapped normal at the origin. Draws and values are v itself ("tangent" coordinates) unless
     another model of the space is asked for. Densities are in nats with respect to Riemannian volume.
     """
 
-    has_rsample = True
+    loc: Tensor
+    scale: Tensor
+    model = "tangent"
 
-    def __init__(self, loc: Tensor, scale: Tensor, c: Tensor, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
-        self.c = c
-        super().__init__(self.loc.shape[:-1], self.loc.shape[-1:], validate_args=validate_args)
+    def __init__(self, loc: Any, scale: Any, c: Any = 1.0, validate_args: bool | None = None) -> None:
+        given = _parameters.tensors(loc=loc, scale=scale, c=c)
+        loc, scale, c = _parameters.vector(given["loc"], "loc"), given["scale"], given["c"]
+        full = _parameters.per_coordinate(loc, scale, ("loc", "scale"))
+        batch = _parameters.batch(loc=full[:-1], c=c.shape)
+        self.loc, self.scale = loc.expand(batch + full[-1:]), scale.expand(batch + full[-1:])
+        self.c = c.expand(batch)
+        super().__init__(batch, full[-1:], validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        new.loc, new.scale = self.loc.expand(batch + self.event_shape), self.scale.expand(batch + self.event_shape)
+        new.c = self.c.expand(batch)
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
@@ -46,49 +63,39 @@ class OriginNormal(Distribution):
         return {"loc": finite_vector, "scale": constraints.independent(positive, 1), "c": non_negative}
 
     @property
-    def support(self) -> FiniteVector:  # type: ignore[override]
-        """Any finite vector: tangent coordinates."""
-        return finite_vector
-
-    @property
     def mean(self) -> Tensor:
         """exp_0 of the mean of v, (*batch, d): not the Frechet mean, which has no closed form."""
         return self.loc
 
-    def rsample(
-        self, sample_shape: Any = (), *, model: str = "tangent", generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Reparametrised draws, sample_shape + batch_shape + event_shape."""
-        checks.choice(model, "model", charts.MODELS)
-        shape = self._extended_shape(torch.Size(checks.sample_shape(sample_shape)))
-        z = torch.randn(shape, generator=generator, device=self.loc.device, dtype=self.loc.dtype)
-        return charts.from_tangent(self.loc + self.scale * z, self.c, model)
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.loc.dtype
 
-    @torch.no_grad()
-    def sample(
-        self, sample_shape: Any = (), *, model: str = "tangent", generator: torch.Generator | None = None
-    ) -> Tensor:
-        """``rsample`` without gradient."""
-        return self.rsample(sample_shape, model=model, generator=generator)
+    def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
+        """Log density at points in the coordinates of ``model`` (tangent by default), (*broadcast)."""
+        x, inside, model = self._read(value, model)
+        return self._outside(self._log_density(charts.to_tangent(x, self.c, model)), inside, value)
 
-    def rsample_and_log_prob(
-        self, sample_shape: Any = (), *, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Draws in tangent coordinates and their log density, both with gradients."""
-        v = self.rsample(sample_shape, generator=generator)
-        return v, self.log_prob(v)
-
-    def log_prob(self, value: Tensor, *, model: str = "tangent") -> Tensor:
-        """Log density at points in the coordinates of ``model``, (*broadcast)."""
-        v = charts.to_tangent(value, self.c, checks.choice(model, "model", charts.MODELS))
-        z = (v - self.loc) / self.scale
+    def _log_density(self, v: Tensor, z: Tensor | None = None) -> Tensor:
+        z = (v - self.loc) / self.scale if z is None else z
         constant = self.scale.log().sum(dim=-1) + 0.5 * v.shape[-1] * math.log(2.0 * math.pi)
         return -0.5 * (z * z).sum(dim=-1) - constant - tangent.log_volume(v, self.c)
+
+    def _draw(
+        self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        loc, model = self.loc, model or self.model
+        z = torch.randn(shape + self.event_shape, generator=generator, device=loc.device, dtype=loc.dtype)
+        v = loc + self.scale * z
+        x = hold(charts.from_tangent(v, self.c, model), self.c, model)
+        return x, self._log_density(v, z) if density else None
 
 
 @register_kl(OriginNormal, OriginNormal)
 def _normal_normal(p: OriginNormal, q: OriginNormal) -> Tensor:
-    """That of the normals of v, since both laws are the same map of it; on one space."""
+    """That of the normals of v, since both laws are the same map of it."""
+    if p.event_shape != q.event_shape or (p._validate_args and not bool((p.c == q.c).all())):
+        raise ValueError(f"p and q must be laws on one space, got {p.event_shape}, {p.c} and {q.event_shape}, {q.c}")
     ratio, apart = (p.scale / q.scale).square(), ((p.loc - q.loc) / q.scale).square()
     return 0.5 * (ratio - 1.0 - ratio.log() + apart).sum(dim=-1)
 
@@ -108,7 +115,7 @@ def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> Latent
 def density_about_origin(law: LatentLaw) -> Callable[[Tensor], Tensor]:
     """``law.log_prob`` on tangent coordinates, for a law centred at the origin, where |v| is the distance."""
     if isinstance(law, OriginNormal):
-        return law.log_prob
+        return law._log_density
     return functools.partial(_about_origin, law.sigma**-2, law.log_normalizer())
 
 

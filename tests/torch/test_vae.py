@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from typing import Any
 
 import pytest
@@ -104,6 +105,35 @@ def test_origin_normal(c: float) -> None:
     divergence = kl_divergence(moved, centred)
     expected = kl_divergence(Normal(v, scale), Normal(0.0, scale)).sum(dim=-1)
     torch.testing.assert_close(divergence, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_origin_normal_is_a_law_as_any_other() -> None:
+    """Broadcasting, expansion, models, values and parameters that are none, laws on two spaces."""
+    law = OriginNormal(torch.tensor([0.3, -20.0]), 0.5, [0.0, 0.7])
+    assert (law.batch_shape, law.event_shape, law.scale.shape) == ((2,), (2,), (2, 2))
+    wide = law.expand((3, 2))
+    assert wide.rsample((4,)).shape == (4, 3, 2, 2)
+    assert wide.log_prob(law.sample()).shape == (3, 2)
+    curved = OriginNormal(torch.zeros(2), 0.5, 0.7)
+    x, density = curved.rsample_and_log_prob((5,), model="lorentz")
+    assert x.shape == (5, 3)
+    torch.testing.assert_close(curved.log_prob(x, model="lorentz"), density)
+    assert pickle.loads(pickle.dumps(curved)).log_prob(x[..., 1:]).shape == (5,)
+    for call, message in [
+        (
+            lambda: OriginNormal(torch.zeros(1), torch.ones(2)),
+            "scale must broadcast against loc",
+        ),
+        (lambda: OriginNormal(torch.zeros(2), -1.0), "scale"),
+        (lambda: curved.log_prob(torch.zeros(5, 1)), "value must have 2 coordinates"),
+        (lambda: curved.log_prob(torch.tensor([0.0, torch.nan])), "value must lie in the support"),
+        (lambda: law.sample(model="poincare"), "ask for model='tangent'"),
+        (lambda: law.sample(model="lorentz"), "needs c > 0"),
+        (lambda: kl_divergence(curved, law), "laws on one space"),
+        (lambda: kl_divergence(curved, OriginNormal(torch.zeros(3), 0.5, 0.7)), "laws on one space"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
 
 
 @pytest.mark.parametrize("prior", LAWS)
