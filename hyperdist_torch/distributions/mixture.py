@@ -14,7 +14,7 @@ from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import PoincareBall
 from hyperdist_torch.distributions.base import ManifoldDistribution
-from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
+from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 
 class Mixture(Distribution):
@@ -58,7 +58,7 @@ class Mixture(Distribution):
     @property
     def _curvatures(self) -> Tensor | None:
         """c of the components, (*batch, K), on hyperbolic space."""
-        return self.component.c if isinstance(self.component, HyperbolicDistribution) else None
+        return self.component.c if isinstance(self.component, OnHyperbolicSpace) else None
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

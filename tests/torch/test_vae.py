@@ -119,6 +119,8 @@ def test_origin_normal_is_a_law_as_any_other() -> None:
     assert x.shape == (5, 3)
     torch.testing.assert_close(curved.log_prob(x, model="lorentz"), density)
     assert pickle.loads(pickle.dumps(curved)).log_prob(x[..., 1:]).shape == (5,)
+    mixture = ht.Mixture([0.5, 0.5], OriginNormal(torch.eye(2), 0.5, 0.7))
+    assert mixture.log_prob(mixture.sample((3,), model="lorentz"), model="lorentz").shape == (3,)
     for call, message in [
         (
             lambda: OriginNormal(torch.zeros(1), torch.ones(2)),
