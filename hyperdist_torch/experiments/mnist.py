@@ -124,6 +124,11 @@ def summarise(out: Path) -> None:
         cells.results(out), key=lambda r: (models.index(r["row"]), r["variant"], int(r["column"][4:]), r["seed"])
     )
     best, told = best_wrapped(results), digits.rows(out)
+    diverged = [f"c = {c} at d = {d}" for c, row in _RIEMANNIAN.items() for d, nll in zip(DIMENSIONS, row, strict=True)
+                if nll is None]  # fmt: skip
+    note = (
+        f"Published runs that diverged: {', '.join(diverged)}. Where else a dash stands, the cell has not been run.\n\n"
+    )
     lines = ["## Wrapped normal, best curvature", "", "| model | ours | published |", "| --- | --- | --- |"]
     lines += [f"| {row['name']} | {row['value']:.2f} | {row['published']:.1f} |" for row in best]
     settings = {
@@ -133,7 +138,7 @@ def summarise(out: Path) -> None:
     }  # fmt: skip
     tables.write(
         out, "MNIST", results, [_column(d) for d in DIMENSIONS], settings,
-        more_rows=[*best, *told], more_text=("\n".join(lines) + "\n\n" if best else "") + digits.table(told),
+        more_rows=[*best, *told], more_text=note + ("\n".join(lines) + "\n\n" if best else "") + digits.table(told),
     )  # fmt: skip
 
 
