@@ -20,19 +20,23 @@ _BOUNDARY = 8.0
 """Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
 
 
+class OutOfReach(ValueError):
+    """Draws that coordinates of their model and dtype cannot hold."""
+
+
 def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
-    """Draws x where the coordinates of ``model`` hold them all, else ValueError."""
+    """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``."""
     if model == "poincare":
         edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
         lost = int((~(c * (x * x).sum(dim=-1) < edge)).sum())
         if lost:
-            raise ValueError(
+            raise OutOfReach(
                 f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
                 "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
             )
     # The sum costs a tenth of a look at each number, and where it is finite they are.
     elif not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
-        raise ValueError(
+        raise OutOfReach(
             f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
             "ask for model='tangent' or a wider dtype"
         )

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 
+from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.training.files import WholeCheckpoints
 from hyperdist_torch.training.module import Module, Objective
 from hyperdist_torch.training.progress import Progress
@@ -48,8 +49,8 @@ def fit(
     resume     goes on from folder/last.ckpt where that exists. The numbers are then those of an uninterrupted run, on
                the same machine and with the same number of devices.
     accelerator, devices  those of ``lightning.Trainer``; the batch is shared out among the devices.
-    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss or a
-               parameter is not finite or a score is NaN.
+    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss, a
+               parameter or a draw is not finite or a score is NaN.
     """
     selection = _selection(validate, validate_every, patience, schedule)
     module = Module(model, rows, objective, schedule, folder / "last.ckpt", checkpoint_every, selection)
@@ -78,10 +79,14 @@ def fit(
             trainer.fit(module, module.batches, ckpt_path=str(module.path) if resume and module.path.exists() else None)
         except (RuntimeError, ValueError) as error:
             # What parameters that are not finite lead to first depends on the objective: often its own error.
-            if all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
-                raise
             epoch = len(module.curve) + 1
-            raise FloatingPointError(f"parameters must stay finite, got NaN or infinity in epoch {epoch}") from error
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+                got = f"parameters must stay finite, got NaN or infinity in epoch {epoch}"
+            elif isinstance(error, OutOfReach):
+                got = f"draws must stay finite, got in epoch {epoch}: {error}"
+            else:
+                raise
+            raise FloatingPointError(got) from error
     module.finish()
     if selection is None:
         return Fitted(tuple(module.curve))

@@ -20,10 +20,8 @@ pytestmark = pytest.mark.usefixtures("fresh_compiler")
 
 
 @pytest.fixture
-def fresh_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Without what others have compiled; torch.compile turns the validation of all distributions off for good."""
-    kind = torch.distributions.Distribution
-    monkeypatch.setattr(kind, "_validate_args", kind._validate_args)
+def fresh_compiler() -> Iterator[None]:
+    """Without what others have compiled."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()

@@ -150,11 +150,8 @@ def test_laws_without_parameters_and_mixtures() -> None:
 def test_layers(layer: Callable[..., nn.Module], c: float, radius: float) -> None:
     """Values, first and second derivatives, in c too, near and so far out that exponents are taken out."""
     curvature = Curvature(c, learnable=c > 0.0)
-    made, x = (
-        layer(3, 5, curvature).double(),
-        torch.nn.functional.normalize(torch.randn(7, 3, dtype=torch.float64), dim=-1),
-    )
-    x = (radius * x).requires_grad_()
+    made, x = layer(3, 5, curvature).double(), torch.randn(7, 3, dtype=torch.float64)
+    x = (radius * nn.functional.normalize(x, dim=-1)).requires_grad_()
 
     def derivatives(x: Any) -> list[Any]:
         out = made(x)
@@ -199,7 +196,7 @@ def base_there(space: flows.Space) -> Any:
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_flows(space: flows.Space) -> None:
-    """The density is the CPU's, exact and by noise; draws, flow matching and the adaptive solver stay there."""
+    """The density is the CPU's; that by noise, draws, flow matching and the adaptive solver stay there."""
     made, x, four = field(space), points(space, 6), flows.FixedGrid(4)
     expected = flows.RiemannianCNF(base(space), made, solver=four).log_prob(x, model=space.model)
     with elsewhere():

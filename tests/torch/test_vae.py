@@ -122,10 +122,7 @@ def test_origin_normal_is_a_law_as_any_other() -> None:
     mixture = ht.Mixture([0.5, 0.5], OriginNormal(torch.eye(2), 0.5, 0.7))
     assert mixture.log_prob(mixture.sample((3,), model="lorentz"), model="lorentz").shape == (3,)
     for call, message in [
-        (
-            lambda: OriginNormal(torch.zeros(1), torch.ones(2)),
-            "scale must broadcast against loc",
-        ),
+        (lambda: OriginNormal(torch.zeros(1), torch.ones(2)), "scale must broadcast against loc"),
         (lambda: OriginNormal(torch.zeros(2), -1.0), "scale"),
         (lambda: curved.log_prob(torch.zeros(5, 1)), "value must have 2 coordinates"),
         (lambda: curved.log_prob(torch.tensor([0.0, torch.nan])), "value must lie in the support"),
