@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions.kl import register_kl
 
 from hyperdist.stable import log_sinhc_sq
-from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, OnHyperbolicSpace
 from hyperdist_torch.distributions.riemannian_normal import RiemannianNormal
 from hyperdist_torch.distributions.spherical import SphericalRiemannianNormal, VonMisesFisher
 from hyperdist_torch.distributions.spherical_uniform import SphericalUniform
@@ -23,17 +23,23 @@ from hyperdist_torch.distributions.wrapped_normal import WrappedNormal
 _ADVICE = "average p.log_prob(x) - q.log_prob(x) over draws of p"
 
 
-def _one_space(p: Any, q: Any) -> None:
+def one_space(p: Any, q: Any) -> None:
+    """ValueError for laws of points of two shapes."""
     if p.event_shape != q.event_shape:
         shapes = f"{tuple(p.event_shape)} and {tuple(q.event_shape)}"
         raise ValueError(f"p and q must be laws on one space, got points of shape {shapes}")
 
 
-def _apart(p: HyperbolicDistribution, q: HyperbolicDistribution) -> Tensor:
-    """mu_q - mu_p in orthonormal coordinates where c = 0 (the metric is 4 |dx|^2 there), 0 where the centres agree."""
-    _one_space(p, q)
+def one_curvature(p: OnHyperbolicSpace, q: OnHyperbolicSpace) -> None:
+    """ValueError for laws on spaces of two curvatures."""
     if not bool((p.c == q.c).all()):
         raise ValueError(f"p and q must be laws on one space, got curvatures c = {p.c} and {q.c}")
+
+
+def _apart(p: HyperbolicDistribution, q: HyperbolicDistribution) -> Tensor:
+    """mu_q - mu_p in orthonormal coordinates where c = 0 (the metric is 4 |dx|^2 there), 0 where the centres agree."""
+    one_space(p, q)
+    one_curvature(p, q)
     if p.model == q.model:
         apart = (2.0 if p.model == "poincare" else 1.0) * (q.mu.double() - p.mu.double())
     else:
@@ -53,6 +59,11 @@ def _finish(value: Tensor, p: Any, q: Any) -> Tensor:
     return value.to(torch.promote_types(p._dtype, q._dtype)).expand(shape)
 
 
+def of_normals(ratio: Tensor, apart: Tensor) -> Tensor:
+    """That of normals with independent coordinates, from ratios of variances and squared standardised distances."""
+    return 0.5 * (ratio - 1.0 - ratio.log() + apart).sum(dim=-1)
+
+
 @register_kl(RiemannianNormal, RiemannianNormal)
 def _riemannian_riemannian(p: RiemannianNormal, q: RiemannianNormal) -> Tensor:
     square = _apart(p, q).square().sum(dim=-1)
@@ -69,7 +80,7 @@ def _wrapped_wrapped(p: WrappedNormal, q: WrappedNormal) -> Tensor:
     """The normal's divergence: both laws are the same map of it."""
     apart = (_apart(p, q) / q.sigma.double()).square()
     ratio = (p.sigma.double() / q.sigma.double()).square()
-    return _finish(0.5 * (ratio - 1.0 - ratio.log() + apart).sum(dim=-1), p, q)
+    return _finish(of_normals(ratio, apart), p, q)
 
 
 @register_kl(RiemannianNormal, WrappedNormal)
@@ -95,7 +106,7 @@ def _wrapped_riemannian(p: WrappedNormal, q: RiemannianNormal) -> Tensor:
 
 def _half_chord(p: Any, q: Any) -> Tensor:
     """1 - mu_p.mu_q, float64."""
-    _one_space(p, q)
+    one_space(p, q)
     p_mu, q_mu = (law.mu.double() / torch.linalg.vector_norm(law.mu.double(), dim=-1, keepdim=True) for law in (p, q))
     return 0.5 * (p_mu - q_mu).square().sum(dim=-1)
 
@@ -145,20 +156,20 @@ def _vmf_spherical(p: VonMisesFisher, q: SphericalRiemannianNormal) -> Tensor:
 @register_kl(ToroidalUniform, ToroidalUniform)
 @register_kl(ToroidalWrappedNormal, ToroidalUniform)
 def _any_uniform(p: Any, q: Any) -> Tensor:
-    _one_space(p, q)
+    one_space(p, q)
     return _finish(q.entropy().double() - p.entropy().double(), p, q)
 
 
 @register_kl(SphericalUniform, VonMisesFisher)
 def _uniform_vmf(p: SphericalUniform, q: VonMisesFisher) -> Tensor:
     """E mu.x = 0."""
-    _one_space(p, q)
+    one_space(p, q)
     return _finish(q._log_z(q._fixed()) + q._theta - p.entropy().double(), p, q)
 
 
 @register_kl(SphericalUniform, SphericalRiemannianNormal)
 def _uniform_spherical(p: SphericalUniform, q: SphericalRiemannianNormal) -> Tensor:
-    _one_space(p, q)
+    one_space(p, q)
     measure = p._measure()
     second = measure.mean(measure.nodes.square())
     return _finish(q._log_z(q._fixed()) + 0.5 * second / q._theta.square() - p.entropy().double(), p, q)

@@ -18,6 +18,7 @@ from hyperdist.spaces import charts, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import finite_vector, non_negative, positive
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
+from hyperdist_torch.distributions.divergence import of_normals, one_curvature, one_space
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 LatentLaw = Any
@@ -94,10 +95,11 @@ class OriginNormal(OnHyperbolicSpace):
 @register_kl(OriginNormal, OriginNormal)
 def _normal_normal(p: OriginNormal, q: OriginNormal) -> Tensor:
     """That of the normals of v, since both laws are the same map of it."""
-    if p.event_shape != q.event_shape or (p._validate_args and not bool((p.c == q.c).all())):
-        raise ValueError(f"p and q must be laws on one space, got {p.event_shape}, {p.c} and {q.event_shape}, {q.c}")
+    one_space(p, q)
+    if p._validate_args:
+        one_curvature(p, q)
     ratio, apart = (p.scale / q.scale).square(), ((p.loc - q.loc) / q.scale).square()
-    return 0.5 * (ratio - 1.0 - ratio.log() + apart).sum(dim=-1)
+    return of_normals(ratio, apart)
 
 
 def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> LatentLaw:
