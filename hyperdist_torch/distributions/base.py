@@ -7,16 +7,17 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._law import Fixed
+from hyperdist_torch.distributions.batched import BatchedDistribution
 
 METHODS = ("rejection", "inverse")
 
 
-class ManifoldDistribution(Distribution):
+class ManifoldDistribution(BatchedDistribution):
     """A law on a manifold: densities in nats with respect to Riemannian volume, lengths geodesic.
 
     Draws are reparametrised: gradients in every parameter, of any order, by implicit reparametrisation of the radius

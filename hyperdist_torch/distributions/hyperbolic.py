@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, tangent
@@ -82,6 +82,8 @@ class OnHyperbolicSpace(ManifoldDistribution):
 class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: ignore[misc]
     """A law with a centre mu in hyperbolic space of curvature -c."""
 
+    _batched = ("mu", "sigma", "c")
+
     _sigma_axes = 0
     """Axes of sigma after the batch's."""
 
@@ -101,16 +103,6 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
 
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
         return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        new.model, new.mu, new.c = self.model, self.mu.expand(batch + self.event_shape), self.c.expand(batch)
-        new.sigma = self.sigma.expand(batch + self.event_shape[: self._sigma_axes])
-        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def _tangent_mu(self) -> Tensor:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import PoincareBall
 from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.distributions.batched import BatchedDistribution
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 
-class Mixture(Distribution):
+class Mixture(BatchedDistribution):
     """The law of a draw from a component chosen at random.
 
     weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
@@ -34,6 +35,8 @@ class Mixture(Distribution):
     """
 
     has_rsample = False
+
+    _batched = ("weights", "component")
 
     weights: Tensor
 
@@ -70,16 +73,6 @@ class Mixture(Distribution):
         """The components' support."""
         support, c = self.component.support, self._curvatures
         return PoincareBall(c[..., 0]) if c is not None and isinstance(support, PoincareBall) else support
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        full = batch + self.weights.shape[-1:]
-        new.weights, new.component = self.weights.expand(full), self.component.expand(full)
-        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def _shares(self) -> Tensor:

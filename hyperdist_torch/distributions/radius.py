@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist_torch import _parameters
 from hyperdist_torch.distributions._cdf import at_cdf, log_tails
 from hyperdist_torch.distributions._radial import Radial
 from hyperdist_torch.distributions.base import METHODS
+from hyperdist_torch.distributions.batched import BatchedDistribution
 
 _FAR = 1e100
 """So many scales out every density has vanished, long before squares overflow."""
 
 
-class Radius(Distribution):
+class Radius(BatchedDistribution):
     """The law of the geodesic distance r between a draw and its centre; densities are with respect to dr.
 
     Made by ``q.radius``. ``log_prob``, ``cdf``, ``sf`` and their logarithms are differentiable in r and in the law's
@@ -30,6 +31,8 @@ class Radius(Distribution):
     """
 
     has_rsample = True
+
+    _batched = ("_theta", "_scale")
 
     def __init__(
         self,
@@ -55,16 +58,6 @@ class Radius(Distribution):
         """Radii from 0 to the largest distance of two points."""
         end = self._radial.end
         return constraints.nonnegative if end == math.inf else constraints.interval(0.0, end)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        new._radial, new._dtype = self._radial, self._dtype
-        new._theta, new._scale = self._theta.expand(batch), self._scale.expand(batch)
-        Distribution.__init__(new, batch, torch.Size(), validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in nats with respect to dr, (*broadcast); -inf off the support."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.spaces import sphere
@@ -52,15 +52,9 @@ class SphericalDistribution(OnSphere):
         setattr(self, self._name, parameter.expand(batch))
         super().__init__(batch, mu.shape[-1:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        new.mu = self.mu.expand(batch + self.event_shape)
-        setattr(new, self._name, getattr(self, self._name).expand(batch))
-        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+    @property
+    def _batched(self) -> tuple[str, ...]:  # type: ignore[override]
+        return "mu", self._name
 
     @property
     def variance(self) -> Tensor:

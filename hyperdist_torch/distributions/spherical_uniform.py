@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
@@ -25,6 +24,8 @@ class SphericalUniform(OnSphere):
     ``mode`` are the first axis.
     """
 
+    _batched = ("mu",)
+
     def __init__(
         self,
         d: Any,
@@ -36,14 +37,6 @@ class SphericalUniform(OnSphere):
         d = checks.dimension(d)
         self.mu = _parameters.tensors(axis=torch.eye(1, d + 1, dtype=dtype, device=device)[0])["axis"]
         super().__init__(torch.Size(), torch.Size((d + 1,)), validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with batch shape ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        new.mu = self.mu.expand(torch.Size(batch_shape) + self.event_shape)
-        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.radial import circular
@@ -70,21 +70,14 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     mu: Tensor
     sigma: Tensor
 
+    _batched = ("mu", "sigma")
+
     def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
         given = _parameters.tensors(mu=mu, sigma=sigma)
         mu, sigma = _parameters.vector(given["mu"], "mu"), given["sigma"]
         full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
         self.mu, self.sigma = mu.expand(full), sigma.expand(full)
         super().__init__(full[:-1], full[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        new.mu, new.sigma = self.mu.expand(batch + self.event_shape), self.sigma.expand(batch + self.event_shape)
-        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
@@ -165,14 +158,6 @@ class ToroidalUniform(ToroidalDistribution):
         zeros = torch.zeros(checks.dimension(d), dtype=dtype, device=device)
         self._zeros = _parameters.tensors(zeros=zeros)["zeros"]
         super().__init__(torch.Size(), self._zeros.shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with batch shape ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        new._zeros = self._zeros
-        Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

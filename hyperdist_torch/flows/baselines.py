@@ -79,7 +79,8 @@ class PushedFlow(ManifoldDistribution):
         model = self._check_model(model)
         if model is None or model == self.space.model:
             value = self.space.check(value)
-        return torch.logsumexp(self._terms(value, model), dim=0)
+        shape = checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
+        return torch.logsumexp(self._terms(value, model), dim=0).expand(shape)
 
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,6 +58,8 @@ class RiemannianCNF(ManifoldDistribution):
     (torch.Size([5, 3]), torch.Size([5]))
     """
 
+    _batched = ("base", "context")
+
     def __init__(
         self, base: Distribution, field: VectorField, *, context: Tensor | None = None, solver: Solver | None = None,
         divergence: str = "exact", validate_args: bool | None = None,
@@ -65,10 +67,11 @@ class RiemannianCNF(ManifoldDistribution):
         self.space = field.space
         self.divergence = checks.choice(divergence, "divergence", ("exact", *NOISES))
         self.field, self.solver = field, solver or FixedGrid()
-        self.context = context
         batch = tuple(base.batch_shape)
         if context is not None:
             batch = checks.broadcast(base=batch, context=tuple(context.shape[:-1]))
+            context = context.expand(*batch, context.shape[-1])
+        self.context = context
         self.base = base if tuple(base.batch_shape) == batch else base.expand(torch.Size(batch))
         width = self.space.d if self.space.model else self.space.width
         if tuple(base.event_shape) != (width,):
@@ -88,15 +91,6 @@ class RiemannianCNF(ManifoldDistribution):
     def support(self) -> Any:  # type: ignore[override]
         """That of the base."""
         return self.base.support
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its base and context expanded to ``batch_shape``."""
-        batch = torch.Size(batch_shape)
-        context = None if self.context is None else self.context.expand(*batch, self.context.shape[-1])
-        return type(self)(
-            self.base.expand(batch), self.field, context=context, solver=self.solver, divergence=self.divergence,
-            validate_args=self._validate_args,
-        )  # fmt: skip
 
     @property
     def _models(self) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
 import hyperdist
@@ -39,6 +39,8 @@ class OriginNormal(OnHyperbolicSpace):
     scale: Tensor
     model = "tangent"
 
+    _batched = ("loc", "scale", "c")
+
     def __init__(self, loc: Any, scale: Any, c: Any = 1.0, validate_args: bool | None = None) -> None:
         given = _parameters.tensors(loc=loc, scale=scale, c=c)
         loc, scale, c = _parameters.vector(given["loc"], "loc"), given["scale"], given["c"]
@@ -47,16 +49,6 @@ class OriginNormal(OnHyperbolicSpace):
         self.loc, self.scale = loc.expand(batch + full[-1:]), scale.expand(batch + full[-1:])
         self.c = c.expand(batch)
         super().__init__(batch, full[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
-        new: Any = self._get_checked_instance(type(self), _instance)
-        batch = torch.Size(batch_shape)
-        new.loc, new.scale = self.loc.expand(batch + self.event_shape), self.scale.expand(batch + self.event_shape)
-        new.c = self.c.expand(batch)
-        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

@@ -159,6 +159,21 @@ def test_what_the_truncation_loses() -> None:
     assert flows.WrappedFlow(euclidean(2), flows.Lorentz(2)).lost() == (0.0, 0.0)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("space", SPACES, ids=repr)
+def test_expand(space: flows.Space) -> None:
+    """Draws and densities of a batch of the same law; a batch axis is not drawn twice over."""
+    law = flows.WrappedFlow(euclidean(space.d), space)
+    wide = law.expand((3, 2))
+    x, log_prob = wide.rsample_and_log_prob((4,), generator=torch.Generator().manual_seed(2))
+    assert x.shape == (4, 3, 2, space.width)
+    torch.testing.assert_close(log_prob, law.log_prob(x))
+    torch.testing.assert_close(wide.log_prob(x), log_prob)
+    torch.testing.assert_close(wide.log_prob(x[0, 0, :1]), log_prob[0, 0, :1].expand(3, 2))
+    with pytest.raises(ValueError, match="shapes do not broadcast"):
+        wide.log_prob(x[0, 0, :1].expand(5, -1))
+
+
 def test_bad_input_is_named() -> None:
     flow = euclidean(2)
     on_sphere = flows.RiemannianCNF(ht.SphericalUniform(2, dtype=DOUBLE), field(flows.Sphere(2)))

@@ -1,0 +1,29 @@
+"""The expansion of a law's batch, which is the same for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+
+class BatchedDistribution(Distribution):
+    """A law that says which of its attributes have its batch."""
+
+    _batched: tuple[str, ...] = ()
+    """Names of the tensors and laws whose axes begin with the batch's."""
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """This law with its parameters expanded to ``batch_shape``."""
+        new: Any = self._get_checked_instance(type(self), _instance)
+        batch = torch.Size(batch_shape)
+        for name, value in vars(self).items():
+            if name in self._batched and value is not None:
+                shape = value.shape if isinstance(value, Tensor) else value.batch_shape
+                value = value.expand(batch + shape[len(self.batch_shape) :])
+            setattr(new, name, value)
+        Distribution.__init__(new, batch, self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
