@@ -182,6 +182,15 @@ def choice(value: Any, name: str, options: Sequence[str]) -> str:
     return value
 
 
+def model(value: Any, options: Sequence[str], law: str) -> str | None:
+    """One of a law's models of hyperbolic space, by default the first; None where it has none."""
+    if options:
+        return choice(options[0] if value is None else value, "model", options)
+    if value is not None:
+        raise ValueError(f"model is for hyperbolic laws, {law} takes none, got {value!r}")
+    return None
+
+
 def generator(rng: Any) -> np.random.Generator:
     """What ``numpy.random.default_rng`` makes of ``rng``: a seed, a Generator, a BitGenerator or None."""
     try:

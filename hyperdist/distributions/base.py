@@ -162,11 +162,7 @@ class Distribution(ABC):
         return self.event_shape[0]
 
     def _check_model(self, model: str | None) -> str | None:
-        if self._models:
-            return checks.choice(self._models[0] if model is None else model, "model", self._models)
-        if model is not None:
-            raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
-        return None
+        return checks.model(model, self._models, type(self).__name__)
 
     def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:  # noqa: B027
         """Raise where coordinates of the dtype cannot hold a draw; see ``Drawn.reach``. Compact spaces hold any."""

@@ -98,11 +98,7 @@ class ManifoldDistribution(BatchedDistribution):
         return self._draw(shape + self.batch_shape, self._check_model(model), method, generator, density)
 
     def _check_model(self, model: str | None) -> str | None:
-        if self._models:
-            return checks.choice(self._models[0] if model is None else model, "model", self._models)
-        if model is not None:
-            raise ValueError(f"model is for hyperbolic laws, {type(self).__name__} takes none, got {model!r}")
-        return None
+        return checks.model(model, self._models, type(self).__name__)
 
     def _check_value(self, value: Any, constraint: constraints.Constraint, width: int) -> Tensor:
         """``value``, (*batch, width); whether it lies in the support is looked at where arguments are validated."""
