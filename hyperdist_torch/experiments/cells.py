@@ -73,8 +73,7 @@ class Machine:
     @property
     def device(self) -> torch.device:
         """Where likelihoods are evaluated: one device."""
-        gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-        return torch.device("cuda" if gpu else "cpu")
+        return torch.device(training.device_type(self.accelerator))
 
 
 def finished(cell: Cell[Task], out: Path) -> dict[str, Any] | None:
@@ -106,7 +105,6 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
     split = cell.task.data(cell.schedule.seed)
     torch.manual_seed(cell.schedule.seed)
     model = cell.task.build(split.training)
-    started = time.perf_counter()
     try:
         fitted = training.fit(
             model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,
@@ -116,17 +114,17 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
     except (FloatingPointError, SolverError) as error:
         missing = {"nll": math.nan, "standard_error": math.nan, "n": len(split.test), "diverged": str(error)}
         return _keep(cell, out, missing)
-    seconds = time.perf_counter() - started
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return None
     cell.task.save(model, folder / "model.pt")
-    started = time.perf_counter()
-    values = -evaluate(model, split.test, cell, folder / "evaluation.json", machine)
+    log_p, seconds = evaluate(model, split.test, cell, folder / "evaluation.json", machine)
+    values, started = -log_p, time.perf_counter()
     metrics = _metrics(model, split.test, cell, machine)
     found: dict[str, Any] = {
         "nll": values.mean().item(), "standard_error": (values.std() / math.sqrt(len(values))).item(),
         "n": len(values), "curve": _short(fitted.curve),
-        "training_seconds": round(seconds, 2), "evaluation_seconds": round(time.perf_counter() - started, 2),
+        "training_seconds": round(fitted.seconds, 2),
+        "evaluation_seconds": round(seconds + time.perf_counter() - started, 2),
     }  # fmt: skip
     if fitted.best_epoch is not None:
         found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}
@@ -157,8 +155,8 @@ def _short(values: Iterable[float]) -> list[float]:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machine: Machine) -> Tensor:
-    """The log likelihood of each test row, (n,) float64; those in the file ``path`` are not redone.
+def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machine: Machine) -> tuple[Tensor, float]:
+    """The log likelihood of each test row, (n,) float64, and the seconds they took; those in ``path`` are not redone.
 
     The file is replaced after each block of rows. The draws of a block follow from the cell's seed and the block.
     """
@@ -167,7 +165,8 @@ def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machi
         "samples": task.samples, "block": _BLOCK, "seed": seed, "rows": len(test),
         "config": json.loads(json.dumps(task.settings())),
     }  # fmt: skip
-    values = _kept(path, setting)
+    values, earlier = _kept(path, setting)
+    started = time.perf_counter()
     device = machine.device
     model = model.to(device).eval()
     options = {"disable": not machine.progress, "mininterval": 0.5 if sys.stderr.isatty() else 60.0}
@@ -177,16 +176,17 @@ def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machi
             rows = test[first : first + _BLOCK].to(device)
             found = task.log_prob(model, rows, torch.Generator(device).manual_seed(block))
             values += found.double().tolist()
-            write_text(path, json.dumps({"setting": setting, "values": values}))
+            seconds = earlier + time.perf_counter() - started
+            write_text(path, json.dumps({"setting": setting, "values": values, "seconds": seconds}))
             bar.update(len(rows))
-    return torch.tensor(values, dtype=torch.float64)
+    return torch.tensor(values, dtype=torch.float64), earlier + time.perf_counter() - started
 
 
-def _kept(path: Path, setting: dict[str, Any]) -> list[float]:
-    """The likelihoods in a file of the same setting, as far as the file says what it was."""
+def _kept(path: Path, setting: dict[str, Any]) -> tuple[list[float], float]:
+    """The likelihoods in a file of the same setting, as far as the file says what it was, and their seconds."""
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     same = "setting" in kept and all(setting.get(name) == value for name, value in kept["setting"].items())
-    return kept["values"] if same else []
+    return (kept["values"], kept.get("seconds", 0.0)) if same else ([], 0.0)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Machine
 from hyperdist_torch.experiments.tasks import Task
+from hyperdist_torch.training import ACCELERATORS
 
 T = TypeVar("T", bound=Task)
 
@@ -23,7 +24,7 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     if data:
         parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells, go on with the one cut off")
-    parser.add_argument("--accelerator", default="auto", help="that of lightning.Trainer (%(default)s)")
+    parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
     parser.add_argument("--devices", default=1, type=_devices, help="devices to train on (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
     parser.add_argument("--cells", nargs="+", metavar="PATTERN", help="only cells with such names, as in a shell")
@@ -39,7 +40,7 @@ def count(text: str) -> int:
 
 
 def _devices(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+    return text if text == "auto" else count(text)
 
 
 def variant(options: argparse.Namespace, **others: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import lightning as L
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.training.files import WholeCheckpoints
+from hyperdist_torch.training.hardware import device_count, device_type
 from hyperdist_torch.training.module import Module, Objective
 from hyperdist_torch.training.progress import Progress
 from hyperdist_torch.training.schedule import Schedule
@@ -29,6 +30,8 @@ class Fitted:
     """That of each validation."""
     best_epoch: int | None = None
     """The one whose weights the model has, counted from 1; None without validation, where it is the last."""
+    seconds: float = field(default=0.0, compare=False)
+    """That the epochs took, those before the run was resumed included."""
 
 
 def fit(
@@ -48,18 +51,21 @@ def fit(
     patience   ends the run after so many validations in a row without improvement.
     resume     goes on from folder/last.ckpt where that exists. The numbers are then those of an uninterrupted run, on
                the same machine and with the same number of devices.
-    accelerator, devices  those of ``lightning.Trainer``; the batch is shared out among the devices.
-    Raises     ValueError where last.ckpt is damaged or of another run, FloatingPointError where the loss, a
-               parameter or a draw is not finite or a score is NaN.
+    accelerator  "cpu", "cuda" or, the same, "gpu"; "auto" is a CUDA device where there is one, else the CPU.
+    devices    how many of them share each batch out; "auto" is all CUDA devices, one CPU.
+    Raises     ValueError where last.ckpt is damaged or of another run and where there are no such devices,
+               FloatingPointError where the loss, a parameter or a draw is not finite or a score is NaN.
     """
+    kind = device_type(accelerator)
+    count = device_count(devices, kind)
     selection = _selection(validate, validate_every, patience, schedule)
     module = Module(model, rows, objective, schedule, folder / "last.ckpt", checkpoint_every, selection)
     steps = len(module.batches)
     if steps == 0:
         raise ValueError(f"rows must be at least batch_size = {schedule.batch_size} where drop_last, got {len(rows)}")
     trainer = L.Trainer(
-        accelerator=accelerator,
-        devices=devices,
+        accelerator=kind,
+        devices=count,
         max_epochs=schedule.epochs,
         gradient_clip_val=schedule.clip or None,
         logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
@@ -89,8 +95,8 @@ def fit(
             raise FloatingPointError(got) from error
     module.finish()
     if selection is None:
-        return Fitted(tuple(module.curve))
-    return Fitted(tuple(module.curve), tuple(selection.scores), selection.best_epoch)
+        return Fitted(tuple(module.curve), seconds=module.seconds)
+    return Fitted(tuple(module.curve), tuple(selection.scores), selection.best_epoch, module.seconds)
 
 
 def _selection(validate: Score | None, every: int, patience: int | None, schedule: Schedule) -> Selection | None:

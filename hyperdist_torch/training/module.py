@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +38,8 @@ class Module(L.LightningModule):
         self.path, self.every, self.selection = path, every, selection
         self.batches = Batches(self, len(rows), schedule)
         self.curve: list[float] = []
+        self._earlier = 0.0
+        self._started: float | None = None
         self.log_every = min(50, max(1, len(self.batches)))
         self.averaged = None
         if schedule.average:
@@ -49,6 +52,14 @@ class Module(L.LightningModule):
     def candidate(self) -> nn.Module:
         """The model as it would come out now: with the averaged weights where they are averaged."""
         return self.model if self.averaged is None else self.averaged.module
+
+    @property
+    def seconds(self) -> float:
+        """Of training, those of the runs that this one goes on with included."""
+        return self._earlier + (0.0 if self._started is None else time.perf_counter() - self._started)
+
+    def on_train_start(self) -> None:
+        self._started = time.perf_counter()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = self.schedule.rate(self.global_step, len(self.batches) * self.schedule.epochs)
@@ -103,7 +114,9 @@ class Module(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         selected = None if self.selection is None else self.selection.state()
-        checkpoint["hyperdist"] = {"settings": self._settings(), "curve": list(self.curve), "selected": selected}
+        checkpoint["hyperdist"] = {
+            "settings": self._settings(), "curve": list(self.curve), "selected": selected, "seconds": self.seconds,
+        }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint["hyperdist"]
@@ -111,7 +124,7 @@ class Module(L.LightningModule):
         for name, value in settings.items():
             if found.get(name) != value:
                 raise ValueError(f"{self.path} must be of a run with {name} {value!r}, got {found.get(name)!r}")
-        self.curve = list(kept["curve"])
+        self.curve, self._earlier = list(kept["curve"]), kept.get("seconds", 0.0)
         if self.selection is not None:
             self.selection.restore(kept["selected"])
             self.trainer.should_stop = self.selection.stale

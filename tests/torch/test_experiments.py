@@ -88,17 +88,19 @@ def test_likelihoods_go_on_where_they_were_cut_off(tmp_path: Path, monkeypatch: 
     torch.manual_seed(0)
     model, test, path = vae.PoincareVAE(config), torch.rand(8, 4), tmp_path / "evaluation.json"
     cell = Cell("a", "a", "b", VAETask(config, 6, lambda seed: Split(test, test)), Schedule(1, 2, 0.1, seed=3))
-    whole = cells.evaluate(model, test, cell, path, Machine("cpu"))
+    whole, seconds = cells.evaluate(model, test, cell, path, Machine("cpu"))
     kept = read(path)
-    path.write_text(json.dumps({**kept, "values": [7.0, 7.0, 7.0]}))
-    again = cells.evaluate(model, test, cell, path, Machine("cpu"))
+    assert 0.0 < kept["seconds"] <= seconds < 1000.0
+    path.write_text(json.dumps({**kept, "values": [7.0, 7.0, 7.0], "seconds": 1000.0}))
+    again, seconds = cells.evaluate(model, test, cell, path, Machine("cpu"))
     assert again.tolist() == [7.0, 7.0, 7.0, *whole[3:].tolist()]
+    assert 1000.0 < read(path)["seconds"] <= seconds
     old = {name: kept["setting"][name] for name in ("samples", "block", "seed", "rows")}
     path.write_text(json.dumps({"setting": old, "values": [7.0, 7.0, 7.0]}))
-    assert cells.evaluate(model, test, cell, path, Machine("cpu")).tolist() == again.tolist()
+    assert cells.evaluate(model, test, cell, path, Machine("cpu"))[0].tolist() == again.tolist()
     for name, other in (("samples", 5), ("config", {**kept["setting"]["config"], "hidden": 4})):
         path.write_text(json.dumps({"setting": {**kept["setting"], name: other}, "values": [7.0, 7.0, 7.0]}))
-        assert cells.evaluate(model, test, cell, path, Machine("cpu")).tolist() == whole.tolist()
+        assert cells.evaluate(model, test, cell, path, Machine("cpu"))[0].tolist() == whole.tolist()
 
 
 def test_a_diverged_cell_is_reported(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ pytest.importorskip("lightning")
 
 from torch import Tensor, nn  # noqa: E402
 
-from hyperdist_torch.training import Fitted, Schedule, fit  # noqa: E402
+from hyperdist_torch.training import Fitted, Schedule, device_type, fit  # noqa: E402
 
 
 class Noisy(nn.Module):
@@ -287,6 +287,35 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path: Path, monkeypatc
     _, continued = train(tmp_path, 3, resume=True)
     assert continued[:2] == curve
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_seconds_are_of_all_runs(tmp_path: Path) -> None:
+    """A resumed run goes on from the seconds of its checkpoint."""
+    _, fitted = trained(tmp_path, 2, False, {})
+    path = tmp_path / "last.ckpt"
+    kept = torch.load(path, weights_only=True)
+    assert 0.0 < kept["hyperdist"]["seconds"] <= fitted.seconds < 1000.0
+    torch.save({**kept, "hyperdist": {**kept["hyperdist"], "seconds": 1000.0}}, path)
+    assert trained(tmp_path, 3, True, {})[1].seconds > 1000.0
+
+
+def test_devices_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, rows, schedule = case(1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("cuda", "gpu"):
+        with pytest.raises(ValueError, match=f"accelerator must be 'cpu' or 'auto' where .*, got '{name}'"):
+            fit(model, rows, objective, schedule, tmp_path, accelerator=name)
+    with pytest.raises(ValueError, match="accelerator must be one of auto, cpu, cuda, gpu, got 'mps'"):
+        fit(model, rows, objective, schedule, tmp_path, accelerator="mps")
+    with pytest.raises(ValueError, match="devices must be an integer >= 1, got 0"):
+        fit(model, rows, objective, schedule, tmp_path, devices=0)
+    assert device_type("auto") == "cpu"
+    assert not any(tmp_path.iterdir())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert (device_type("auto"), device_type("gpu")) == ("cuda", "cuda")
+    with pytest.raises(ValueError, match="devices must be <= 2, the CUDA devices here, got 3"):
+        fit(model, rows, objective, schedule, tmp_path, devices=3)
 
 
 SCRIPT = """

@@ -1,0 +1,33 @@
+"""Where to train."""
+
+from __future__ import annotations
+
+import torch
+
+from hyperdist import checks
+
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu")
+
+
+def device_type(accelerator: str) -> str:
+    """ "cuda" or "cpu"; ValueError where the machine has no such device.
+
+    Lightning's own "auto" takes any accelerator; the laws' arithmetic is float64, which Apple's and Google's lack.
+    """
+    if checks.choice(accelerator, "accelerator", ACCELERATORS) == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator != "auto":
+        raise ValueError(f"accelerator must be 'cpu' or 'auto' where torch finds no CUDA device, got {accelerator!r}")
+    return "cpu"
+
+
+def device_count(devices: int | str, kind: str) -> int | str:
+    """``devices`` where it is "auto" or an integer >= 1, of CUDA devices as many as there are at the most."""
+    if devices == "auto":
+        return devices
+    count = checks.dimension(devices, "devices")
+    if kind == "cuda" and count > torch.cuda.device_count():
+        raise ValueError(f"devices must be <= {torch.cuda.device_count()}, the CUDA devices here, got {count}")
+    return count
