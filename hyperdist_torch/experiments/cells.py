@@ -64,11 +64,14 @@ class Cell(Generic[T_co]):
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how visibly to run."""
+    """Where and how visibly to run; ValueError where there are no such devices."""
 
     accelerator: str = "auto"
     devices: int | str = 1
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        training.device_count(self.devices, training.device_type(self.accelerator))
 
     @property
     def device(self) -> torch.device:
@@ -99,12 +102,13 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
     returns  None in the processes of further devices, which only train.
     """
     folder = out / "runs" / cell.key
-    if not resume and os.environ.get("LOCAL_RANK", "0") == "0":
-        shutil.rmtree(folder, ignore_errors=True)
-        (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
     split = cell.task.data(cell.schedule.seed)
     torch.manual_seed(cell.schedule.seed)
     model = cell.task.build(split.training)
+    # Not before data and model are there: what was found earlier must not be lost to a mistake in the settings.
+    if not resume and os.environ.get("LOCAL_RANK", "0") == "0":
+        shutil.rmtree(folder, ignore_errors=True)
+        (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
     try:
         fitted = training.fit(
             model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,

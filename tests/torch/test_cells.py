@@ -131,6 +131,23 @@ def test_a_lost_result_is_found_again(tmp_path: Path) -> None:
     }
 
 
+def test_a_mistake_loses_no_result(tmp_path: Path) -> None:
+    """Data or a device that is not there is found out before an earlier run is thrown away."""
+
+    class Lost(Plain):
+        def data(self, seed: int) -> Split:
+            raise FileNotFoundError("no rows")
+
+    made = cell(Plain(), epochs=1)
+    once = run(made, tmp_path)
+    with pytest.raises(FileNotFoundError, match="no rows"):
+        run(cell(Lost(), epochs=1), tmp_path)
+    with pytest.raises(ValueError, match="devices must be an integer >= 1, got 0"):
+        cells.run(made, tmp_path, Machine("cpu", 0), resume=False)
+    assert cells.results(tmp_path) == [once]
+    assert isinstance(cells.trained(made, tmp_path), Normal)
+
+
 def test_an_objective_without_data(tmp_path: Path) -> None:
     result = run(cell(Reverse()), tmp_path)
     assert result["metrics"]["KL"] < 0.01
