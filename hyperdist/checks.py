@@ -30,7 +30,7 @@ def as_float(value: Any, name: str) -> np.ndarray:
 
 
 def _first(array: np.ndarray) -> Any:
-    return array.reshape(-1)[0] if array.size else array
+    return array.reshape(-1)[:1].tolist()[0] if array.size else array
 
 
 def _worst(array: np.ndarray, bad: np.ndarray) -> str:
@@ -38,7 +38,7 @@ def _worst(array: np.ndarray, bad: np.ndarray) -> str:
     index = tuple(int(i) for i in np.argwhere(bad)[0])
     where = f" at index {index}" if array.ndim else ""
     more = f" (and {int(bad.sum()) - 1} more)" if int(bad.sum()) > 1 else ""
-    return f"{array[index]!r}{where}{more}"
+    return f"{array[index]!s}{where}{more}"
 
 
 def finite(array: np.ndarray, name: str) -> np.ndarray:

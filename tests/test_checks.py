@@ -118,3 +118,12 @@ def test_shares_and_weighted_mean() -> None:
     np.testing.assert_array_equal(checks.shares(w, 2), [[0.25, 0.0], [0.75, 1.0]])
     np.testing.assert_array_equal(checks.weighted_mean(np.array([[4.0, 1.0], [8.0, 5.0]]), w), [7.0, 5.0])
     np.testing.assert_array_equal(checks.weighted_mean(np.array([[4.0, 1.0], [8.0, 5.0]]), [1, 3]), [7.0, 4.0])
+
+
+def test_values_in_messages_are_plain_numbers() -> None:
+    """As a user would write them, in the precision they were given in."""
+    for value, shown in ((-1.0, "-1.0"), (np.float32([1.0, -0.1]), r"-0.1 at index \(1,\)"), (-2, "-2.0")):
+        with pytest.raises(ValueError, match=f"^sigma must be > 0, got {shown}$"):
+            checks.positive(value, "sigma")
+    with pytest.raises(TypeError, match=r"^mu must hold real numbers, got dtype <U1: 'a'$"):
+        checks.as_float(["a", "b"], "mu")
