@@ -10,7 +10,7 @@ ACCELERATORS = ("auto", "cpu", "cuda", "gpu")
 
 
 def device_type(accelerator: str) -> str:
-    """ "cuda" or "cpu"; ValueError where the machine has no such device.
+    """The kind of device, "cuda" or "cpu"; ValueError where the machine has none such.
 
     Lightning's own "auto" takes any accelerator; the laws' arithmetic is float64, which Apple's and Google's lack.
     """

@@ -31,7 +31,7 @@ class Fitted:
     best_epoch: int | None = None
     """The one whose weights the model has, counted from 1; None without validation, where it is the last."""
     seconds: float = field(default=0.0, compare=False)
-    """That the epochs took, those before the run was resumed included."""
+    """What the epochs took, those from before the run was resumed included."""
 
 
 def fit(
