@@ -111,7 +111,7 @@ def best_wrapped(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found = tables.rows(result for result in plain if "wrapped" in result["row"] and result["column"] == _column(d))
         if found:
             least = min(found, key=lambda row: row["value"])
-            count = f"best of {len(found)} curvatures on the test rows"
+            count = f"best on the test rows, {len(found)} of {len(CURVATURES)} curvatures run"
             rows.append({**least, "name": f"{least['name']} ({count})", "published": published})
     return rows
 

@@ -203,7 +203,7 @@ def test_tables_over_seeds_and_rows() -> None:
 def test_best_wrapped_is_the_least() -> None:
     made = [result(f"P-VAE wrapped, c = {c}", "d = 2", 0, nll) for c, nll in ((0.1, 145.0), (0.7, 144.0))]
     (best,) = mnist.best_wrapped(made)
-    assert best["name"] == "P-VAE wrapped, c = 0.7, d = 2 (best of 2 curvatures on the test rows)"
+    assert best["name"] == "P-VAE wrapped, c = 0.7, d = 2 (best on the test rows, 2 of 4 curvatures run)"
     assert (best["value"], best["published"]) == (144.0, 143.8)
 
 
