@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,14 @@ Objective = Callable[[Any, Tensor], Tensor]
 """Of a model and rows (batch, ...) to what is maximised for each, (batch,), in nats."""
 
 _FORMAT = 1
+
+
+def _differing(wanted: Any, got: Any) -> tuple[Any, Any]:
+    """What to show of two values that differ: of texts of many lines, such as models, the first line that does."""
+    if not (isinstance(wanted, str) and isinstance(got, str)):
+        return wanted, got
+    lines = zip_longest(wanted.splitlines(), got.splitlines(), fillvalue="")
+    return next(((one.strip(), other.strip()) for one, other in lines if one != other), (wanted, got))
 
 
 class Module(L.LightningModule):
@@ -123,7 +132,8 @@ class Module(L.LightningModule):
         settings, found = self._settings(), {**defaults(), **kept["settings"]}
         for name, value in settings.items():
             if found.get(name) != value:
-                raise ValueError(f"{self.path} must be of a run with {name} {value!r}, got {found.get(name)!r}")
+                wanted, got = _differing(value, found.get(name))
+                raise ValueError(f"{self.path} must be of a run with {name} {wanted!r}, got {got!r}")
         self.curve, self._earlier = list(kept["curve"]), kept.get("seconds", 0.0)
         if self.selection is not None:
             self.selection.restore(kept["selected"])

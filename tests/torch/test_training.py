@@ -213,6 +213,10 @@ def test_checkpoint_of_another_run_is_named(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(3, 5))
     with pytest.raises(ValueError, match="run with model "):
         fit(model, torch.zeros(27, 3), objective, Schedule(2, 8, 0.01), tmp_path, resume=True, accelerator="cpu")
+    model, rows, schedule = case(2)
+    model.layers[2] = nn.Linear(8, 3, bias=False)
+    with pytest.raises(ValueError, match=r"model '\(2\): Linear\(.*bias=False\)', got '\(2\): Linear\(.*bias=True\)'$"):
+        fit(model, rows, objective, schedule, tmp_path, resume=True, accelerator="cpu")
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(
         ValueError, match=r"must be a checkpoint of hyperdist_torch.training, got keys \['state_dict'\]"
