@@ -170,7 +170,7 @@ def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machi
         "config": json.loads(json.dumps(task.settings())),
     }  # fmt: skip
     values, earlier = _kept(path, setting)
-    started = time.perf_counter()
+    started = time.perf_counter() - earlier
     device = machine.device
     model = model.to(device).eval()
     options = {"disable": not machine.progress, "mininterval": 0.5 if sys.stderr.isatty() else 60.0}
@@ -180,10 +180,10 @@ def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machi
             rows = test[first : first + _BLOCK].to(device)
             found = task.log_prob(model, rows, torch.Generator(device).manual_seed(block))
             values += found.double().tolist()
-            seconds = earlier + time.perf_counter() - started
+            seconds = time.perf_counter() - started
             write_text(path, json.dumps({"setting": setting, "values": values, "seconds": seconds}))
             bar.update(len(rows))
-    return torch.tensor(values, dtype=torch.float64), earlier + time.perf_counter() - started
+    return torch.tensor(values, dtype=torch.float64), time.perf_counter() - started
 
 
 def _kept(path: Path, setting: dict[str, Any]) -> tuple[list[float], float]:

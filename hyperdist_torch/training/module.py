@@ -47,8 +47,7 @@ class Module(L.LightningModule):
         self.path, self.every, self.selection = path, every, selection
         self.batches = Batches(self, len(rows), schedule)
         self.curve: list[float] = []
-        self._earlier = 0.0
-        self._started: float | None = None
+        self._started = time.perf_counter()
         self.log_every = min(50, max(1, len(self.batches)))
         self.averaged = None
         if schedule.average:
@@ -65,10 +64,7 @@ class Module(L.LightningModule):
     @property
     def seconds(self) -> float:
         """Of training, those of the runs that this one goes on with included."""
-        return self._earlier + (0.0 if self._started is None else time.perf_counter() - self._started)
-
-    def on_train_start(self) -> None:
-        self._started = time.perf_counter()
+        return time.perf_counter() - self._started
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = self.schedule.rate(self.global_step, len(self.batches) * self.schedule.epochs)
@@ -134,7 +130,8 @@ class Module(L.LightningModule):
             if found.get(name) != value:
                 wanted, got = _differing(value, found.get(name))
                 raise ValueError(f"{self.path} must be of a run with {name} {wanted!r}, got {got!r}")
-        self.curve, self._earlier = list(kept["curve"]), kept.get("seconds", 0.0)
+        self.curve = list(kept["curve"])
+        self._started -= kept.get("seconds", 0.0)
         if self.selection is not None:
             self.selection.restore(kept["selected"])
             self.trainer.should_stop = self.selection.stale
