@@ -98,15 +98,15 @@ def rows(seed: int) -> Split:
 
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
-    models = [_model(c) for c in CURVATURES]
-    results = sorted(cells.results(out), key=lambda r: (models.index(r["row"]), r["variant"], r["column"], r["seed"]))
+    columns = [_column(std) for std in PRIOR_STDS]
+    results = tables.ordered(cells.results(out).values(), [_model(c) for c in CURVATURES], columns)
     settings = {
         "epochs": EPOCHS, "batch": BATCH, "learning_rate": RATE, "hidden": HIDDEN, "samples": SAMPLES,
         "optimiser": "Adam, AMSGrad", "decoder": vae_cells.DECODER, "encoder": vae_cells.ENCODER,
         "data": "dimension 50, depth 6, 2 children, variance 1, 5 siblings with variance 1/5, 635 rows, 444 to train",
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
-    tables.write(out, "Branching diffusion", results, [_column(std) for std in PRIOR_STDS], settings)
+    tables.write(out, "Branching diffusion", results, columns, settings)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
@@ -122,8 +122,10 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 def draw(table: list[Cell[VAETask]], out: Path, steps: int) -> None:
     """``latents.png`` of the first seed: principal components, a GPLVM, and for the widest prior at hand the N-VAE and
-    the P-VAE of greatest curvature, with the edges of the tree."""
-    models = [cell for cell in table if cell.schedule.seed == table[0].schedule.seed]
+    the P-VAE of greatest curvature, with the edges of the tree. Of models that are not at hand there is no picture."""
+    models = [cell for cell in table if cell.schedule.seed == table[0].schedule.seed and cells.at_hand(cell, out)]
+    if not models:
+        return
     std = max(cell.task.config.prior_std for cell in models)
     models = [cell for cell in models if cell.task.config.prior_std == std]
     models = sorted({min(models, key=_curvature), max(models, key=_curvature)}, key=_curvature)

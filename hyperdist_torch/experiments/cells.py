@@ -1,7 +1,8 @@
 """One cell of a table, a model in a setting with a seed: trained, evaluated, and kept on disk as soon as it is done.
 
 A folder of results holds ``cells/KEY.json``, one file a finished cell, and ``runs/KEY/``, what a cell needs to go on
-where it was killed: the checkpoint, the logs, the model once it is trained, and the likelihoods found so far.
+where it was killed: the checkpoint, the logs, the model once it is trained, and the likelihoods found so far. Of a
+folder brought from elsewhere ``record.json`` is enough: its cells are finished, though without their models.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tqdm import tqdm
 
 from hyperdist._files import to_json, write_text
 from hyperdist_torch import training
-from hyperdist_torch.experiments import record
+from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.tasks import Split, Task, Validated
 from hyperdist_torch.flows import SolverError
 
@@ -53,13 +54,17 @@ class Cell(Generic[T_co]):
     @property
     def key(self) -> str:
         """The name of its files."""
-        variant = "".join(f"+{word.strip().replace(' ', '-')}" for word in self.variant.split(",") if word)
-        return f"{self.name}{variant}-seed{self.schedule.seed}"
+        return _key(self.name, self.variant, self.schedule.seed)
 
     @property
     def title(self) -> str:
         """Of a picture."""
         return f"{self.row}, {self.column}\n{self.variant}".rstrip()
+
+
+def _key(name: str, variant: str, seed: int) -> str:
+    words = "".join(f"+{word.strip().replace(' ', '-')}" for word in variant.split(",") if word)
+    return f"{name}{words}-seed{seed}"
 
 
 @dataclass(frozen=True)
@@ -79,20 +84,26 @@ class Machine:
         return torch.device(training.device_type(self.accelerator))
 
 
-def finished(cell: Cell[Task], out: Path) -> dict[str, Any] | None:
-    """The result of a cell that was run to its end."""
-    path = out / "cells" / f"{cell.key}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def results(out: Path) -> dict[str, dict[str, Any]]:
+    """Those of all finished cells by their keys, in order: from their files, or else from the record."""
+    kept = tables.recorded(out).get("cells", [])
+    found = {_key(result["name"], result["variant"], result["seed"]): result for result in kept}
+    found |= {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (out / "cells").glob("*.json")}
+    return dict(sorted(found.items()))
 
 
-def results(out: Path) -> list[dict[str, Any]]:
-    """Those of all finished cells, in order of their files' names."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "cells").glob("*.json"))]
+def at_hand(cell: Cell[Task], out: Path) -> bool:
+    """Whether a cell is finished and its model is here, not only its figures."""
+    return _model(cell, out).exists() and cell.key in results(out)
 
 
 def trained(cell: Cell[Task], out: Path) -> Any:
-    """The model of a finished cell."""
-    return cell.task.load(out / "runs" / cell.key / "model.pt")
+    """The model of a cell that is at hand."""
+    return cell.task.load(_model(cell, out))
+
+
+def _model(cell: Cell[Task], out: Path) -> Path:
+    return out / "runs" / cell.key / "model.pt"
 
 
 def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str, Any] | None:
@@ -120,7 +131,7 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
         return _keep(cell, out, missing)
     if torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return None
-    cell.task.save(model, folder / "model.pt")
+    cell.task.save(model, _model(cell, out))
     log_p, seconds = evaluate(model, split.test, cell, folder / "evaluation.json", machine)
     values, started = -log_p, time.perf_counter()
     metrics = _metrics(model, split.test, cell, machine)

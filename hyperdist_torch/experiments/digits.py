@@ -18,7 +18,7 @@ from torch.nn import functional
 from hyperdist._files import to_json, write_text
 from hyperdist_torch import training
 from hyperdist_torch.datasets import Digits
-from hyperdist_torch.experiments import record
+from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 from hyperdist_torch.experiments.vae_cells import VAETask
@@ -65,16 +65,22 @@ def run(cell: Cell[VAETask], train: Digits, test: Digits, out: Path, epochs: int
     write_text(out / "digits" / f"{cell.key}.json", to_json(kept))
 
 
-def rows(out: Path) -> list[dict[str, Any]]:
+def results(out: Path) -> list[dict[str, Any]]:
+    """Those in the folder's files, and what only its record has."""
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "digits").glob("*.json")]
+    known = [*tables.recorded(out).get("digits", []), *files]
+    found = {(kept["row"], kept["variant"], kept["seed"]): kept for kept in known}
+    return [found[key] for key in sorted(found)]
+
+
+def rows(classified: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the record, ten digits and their average a model; t intervals over seeds where there are several.
 
     With one seed the interval is that of the share of the test digits, the mean over the trainings as its value.
     """
     groups: dict[str, list[dict[str, Any]]] = {}
-    for path in sorted((out / "digits").glob("*.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        name = f"{kept['row']} ({kept['variant']})" if kept["variant"] else kept["row"]
-        groups.setdefault(name, []).append(kept)
+    for kept in classified:
+        groups.setdefault(tables.label(kept), []).append(kept)
     return [row for name, group in groups.items() for row in _rows(name, group)]
 
 

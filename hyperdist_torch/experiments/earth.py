@@ -153,13 +153,14 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
 def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
     """The baselines on the split of a cell, kept as cells of their own; what is there is not made again."""
     kind, _, _ = made.row.partition(": ")
+    kept = cells.results(args.out)
     for model in BASELINES:
         name = f"{KIND_NAMES[kind]}-{made.column}-{SHORT[model]}"
         figure = published(model, made.column, kind)
         # The settings of flows are not theirs.
         variant = ", ".join(word for word in made.variant.split(", ") if word.startswith(("quick", "training rows")))
         cell = replace(made, name=name, row=f"{kind}: {model}", published=figure, variant=variant)  # fmt: skip
-        if cells.finished(cell, args.out) is not None:
+        if cell.key in kept:
             continue
         data = split(made.column, kind, made.schedule.seed, args)
         started = time.perf_counter()
@@ -212,14 +213,14 @@ def _order(result: dict[str, Any]) -> tuple[Any, ...]:
 
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
-    results = sorted(cells.results(out), key=_order)
+    results = sorted(cells.results(out).values(), key=_order)
     tables.write(out, "Events on the globe", results, list(earth.SETS), settings(EVALUATION.steps), decimals=3)
 
 
 def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:
-    """Maps of a finished flow and of the kernel estimate of its split, with the events."""
+    """Maps of a flow at hand and of the kernel estimate of its split, with the events."""
     path = args.out / f"map-{cell.key}.png"
-    if cells.finished(cell, args.out) is None or (args.resume and path.exists()):
+    if not cells.at_hand(cell, args.out) or (args.resume and path.exists()):
         return
     flow = cells.trained(cell, args.out)
     kind, _, model = cell.row.partition(": ")
@@ -264,7 +265,7 @@ def _points(results: list[dict[str, Any]], name: str, model: str) -> list[maps.P
 
 def draw_learning_curves(out: Path) -> None:
     """Held-out likelihood against training rows, of the sets that were run with ``--training-rows``."""
-    results, curves = cells.results(out), {}
+    results, curves = list(cells.results(out).values()), {}
     for name in earth.SETS:
         found = {model: _points(results, name, model) for model in MODELS}
         several = {model: points for model, points in found.items() if len(points) > 1}

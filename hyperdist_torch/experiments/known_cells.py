@@ -164,7 +164,7 @@ def summarise(
 ) -> None:
     """Record and table of the cells finished so far, with the entropies of the targets by their columns."""
     columns = list(targets)
-    results = sorted(cells.results(out), key=lambda r: (rows.index(r["row"]), r["variant"], r["column"], r["seed"]))
+    results = tables.ordered(cells.results(out).values(), rows, columns)
     shown = [column for column in columns if any(result["column"] == column for result in results)]
     lines = ["| target | entropy, nats: the floor |", "| --- | --- |"]
     lines += [f"| {column}: {targets[column].name} | {targets[column].entropy:.6f} |" for column in shown]
@@ -197,7 +197,10 @@ def run(
 
 
 def draw(table: list[Cell[FlowTask]], out: Path, panel: Panel, pixels: int, height: float) -> None:
-    """Densities of targets and of what was trained on them."""
+    """Densities of targets and of the models at hand that were trained on them; no picture where there are none."""
+    table = [cell for cell in table if cells.at_hand(cell, out)]
+    if not table:
+        return
     columns = list(dict.fromkeys(cell.column for cell in table))
     width = 1 + max(sum(cell.column == column for cell in table) for column in columns)
     figure = Figure(figsize=(3.2 * width, height * len(columns)), layout="constrained")
@@ -207,14 +210,12 @@ def draw(table: list[Cell[FlowTask]], out: Path, panel: Panel, pixels: int, heig
         assert isinstance(target, KnownLaw)
         panel(figure, (len(columns), width, i * width + 1), column, target, target.log_prob, pixels)
         for j, cell in enumerate(here, 2):
-            if "diverged" in (cells.finished(cell, out) or {"diverged": ""}):
-                continue
             panel(figure, (len(columns), width, i * width + j), cell.row, target, density_of(cell, out), pixels)
     pictures.save(figure, out / "densities.png")
 
 
 def density_of(cell: Cell[FlowTask], out: Path) -> Callable[[Tensor], Tensor]:
-    """The log density of a finished cell's flow, without gradient, in float64."""
+    """The log density of the flow of a cell at hand, without gradient, in float64."""
     flow = cells.trained(cell, out).double().eval()
 
     @torch.no_grad()

@@ -48,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test-images", type=options.count, help="of the first test images only")
 
 
+def _model(law: str, c: float) -> str:
+    return "N-VAE" if law == "normal" else f"P-VAE {law}, c = {c}"
+
+
 def _column(d: int) -> str:
     return f"d = {d}"
 
@@ -90,7 +94,7 @@ def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[VAETask]]:
             small = _QUICK if args.quick else {"epochs": EPOCHS, "samples": SAMPLES}
             table.append(Cell(
                 name=f"nvae-d{d}" if flat else f"{law}-c{c}-d{d}",
-                row="N-VAE" if flat else f"P-VAE {law}, c = {c}",
+                row=_model(law, c),
                 column=_column(d),
                 task=VAETask(_config(law, c, d, args), args.samples or small["samples"], data),
                 schedule=Schedule(args.epochs or small["epochs"], BATCH, RATE, seed),
@@ -118,12 +122,10 @@ def best_wrapped(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far, in the order of running."""
-    order = [(_column(d), "N-VAE" if law == "normal" else f"P-VAE {law}, c = {c}") for law, c, d in _order()]
-    models = list(dict.fromkeys(row for _, row in order))
-    results = sorted(
-        cells.results(out), key=lambda r: (models.index(r["row"]), r["variant"], int(r["column"][4:]), r["seed"])
-    )
-    best, told = best_wrapped(results), digits.rows(out)
+    models, columns = list(dict.fromkeys(_model(law, c) for law, c, _ in _order())), [_column(d) for d in DIMENSIONS]
+    results = tables.ordered(cells.results(out).values(), models, columns)
+    classified = digits.results(out)
+    best, told = best_wrapped(results), digits.rows(classified)
     diverged = [f"c = {c} at d = {d}" for c, row in _RIEMANNIAN.items() for d, nll in zip(DIMENSIONS, row, strict=True)
                 if nll is None]  # fmt: skip
     note = (
@@ -137,8 +139,9 @@ def summarise(out: Path) -> None:
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
     tables.write(
-        out, "MNIST", results, [_column(d) for d in DIMENSIONS], settings,
+        out, "MNIST", results, columns, settings,
         more_rows=[*best, *told], more_text=note + ("\n".join(lines) + "\n\n" if best else "") + digits.table(told),
+        digits=classified,
     )  # fmt: skip
 
 
@@ -167,13 +170,13 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 def look(cell: Cell[VAETask], train: Digits, test: Digits, args: argparse.Namespace) -> None:
-    """Of a finished cell in two latent dimensions: a picture of the test digits' means, and the classifiers' table.
+    """Of a cell at hand in two latent dimensions: a picture of the test digits' means, and the classifiers' table.
 
     The classifiers are of the models that were published. What is there already stays where ``--resume`` is given.
     """
     picture, kept = args.out / f"latents-{cell.key}.png", args.out / "digits" / f"{cell.key}.json"
     wanted = [picture, *([kept] if cell.row in digits.PUBLISHED else [])]
-    if cells.finished(cell, args.out) is None or (args.resume and all(path.exists() for path in wanted)):
+    if not cells.at_hand(cell, args.out) or (args.resume and all(path.exists() for path in wanted)):
         return
     model = cells.trained(cell, args.out)
     at_train, at_test = (Digits(pictures.latent_means(model, part.images), part.labels) for part in (train, test))

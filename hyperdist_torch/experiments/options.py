@@ -71,10 +71,12 @@ def run(
     """Each cell in turn; ``after`` is called after each, so that the tables show what there is."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     machine = Machine(options.accelerator, options.devices, progress=not options.quick)
-    done = {cell.key for cell in table if options.resume and cells.finished(cell, options.out) is not None}
+    kept = cells.results(options.out)
+    done = {cell.key for cell in table if options.resume and cell.key in kept}
     for number, cell in enumerate(table, 1):
         if cell.key in done:
-            say(f"{number}/{len(table)} {cell.key}: kept")
+            what = "kept" if cells.at_hand(cell, options.out) else "kept, figures only"
+            say(f"{number}/{len(table)} {cell.key}: {what}")
             continue
         result = cells.run(cell, options.out, machine, options.resume)
         if result is None:

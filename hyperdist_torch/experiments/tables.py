@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,42 @@ Result = dict[str, Any]
 Row = dict[str, Any]
 
 KEPT = (
-    "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
+    "name", "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
     "metrics", "published_metrics", "best_epoch", "training_seconds", "evaluation_seconds", "commit", "date",
 )  # fmt: skip
-"""What a record keeps of each cell: the table can be made from it again."""
+"""What a record keeps of each cell beside its curve: the table can be made from it again."""
 
 ONE_SEED = "test NLL in nats, one seed, interval over test rows"
 SEEDS = "test NLL in nats, mean over seeds, t interval"
 
 
+def recorded(out: Path) -> Result:
+    """``record.json`` of a folder, its cells as results with their curves; empty where there is none."""
+    path = out / "record.json"
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        # Without its name nobody could say which cell a result is of.
+        cells = [{**cell, "name": cell["name"], "curve": record["curves"][_curve(cell)]} for cell in record["cells"]]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} must be a record of an experiment's cells, or lie elsewhere ({problem})") from error
+    return {**record, "cells": cells}
+
+
+def _curve(result: Result) -> str:
+    return f"{label(result)}, {result['column']}, seed {result['seed']}"
+
+
 def label(result: Result) -> str:
     """The model with what differs from the published setting."""
     return f"{result['row']} ({result['variant']})" if result["variant"] else result["row"]
+
+
+def ordered(results: Iterable[Result], models: Sequence[str], columns: Sequence[str]) -> list[Result]:
+    """By model, what differs from its published setting, column and seed."""
+    return sorted(results, key=lambda r: (models.index(r["row"]), r["variant"], columns.index(r["column"]), r["seed"]))
 
 
 def rows(results: Iterable[Result]) -> list[Row]:
@@ -117,15 +142,15 @@ def details(results: list[Result]) -> str:
     lines = ["| cell | seed | epochs | last training loss | training, s | likelihoods, s | test rows x samples |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     for result in results:
-        head = f"| {label(result)}, {result['column']} | {result['seed']} | {_epochs(result)} |"
+        head = f"| {label(result)}, {result['column']} | {result['seed']} |"
         rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
         if "diverged" in result:
-            lines.append(f"{head} diverged: {result['diverged']} | | | |")
+            lines.append(f"{head} | diverged: {result['diverged']} | | | |")
         elif not result["curve"]:
-            lines.append(f"{head} | {result['training_seconds']:.0f} | | {rows} |")
+            lines.append(f"{head} 0 | | {result['training_seconds']:.0f} | | {rows} |")
         else:
             lines.append(
-                f"{head} {result['curve'][-1]:.2f} | {result['training_seconds']:.0f} | "
+                f"{head} {_epochs(result)} | {result['curve'][-1]:.2f} | {result['training_seconds']:.0f} | "
                 f"{result['evaluation_seconds']:.0f} | {rows} |"
             )
     return "\n".join(lines) + "\n"
@@ -133,23 +158,24 @@ def details(results: list[Result]) -> str:
 
 def _epochs(result: Result) -> str:
     """Those that were trained, and where validation chose one, its number."""
-    if result.get("best_epoch") is None:
-        return str(result["schedule"]["epochs"])
-    return f"{len(result['curve'])}, best {result['best_epoch']}"
+    epochs = len(result["curve"])
+    return str(epochs) if result.get("best_epoch") is None else f"{epochs}, best {result['best_epoch']}"
 
 
 def write(
     out: Path, title: str, results: list[Result], columns: list[str], settings: dict[str, Any],
-    *, more_rows: Iterable[Row] = (), more_text: str = "", decimals: int = 2,
+    *, more_rows: Iterable[Row] = (), more_text: str = "", decimals: int = 2, **more: Any,
 ) -> None:  # fmt: skip
-    """``record.json`` and ``table.md`` of all results; each is replaced whole. A metric has a table of its own."""
+    """``record.json`` and ``table.md`` of all results; each is replaced whole. A metric has a table of its own.
+
+    more   what else the record is to hold.
+    """
     seeds = sorted({result["seed"] for result in results})
     content = {
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
         "columns": columns, "decimals": decimals,
         "cells": [{name: result[name] for name in KEPT if name in result} for result in results],
-        "curves": {f"{label(result)}, {result['column']}, seed {result['seed']}": result.get("curve")
-                   for result in results},
+        "curves": {_curve(result): result.get("curve") for result in results}, **more,
     }  # fmt: skip
     several = any(row["metric"] == SEEDS for row in content["rows"])
     note = (

@@ -144,7 +144,7 @@ def test_a_mistake_loses_no_result(tmp_path: Path) -> None:
         run(cell(Lost(), epochs=1), tmp_path)
     with pytest.raises(ValueError, match="devices must be an integer >= 1, got 0"):
         cells.run(made, tmp_path, Machine("cpu", 0), resume=False)
-    assert cells.results(tmp_path) == [once]
+    assert cells.results(tmp_path) == {made.key: once}
     assert isinstance(cells.trained(made, tmp_path), Normal)
 
 
@@ -178,6 +178,34 @@ def test_metrics_have_rows_and_a_table(tmp_path: Path) -> None:
     assert f"## KL\n\n| model | set |\n| --- | --- |\n| model | {divergence['value']:.3f} ± " in page
     assert tables.table(written["cells"], ["set"], 3, "KL") in page
     assert tables.table(written["cells"], ["set"], 3).endswith("| *model, published* | *2.50* |\n")
+
+
+def test_a_record_stands_for_its_cells(tmp_path: Path) -> None:
+    """A folder of which only the record came along: its cells are finished, and stay in the table beside new ones."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    made = [cell(Chosen(), 0, variant="epochs 40, slow"), cell(Plain(), 1, epochs=2)]
+    found = [run(each, here) for each in made]
+    tables.write(here, "title", found, ["set"], {})
+    there.mkdir()
+    (there / "record.json").write_bytes((here / "record.json").read_bytes())
+    kept = cells.results(there)
+    assert list(kept) == sorted(each.key for each in made)
+    for each, result in zip(made, found, strict=True):
+        assert kept[each.key].items() <= result.items()
+        assert cells.at_hand(each, here)
+        assert not cells.at_hand(each, there)
+    tables.write(there, "title", [kept[each.key] for each in made], ["set"], {})
+    assert (there / "table.md").read_bytes() == (here / "table.md").read_bytes()
+    again = run(made[1], there)
+    assert cells.results(there) == {**kept, made[1].key: again}
+
+
+@pytest.mark.parametrize("text", ['{"cells": [', "[]", '{"cells": [{"row": "A"}], "curves": {}}'])
+def test_a_file_that_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(ValueError, match=r"record\.json must be a record of an experiment's cells, or lie elsewhere"):
+        cells.results(tmp_path)
+    assert (tmp_path / "record.json").read_text() == text
 
 
 class Stiff(Plain):

@@ -55,7 +55,7 @@ def test_mnist_leaves_cells_record_table_and_pictures(quick: Path) -> None:
     names = ["nvae-d2+quick-seed0", "riemannian-c1.4-d2+quick-seed0", "wrapped-c1.4-d2+quick-seed0"]
     assert sorted(path.stem for path in (out / "cells").iterdir()) == names
     written = read(out / "record.json")
-    assert set(written) == FIELDS
+    assert set(written) == FIELDS | {"digits"}
     assert all(set(row) == ROW for row in written["rows"])
     assert [row["published"] for row in written["rows"][:3]] == [144.5, 142.5, None]
     assert all(len(curve) == 1 for curve in written["curves"].values())
@@ -73,6 +73,7 @@ def test_mnist_resumes_what_is_there(quick: Path, capsys: pytest.CaptureFixture[
     lost = out / "cells" / "riemannian-c1.4-d2+quick-seed0.json"
     before, kept = read(lost), (out / "cells" / "nvae-d2+quick-seed0.json").stat().st_mtime_ns
     lost.unlink()
+    (out / "record.json").unlink()
     arguments = ["mnist", "--quick", "--resume", "--data-dir", str(quick / "data"), "--out", str(out)]
     assert main(arguments) == 0
     after = read(lost)
@@ -113,8 +114,10 @@ def test_a_diverged_cell_is_reported(tmp_path: Path) -> None:
     assert math.isnan(result["nll"])
     assert "finite" in result["diverged"]
     found = cells.results(tmp_path)
-    tables.write(tmp_path, "title", found, ["d = 2"], {})
-    assert "diverged" in (tmp_path / "table.md").read_text()
+    tables.write(tmp_path, "title", list(found.values()), ["d = 2"], {})
+    page = (tmp_path / "table.md").read_text()
+    assert f"| model, d = 2 | 0 | | diverged: {result['diverged']} | | | |" in page
+    assert not cells.at_hand(cell, tmp_path)
     assert read(tmp_path / "record.json")["rows"][0]["value"] == "nan"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,18 @@ def test_quick_run_leaves_record_table_and_picture(
     kept = sorted((tmp_path / "cells").iterdir())
     before = read(kept[0])
     kept[0].unlink()
+    (tmp_path / "record.json").unlink()
     assert main([name, "--quick", "--resume", "--out", str(tmp_path), "--cells", *cells]) == 0
     after = read(kept[0])
     assert (after["nll"], after["curve"], after["metrics"]) == (before["nll"], before["curve"], before["metrics"])
-    assert capsys.readouterr().out.count("kept") == len(kept) - 1
+    assert capsys.readouterr().out.count("kept\n") == len(kept) - 1
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(tmp_path / "record.json", other)
+    assert main([name, "--quick", "--resume", "--out", str(other), "--cells", *cells]) == 0
+    assert capsys.readouterr().out.count("kept, figures only\n") == len(kept)
+    assert {path.name for path in other.iterdir()} == {"record.json", "table.md"}
+    assert (other / "table.md").read_bytes() == (tmp_path / "table.md").read_bytes()
 
 
 def test_all_cells_have_names_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
