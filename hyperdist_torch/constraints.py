@@ -32,12 +32,27 @@ __all__ = [
 
 
 def _square(x: Tensor) -> Tensor:
-    return (x * x).sum(dim=-1)
+    """|x|^2 or the largest number, which c = 0 takes to 0; NaN stays."""
+    return (x * x).sum(dim=-1).clamp(max=torch.finfo(x.dtype).max)
+
+
+def _direction(x: Tensor) -> Tensor:
+    """x/|x|, x not 0, where squares under- or overflow too."""
+    y = x / x.detach().abs().amax(dim=-1, keepdim=True)
+    return y / torch.linalg.vector_norm(y, dim=-1, keepdim=True)
 
 
 def _tolerance(x: Tensor) -> float:
     """How far from 1 rounding may take the norm of a unit vector, or cosh over the time coordinate."""
     return 64.0 * torch.finfo(x.dtype).eps * x.shape[-1] ** 0.5
+
+
+def _range(c: Any) -> str:
+    """Curvatures in a message."""
+    if not isinstance(c, Tensor) or not c.numel():
+        return str(c)
+    least, largest = (f"{value:g}" for value in (c.min().item(), c.max().item()))
+    return least if least == largest else f"{least} to {largest}"
 
 
 class PoincareBall(constraints.Constraint):
@@ -54,7 +69,7 @@ class PoincareBall(constraints.Constraint):
         return (self.c * _square(value) < 1.0) & torch.isfinite(value).all(dim=-1)
 
     def __repr__(self) -> str:
-        return f"PoincareBall(c={self.c})"
+        return f"PoincareBall(sqrt(c) |x| < 1, c = {_range(self.c)})"
 
 
 class Hyperboloid(constraints.Constraint):
@@ -73,7 +88,7 @@ class Hyperboloid(constraints.Constraint):
         return off.abs() <= _tolerance(value)
 
     def __repr__(self) -> str:
-        return f"Hyperboloid(c={self.c})"
+        return f"Hyperboloid(x_0 = sqrt(1/c + |s|^2) to 64 eps sqrt(d + 1), c = {_range(self.c)})"
 
 
 class FiniteVector(constraints.Constraint):
@@ -99,7 +114,7 @@ class UnitSphere(constraints.Constraint):
         return (_square(value).sqrt() - 1.0).abs() <= _tolerance(value)
 
     def __repr__(self) -> str:
-        return "UnitSphere()"
+        return "UnitSphere(|x| = 1 to 64 eps sqrt(m))"
 
 
 class Angles(constraints.Constraint):
@@ -112,7 +127,7 @@ class Angles(constraints.Constraint):
         return ((value >= -math.pi) & (value < math.pi)).all(dim=-1)
 
     def __repr__(self) -> str:
-        return "Angles()"
+        return "Angles([-pi, pi))"
 
 
 angles, finite_vector, unit_sphere = Angles(), FiniteVector(), UnitSphere()
@@ -142,8 +157,10 @@ class BallTransform(Transform):
     """From R^d to the ball, v -> exp_0(v): v is the vector of exponential coordinates at the origin.
 
     The determinant is that of the coordinates, with respect to Lebesgue measure on both sides, as torch's transforms
-    have it; v is the ball point's own |v| away from the origin, so that any v of length below about 16/sqrt(c) in
-    float32 and 36/sqrt(c) in float64 can be told from its neighbours.
+    have it; v is the ball point's own |v| away from the origin, so that any v of length below about 14/sqrt(c) in
+    float32 and 34/sqrt(c) in float64 can be told from its neighbours. Beyond, all go to the last sphere that is inside
+    to rounding, as torch's own transforms to an interval do it; the determinant is that of v all the same, -inf where
+    c |v|^2 overflows.
     """
 
     domain = constraints.real_vector
@@ -166,7 +183,14 @@ class BallTransform(Transform):
         return isinstance(other, BallTransform) and bool(torch.equal(torch.as_tensor(self.c), torch.as_tensor(other.c)))
 
     def _call(self, x: Tensor) -> Tensor:
-        return charts.tangent_to_poincare(x, self.c)
+        # The last sphere leaves room for what rounding does to a norm.
+        gap = 8.0 * torch.finfo(x.dtype).eps
+        limit = math.log((2.0 - gap) / gap)
+        c = torch.as_tensor(self.c, dtype=x.dtype, device=x.device)
+        far = (c * _square(x) > limit * limit)[..., None]
+        one = torch.ones_like(x)
+        k = torch.where(far, c[..., None].sqrt(), one)
+        return charts.tangent_to_poincare(torch.where(far, _direction(torch.where(far, x, one)) * (limit / k), x), c)
 
     def _inverse(self, y: Tensor) -> Tensor:
         return charts.poincare_to_tangent(y, self.c)
@@ -176,13 +200,16 @@ class BallTransform(Transform):
 
         lambda/2 = cosh^2(a/2), and cosh(a/2) = sinhc(a)/sinhc(a/2), which does not cancel far out.
         """
-        d, z = x.shape[-1], self.c * _square(x)
+        d, square = x.shape[-1], self.c * _square(x)
+        held = square < torch.finfo(x.dtype).max
+        z = torch.where(held, square, torch.zeros_like(square))
         whole, half = log_sinhc_sq(z), log_sinhc_sq(0.25 * z)
-        return (d - 1) * whole - 2.0 * d * (whole - half) - d * torch.log(torch.full_like(z, 2.0))
+        log_det = (d - 1) * whole - 2.0 * d * (whole - half) - d * math.log(2.0)
+        return torch.where(held, log_det, -math.inf)
 
 
 class SphereTransform(Transform):
-    """From R^m to the unit sphere, x -> x/|x|; many to one, so for ``transform_to`` only."""
+    """From R^m to the unit sphere, x -> x/|x|, 0 to the first axis; many to one, so for ``transform_to`` only."""
 
     domain = constraints.real_vector
     codomain = unit_sphere
@@ -191,7 +218,9 @@ class SphereTransform(Transform):
         return isinstance(other, SphereTransform)
 
     def _call(self, x: Tensor) -> Tensor:
-        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        axis = torch.zeros_like(x)
+        axis[..., 0] = 1.0
+        return _direction(torch.where((x == 0.0).all(dim=-1, keepdim=True), axis, x))
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y

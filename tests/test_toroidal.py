@@ -71,6 +71,18 @@ def test_angles_are_classes_modulo_a_turn(mu, s, seed):
     assert ((turned.mean >= -np.pi) & (turned.mean < np.pi)).all()
 
 
+@given(x=st.floats(allow_nan=False, allow_infinity=False), dtype=st.sampled_from(["float32", "float64"]))
+def test_every_number_wraps_to_an_angle(x, dtype):
+    """In range however many turns it holds, and the same angle as far as its dtype tells."""
+    limits = np.finfo(dtype)
+    x = np.array([np.clip(x, limits.min, limits.max)]).astype(dtype)
+    y = hd.Torus().wrap(x)
+    assert y.dtype == dtype
+    assert -np.dtype(dtype).type(math.pi) <= y[0] < np.dtype(dtype).type(math.pi)
+    turns = (float(x[0]) - float(y[0])) / (2.0 * math.pi)
+    assert abs(turns - round(turns)) <= limits.eps * (1.0 + abs(turns))
+
+
 @pytest.mark.parametrize("method", ["rejection", "inverse"])
 @pytest.mark.parametrize("sigma", [1e-3, 0.7, 1.7, 3.0, 1e150])
 def test_draws_follow_the_law(sigma, method, rng):

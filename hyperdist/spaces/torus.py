@@ -19,14 +19,15 @@ _TURN = 2.0 * math.pi
 def wrap(x: Array) -> Array:
     """The angles equal to x modulo 2 pi in [-pi, pi), in the dtype of x; angles there already come back as they are.
 
-    Accuracy  eps |x|: 2 pi is rounded, so that a turn is off by 2.4e-16 in float64.
+    Accuracy  eps |x|: 2 pi is rounded, so that a turn is off by 2.4e-16 in float64. Where that is more than a turn the
+    result is still an angle, and says nothing.
     """
     xp = namespace(x)
     half = xp.full_like(x, math.pi)
     inside = (x >= -half) & (x < half)
     y = x - _TURN * xp.round(x / _TURN)
     y = xp.where(y >= half, y - _TURN, y)
-    y = xp.where(y < -half, -half, y)
+    y = xp.where((y < -half) | (y >= half), -half, y)
     return xp.where(inside, x, y)
 
 

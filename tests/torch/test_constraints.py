@@ -44,6 +44,41 @@ def test_ball_transform(d: int, length: float, c: float) -> None:
     assert torch.allclose(transform.log_abs_det_jacobian(v, x), expected, rtol=1e-12, atol=1e-12)
 
 
+EXTREMES = {torch.float32: [0.0, 1e-44, 1e-30, 20.0, 1e18, 1e38], torch.float64: [0.0, 5e-324, 1e-200, 40.0, 1e308]}
+
+
+@pytest.mark.parametrize("dtype", EXTREMES, ids=str)
+@pytest.mark.parametrize("d", [1, 3, 1000])
+def test_transforms_reach_their_support_from_any_vector(dtype: torch.dtype, d: int) -> None:
+    """Where squares under- or overflow, and where no number is left between a point and the boundary."""
+    for size in EXTREMES[dtype]:
+        x = torch.full((d,), size, dtype=dtype, requires_grad=True)
+        assert constraints.angles.check(transform_to(constraints.angles)(x))
+        for c in (0.3, 1.0, 1e6):
+            direction = transform_to(constraints.unit_sphere)(x)
+            assert constraints.unit_sphere.check(direction)
+            ball = biject_to(constraints.PoincareBall(c))
+            y = ball(x)
+            assert constraints.PoincareBall(c).check(y)
+            assert torch.equal(y == 0.0, x / 2.0 == 0.0)
+            log_det = ball.log_abs_det_jacobian(x, y)
+            assert log_det < 0.0
+            total = y.sum() + direction.sum() + torch.where(log_det.isfinite(), log_det, 0.0)
+            assert torch.autograd.grad(total, x)[0].isfinite().all()
+
+
+def test_constraints_name_their_bounds() -> None:
+    curved = ht.RiemannianNormal(torch.zeros(2, 2), 1.0, torch.tensor([1.0, 2.0]))
+    message = r"sqrt\(c\) \|x\| < 1, c = 1 to 2\): 1 of 2 points do not, the first is \[0.75, 0"
+    with pytest.raises(ValueError, match=message):
+        curved.log_prob(torch.tensor([0.75, 0.0]))
+    with pytest.raises(ValueError, match=r"\|x\| = 1 to 64 eps sqrt\(m\)"):
+        ht.VonMisesFisher(torch.tensor([1.0, 0.0]), 1.0).log_prob(torch.tensor([0.5, 0.0]))
+    assert repr(constraints.PoincareBall(0.5)) == "PoincareBall(sqrt(c) |x| < 1, c = 0.5)"
+    assert repr(constraints.Hyperboloid(torch.ones(3))).endswith(" c = 1)")
+    assert repr(constraints.angles) == "Angles([-pi, pi))"
+
+
 def test_transformed_density_is_the_chart_s() -> None:
     """The law's density against Lebesgue measure of v, two ways: through the transform, and in tangent coordinates."""
     law = ht.RiemannianNormal(torch.tensor([0.2, -0.3], dtype=torch.float64), 0.8, 0.7)
