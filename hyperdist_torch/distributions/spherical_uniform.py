@@ -38,6 +38,9 @@ class SphericalUniform(OnSphere):
         self.mu = _parameters.tensors(axis=torch.eye(1, d + 1, dtype=dtype, device=device)[0])["axis"]
         super().__init__(torch.Size(), torch.Size((d + 1,)), validate_args=validate_args)
 
+    def __repr__(self) -> str:
+        return f"SphericalUniform({self.event_shape[0] - 1})"
+
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """It has no parameters."""

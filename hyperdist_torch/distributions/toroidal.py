@@ -159,6 +159,9 @@ class ToroidalUniform(ToroidalDistribution):
         self._zeros = _parameters.tensors(zeros=zeros)["zeros"]
         super().__init__(torch.Size(), self._zeros.shape, validate_args=validate_args)
 
+    def __repr__(self) -> str:
+        return f"ToroidalUniform({self.event_shape[0]})"
+
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """It has no parameters."""

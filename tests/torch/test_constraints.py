@@ -283,3 +283,4 @@ def test_parameters_take_dtype_and_broadcast() -> None:
     assert ht.RiemannianNormal([0, 0], 1).sample().dtype == torch.get_default_dtype()
     assert ht.RiemannianNormal(ZERO, torch.tensor(1.0, dtype=torch.float64)).sample().dtype == torch.float32
     assert "RiemannianNormal(mu: torch.Size([3])" in repr(ht.RiemannianNormal(ZERO, 1.0))
+    assert (repr(ht.SphericalUniform(3)), repr(ht.ToroidalUniform(2))) == ("SphericalUniform(3)", "ToroidalUniform(2)")
