@@ -54,8 +54,8 @@ def variant(options: argparse.Namespace, **others: Any) -> str:
 
 
 def chosen(table: Iterable[Cell[T]], options: argparse.Namespace) -> list[Cell[T]]:
-    """The cells whose name fits a pattern of ``--cells``; ValueError where a pattern fits none."""
-    table = list(table)
+    """The cells, each once, whose name fits a pattern of ``--cells``; ValueError where a pattern fits none."""
+    table = list({cell.key: cell for cell in table}.values())
     if not options.cells:
         return table
     for pattern in options.cells:

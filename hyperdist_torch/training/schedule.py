@@ -13,7 +13,10 @@ DECAYS = ("none", "cosine")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Epochs, batches and the optimiser, which is Adam; ValueError where a field is out of range."""
+    """Epochs, batches and the optimiser, which is Adam.
+
+    Raises ValueError where a field is out of range, and TypeError where one that counts is no integer.
+    """
 
     epochs: int
     batch_size: int
@@ -33,12 +36,12 @@ class Schedule:
     """Largest norm of the gradient of all weights together; 0 is none."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)!r}")
-        for name in ("seed", "warmup", "clip"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be >= 0, got {getattr(self, name)!r}")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("warmup", 0)):
+            checks.dimension(getattr(self, name), name, least)
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be < 2^63, got {self.seed}")
+        checks.positive(self.learning_rate, "learning_rate")
+        checks.non_negative(self.clip, "clip")
         if not 0.0 <= self.average < 1.0:
             raise ValueError(f"average must be >= 0 and < 1, got {self.average!r}")
         checks.choice(self.decay, "decay", DECAYS)

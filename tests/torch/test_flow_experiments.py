@@ -74,6 +74,8 @@ def test_all_cells_have_names_of_their_own(capsys: pytest.CaptureFixture[str]) -
         assert main([name, "--list"]) == 0
         names = capsys.readouterr().out.split()
         assert len(names) == len(set(names)) == count
+    assert main(["torus", "--list", "--seeds", "3", "3"]) == 0
+    assert len(capsys.readouterr().out.split()) == 6
 
 
 @pytest.mark.parametrize("loss", [LIKELIHOOD, MATCHING, REVERSE_KL])

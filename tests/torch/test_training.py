@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -255,13 +256,22 @@ OLD_SETTINGS = ("format", "rows", "model", "batch_size", "learning_rate", "seed"
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"seed": -1}, {"warmup": -1}, {"clip": float("nan")}],
-)
-def test_schedule_is_checked(bad: dict[str, float]) -> None:
-    (name, value) = next(iter(bad.items()))
-    with pytest.raises(ValueError, match=rf"{name} must be >=? 0, got {value}"):
-        Schedule(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, **bad})  # type: ignore[arg-type]
+    ("name", "value", "bound"),
+    [
+        ("epochs", 0, "an integer >= 1"), ("batch_size", -1, "an integer >= 1"), ("learning_rate", 0.0, "> 0"),
+        ("learning_rate", math.inf, "finite"), ("seed", -1, "an integer >= 0"), ("seed", 2**63, r"< 2\^63"),
+        ("warmup", -1, "an integer >= 0"), ("clip", math.nan, "finite"), ("clip", -1.0, ">= 0"),
+    ],
+)  # fmt: skip
+def test_schedule_is_checked(name: str, value: float, bound: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} must be {bound}, got {value}"):
+        Schedule(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "warmup"])
+def test_what_a_schedule_counts_is_an_integer(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"{name} must be an integer >= [01], got 2.5"):
+        Schedule(**{"epochs": 1, "batch_size": 1, "learning_rate": 0.1, name: 2.5})  # type: ignore[arg-type]
 
 
 def test_words_and_shares_of_the_schedule_are_checked() -> None:
