@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
+from hyperdist_torch._precision import whole
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -16,8 +17,10 @@ FLOATS = (torch.float32, torch.float64)
 def tensors(**values: Any) -> dict[str, Tensor]:
     """Tensors of one floating dtype and one device; numbers and lists take those of the tensors beside them.
 
-    Raises TypeError for complex, boolean, half-precision or non-numeric values, ValueError for tensors on two devices.
+    Half precision is taken under ``torch.autocast`` alone, as float32. Raises TypeError for it elsewhere, and for
+    complex, boolean or non-numeric values; ValueError for tensors on two devices.
     """
+    values = {name: whole(value, name) if isinstance(value, Tensor) else value for name, value in values.items()}
     given = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     # Tensors with axes decide before scalars, as in torch's own promotion.
     leading = [v for v in given.values() if v.ndim] or list(given.values())
@@ -45,12 +48,12 @@ def _tensor(value: Any, name: str, dtype: torch.dtype, device: torch.device | No
 
 
 def real(value: Any, name: str, dtype: torch.dtype) -> Tensor:
-    """A tensor of real numbers; whole ones become ``dtype``. TypeError for anything else."""
+    """A tensor of real numbers; integers become ``dtype``, half precision float32 under autocast. Else a TypeError."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
     if value.is_complex() or value.dtype == torch.bool:
         raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
-    return value if value.is_floating_point() else value.to(dtype)
+    return whole(value, name) if value.is_floating_point() else value.to(dtype)
 
 
 def vector(value: Tensor, name: str, least: int = 1) -> Tensor:

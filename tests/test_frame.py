@@ -36,6 +36,7 @@ LAYERS = (
 """DESIGN: a module imports only what stands above it here; inside a layer, anything but a circle."""
 
 TORCH_LAYERS = (
+    "_precision",
     "_host",
     "_node",
     "_parameters",

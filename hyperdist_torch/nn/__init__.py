@@ -2,7 +2,8 @@
 learnable curvature.
 
 Points are tangent coordinates at the origin by default, whose length is the geodesic distance from it: they hold any
-radius in float32. At c = 0 every layer is its Euclidean counterpart.
+radius in float32. At c = 0 every layer is its Euclidean counterpart. Under ``torch.autocast`` curved layers compute in
+float32 as without it; half precision elsewhere is a TypeError.
 """
 
 from hyperdist_torch.nn.curvature import Curvature

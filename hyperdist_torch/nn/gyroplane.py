@@ -5,10 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from hyperdist.spaces import charts
+from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import DistanceLayer
 from hyperdist_torch.nn._planes import distances
 
 
+@exempt
 def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "tangent") -> Tensor:
     """|a_j| times the signed distance of x to the plane with normal a_j/|a_j| at the distance -b_j/|a_j|, (*batch, m).
 

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from hyperdist.spaces import charts
 from hyperdist.spaces import horosphere as kernel
+from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import DistanceLayer
 
 _LEAST = 1e-18
 """The squared length that a shorter row a_j is taken to have."""
 
 
+@exempt
 def horosphere(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "tangent") -> Tensor:
     """|a_j| times the signed distance of x to the horosphere about a_j/|a_j| at the distance -b_j/|a_j|, (*batch, m).
 

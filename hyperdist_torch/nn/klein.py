@@ -8,9 +8,11 @@ from torch.nn import functional
 
 from hyperdist.spaces import charts
 from hyperdist.spaces import klein as kernel
+from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
 
 
+@exempt
 def klein(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str = "tangent") -> Tensor:
     """kR coth(kR) times the affine function <g, a_j> + b_j of x's Klein coordinates g = tanh(kR)/k u, (*batch, m).
 

@@ -7,9 +7,11 @@ from torch.nn import functional
 
 from hyperdist.spaces import charts
 from hyperdist.spaces.translation import translate
+from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
 
 
+@exempt
 def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str = "tangent") -> Tensor:
     """b (+) (M (x) x) (Ganea et al. 2018, arXiv 1805.09112, section 3.2).
 

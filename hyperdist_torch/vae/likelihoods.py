@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
+from hyperdist_torch._precision import exempt, whole
+
 _LEAST_MEAN = 1e-4
 """Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (the published code adds it)."""
 
@@ -32,6 +34,7 @@ class BernoulliLikelihood:
     Such a likelihood of grey levels has no normaliser of its own; it is the published one, and -inf nowhere.
     """
 
+    @exempt
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
         """Sum of x logit - softplus(logit).
 
@@ -46,7 +49,7 @@ class BernoulliLikelihood:
 
     def distribution(self, output: Tensor) -> Distribution:
         """The law of each number; its ``log_prob`` takes grey levels."""
-        return Bernoulli(logits=output, validate_args=False)
+        return Bernoulli(logits=whole(output, "output"), validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
         """The output at which the law has this mean."""
@@ -63,6 +66,7 @@ class NormalLikelihood:
     def __init__(self, std: float) -> None:
         self.std = std
 
+    @exempt
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
         """Sum of the normal log densities."""
         constant = x.shape[-1] * (math.log(self.std) + 0.5 * math.log(2.0 * math.pi))
@@ -70,7 +74,7 @@ class NormalLikelihood:
 
     def distribution(self, output: Tensor) -> Distribution:
         """The law of each number."""
-        return Normal(output, self.std, validate_args=False)
+        return Normal(whole(output, "output"), self.std, validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
         """The output at which the law has this mean."""

@@ -1,0 +1,46 @@
+"""Half precision: what ``torch.autocast`` makes half as long becomes float32 again where geometry or a law begins.
+
+Of 8 or 11 bits no digit of a direction is left at the radius log 2 times as many. Outside of autocast half-precision
+numbers are refused: nobody has said that wider ones may stand in for them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+def whole(x: Tensor, name: str) -> Tensor:
+    """x, from half precision under autocast in float32; TypeError for half precision elsewhere."""
+    if x.dtype not in _HALVES:
+        return x
+    if not torch.is_autocast_enabled(x.device.type):
+        raise TypeError(f"{name} must be float32 or float64, got {x.dtype}, which is taken under torch.autocast alone")
+    return x.float()
+
+
+def exempt(function: Callable[P, T]) -> Callable[P, T]:
+    """``function`` of tensors without autocast, which takes what autocast made half as long as by ``whole``."""
+    names = tuple(inspect.signature(function).parameters)
+
+    @wraps(function)
+    def run(*arguments: P.args, **options: P.kwargs) -> T:
+        given = dict(zip(names, arguments, strict=False)) | options
+        tensors = {name: whole(x, name) for name, x in given.items() if isinstance(x, Tensor)}
+        device = next((x.device.type for x in tensors.values()), "cpu")
+        if not torch.is_autocast_enabled(device):
+            return function(*arguments, **options)
+        with torch.autocast(device, enabled=False):
+            return function(**(given | tensors))  # type: ignore[call-arg]
+
+    return run
