@@ -143,14 +143,16 @@ def details(results: list[Result]) -> str:
     lines.append("| --- | --- | --- | --- | --- | --- | --- |")
     for result in results:
         head = f"| {label(result)}, {result['column']} | {result['seed']} |"
+        # Records of earlier versions do not know what came before a resumption: None.
+        training = _plain(result.get("training_seconds"), 0)
         rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
         if "diverged" in result:
             lines.append(f"{head} | diverged: {result['diverged']} | | | |")
         elif not result["curve"]:
-            lines.append(f"{head} 0 | | {result['training_seconds']:.0f} | | {rows} |")
+            lines.append(f"{head} 0 | | {training} | | {rows} |")
         else:
             lines.append(
-                f"{head} {_epochs(result)} | {result['curve'][-1]:.2f} | {result['training_seconds']:.0f} | "
+                f"{head} {_epochs(result)} | {result['curve'][-1]:.2f} | {training} | "
                 f"{result['evaluation_seconds']:.0f} | {rows} |"
             )
     return "\n".join(lines) + "\n"
