@@ -1,7 +1,7 @@
-"""Half precision: what ``torch.autocast`` makes half as long becomes float32 again where geometry or a law begins.
+"""Half precision: what ``torch.autocast`` rounds to it becomes float32 again where geometry or a law begins.
 
-Of 8 or 11 bits no digit of a direction is left at the radius log 2 times as many. Outside of autocast half-precision
-numbers are refused: nobody has said that wider ones may stand in for them.
+The 8 bits of bfloat16 and the 11 of float16 tell no directions apart beyond the radius 6 or 8, in units of 1/sqrt(c).
+Outside of autocast such numbers are refused: nobody has said that wider ones may stand in for them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def whole(x: Tensor, name: str) -> Tensor:
 
 
 def exempt(function: Callable[P, T]) -> Callable[P, T]:
-    """``function`` of tensors without autocast, which takes what autocast made half as long as by ``whole``."""
+    """``function`` of tensors without autocast; it takes what autocast rounded as ``whole`` does."""
     names = tuple(inspect.signature(function).parameters)
 
     @wraps(function)
