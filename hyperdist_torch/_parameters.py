@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
-from hyperdist_torch._precision import whole
+from hyperdist_torch._precision import upcast
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -20,7 +20,7 @@ def tensors(**values: Any) -> dict[str, Tensor]:
     Half precision is taken under ``torch.autocast`` alone, as float32. Raises TypeError for it elsewhere, and for
     complex, boolean or non-numeric values; ValueError for tensors on two devices.
     """
-    values = {name: whole(value, name) if isinstance(value, Tensor) else value for name, value in values.items()}
+    values = {name: upcast(value, name) if isinstance(value, Tensor) else value for name, value in values.items()}
     given = {name: value for name, value in values.items() if isinstance(value, Tensor)}
     # Tensors with axes decide before scalars, as in torch's own promotion.
     leading = [v for v in given.values() if v.ndim] or list(given.values())
@@ -53,7 +53,7 @@ def real(value: Any, name: str, dtype: torch.dtype) -> Tensor:
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
     if value.is_complex() or value.dtype == torch.bool:
         raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
-    return whole(value, name) if value.is_floating_point() else value.to(dtype)
+    return upcast(value, name) if value.is_floating_point() else value.to(dtype)
 
 
 def vector(value: Tensor, name: str, least: int = 1) -> Tensor:

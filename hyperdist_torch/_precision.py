@@ -20,25 +20,30 @@ T = TypeVar("T")
 _HALVES = (torch.float16, torch.bfloat16)
 
 
-def whole(x: Tensor, name: str) -> Tensor:
+def _autocast(device: str) -> bool:
+    # On a device that has none, such as "meta", torch refuses to say whether it is on.
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def upcast(x: Tensor, name: str) -> Tensor:
     """x, from half precision under autocast in float32; TypeError for half precision elsewhere."""
     if x.dtype not in _HALVES:
         return x
-    if not torch.is_autocast_enabled(x.device.type):
+    if not _autocast(x.device.type):
         raise TypeError(f"{name} must be float32 or float64, got {x.dtype}, which is taken under torch.autocast alone")
     return x.float()
 
 
 def exempt(function: Callable[P, T]) -> Callable[P, T]:
-    """``function`` of tensors without autocast; it takes what autocast rounded as ``whole`` does."""
+    """``function`` of tensors without autocast; it takes what autocast rounded as ``upcast`` does."""
     names = tuple(inspect.signature(function).parameters)
 
     @wraps(function)
     def run(*arguments: P.args, **options: P.kwargs) -> T:
         given = dict(zip(names, arguments, strict=False)) | options
-        tensors = {name: whole(x, name) for name, x in given.items() if isinstance(x, Tensor)}
+        tensors = {name: upcast(x, name) for name, x in given.items() if isinstance(x, Tensor)}
         device = next((x.device.type for x in tensors.values()), "cpu")
-        if not torch.is_autocast_enabled(device):
+        if not _autocast(device):
             return function(*arguments, **options)
         with torch.autocast(device, enabled=False):
             return function(**(given | tensors))  # type: ignore[call-arg]

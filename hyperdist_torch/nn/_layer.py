@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperdist import checks
-from hyperdist_torch._precision import whole
+from hyperdist_torch._precision import upcast
 from hyperdist_torch.nn._arguments import coordinates, model_of
 from hyperdist_torch.nn.curvature import Curvature, as_curvature
 
@@ -62,7 +62,7 @@ class HyperbolicLayer(nn.Module, ABC):
         coordinates(x, self.in_features, self.model)
         if self.curvature.flat and self.model == "tangent":
             return functional.linear(x, self.weight, self.bias)
-        x = whole(x, "x")
+        x = upcast(x, "x")
         return self._curved(x, self.weight, self.bias, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:

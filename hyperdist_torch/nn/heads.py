@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hyperdist.spaces import charts, tangent
 from hyperdist_torch._host import known_signature
-from hyperdist_torch._precision import whole
+from hyperdist_torch._precision import upcast
 from hyperdist_torch.nn._arguments import model_of
 from hyperdist_torch.nn.curvature import Curvature, as_curvature
 
@@ -67,7 +67,7 @@ class ExpOrigin(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Points (*batch, d), or (*batch, d + 1) for "lorentz"."""
-        features = whole(features, "features")
+        features = upcast(features, "features")
         c = self.curvature(features.dtype)
         if self.riemannian_gradient and not self.curvature.flat:
             features = riemannian_gradient(features, c.detach())
@@ -91,7 +91,7 @@ class LogOrigin(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (*batch, d)."""
-        x = whole(x, "x")
+        x = upcast(x, "x")
         return charts.to_tangent(x, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
-from hyperdist_torch._precision import exempt, whole
+from hyperdist_torch._precision import exempt, upcast
 
 _LEAST_MEAN = 1e-4
 """Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (the published code adds it)."""
@@ -49,7 +49,7 @@ class BernoulliLikelihood:
 
     def distribution(self, output: Tensor) -> Distribution:
         """The law of each number; its ``log_prob`` takes grey levels."""
-        return Bernoulli(logits=whole(output, "output"), validate_args=False)
+        return Bernoulli(logits=upcast(output, "output"), validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
         """The output at which the law has this mean."""
@@ -74,7 +74,7 @@ class NormalLikelihood:
 
     def distribution(self, output: Tensor) -> Distribution:
         """The law of each number."""
-        return Normal(whole(output, "output"), self.std, validate_args=False)
+        return Normal(upcast(output, "output"), self.std, validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
         """The output at which the law has this mean."""
