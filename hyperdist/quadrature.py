@@ -109,34 +109,39 @@ def nodes(
     return u, offset, weights * width * xp.exp(kernel.log_ratio(u, offset) - kernel.log_ratio(y, t))
 
 
-def tail(
-    kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand, graded: bool = False
-) -> tuple[Array, ...]:
+def tail(kernel: Kernel, y: Array, t: Array, upper: Array, *integrands: Integrand) -> tuple[Array, ...]:
     """int exp(h(u) - h(y)) du beyond y, and the same with each of ``integrands(u, t)`` as a factor; see ``nodes``."""
     xp = namespace(y, t)
-    u, offset, mass = nodes(kernel, y, t, upper, graded=graded)
+    u, offset, mass = nodes(kernel, y, t, upper)
     return (xp.sum(mass, axis=0), *(xp.sum(mass * f(u, offset), axis=0) for f in integrands))
 
 
-def _both_sides(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:
-    """Integrals over the whole support, relative to the density at the centre."""
+def _both_sides(kernel: Kernel, graded: bool = False) -> list[tuple[Array, Array, Array]]:
+    """``nodes`` above the centre and below it, with masses relative to the density there."""
     xp = namespace(kernel.centre)
     y = kernel.centre
     t = xp.zeros_like(y)
-    up = tail(kernel, y, t, t == 0.0, *integrands, graded=graded)
-    down = tail(kernel, y, t, t != 0.0, *integrands, graded=graded)
-    return tuple(a + b for a, b in zip(up, down, strict=True))
+    return [nodes(kernel, y, t, upper, graded=graded) for upper in (t == 0.0, t != 0.0)]
+
+
+def _total(sides: list[tuple[Array, Array, Array]]) -> Array:
+    above, below = (namespace(mass).sum(mass, axis=0) for _, _, mass in sides)
+    return above + below
 
 
 def log_mass(kernel: Kernel) -> Array:
     """log int exp(h): the log-normaliser less ``log_peak``."""
-    return namespace(kernel.centre).log(_both_sides(kernel)[0])
+    return namespace(kernel.centre).log(_total(_both_sides(kernel)))
 
 
 def expectations(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:
     """Means of ``integrands(y, t)`` under the law; ``graded`` where one has a logarithm at an end of the support."""
-    mass, *rest = _both_sides(kernel, *integrands, graded=graded)
-    return tuple(value / mass for value in rest)
+    xp = namespace(kernel.centre)
+    sides = _both_sides(kernel, graded)
+    total = _total(sides)
+    # Masses have the unit of y: over their total first, or else their product with a square of y may underflow.
+    shares = [(u, t, mass / total) for u, t, mass in sides]
+    return tuple(sum(xp.sum(share * f(u, t), axis=0) for u, t, share in shares) for f in integrands)
 
 
 def log_tail(kernel: Kernel, mass: Array, y: Array, t: Array, upper: Array) -> Array:

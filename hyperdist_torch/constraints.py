@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import ExpTransform, Transform
 
+from hyperdist.radial.riemannian_normal import SCALE_RANGE
 from hyperdist.spaces import charts, lorentz, torus
 from hyperdist.stable import log_sinhc_sq
 
@@ -20,13 +21,17 @@ __all__ = [
     "Hyperboloid",
     "PoincareBall",
     "Positive",
+    "Scale",
     "SphereTransform",
+    "TangentVector",
     "UnitSphere",
     "WrapTransform",
     "angles",
     "finite_vector",
     "non_negative",
     "positive",
+    "scale",
+    "tangent_vector",
     "unit_sphere",
 ]
 
@@ -56,7 +61,7 @@ def _range(c: Any) -> str:
 
 
 class PoincareBall(constraints.Constraint):
-    """Points x with sqrt(c) |x| < 1; c >= 0 broadcasts against the batch, and at c = 0 every finite x is a point."""
+    """Points x with sqrt(c) |x| < 1; c >= 0 broadcasts against the batch, and at c = 0 any ``TangentVector`` is one."""
 
     event_dim = 1
 
@@ -66,7 +71,7 @@ class PoincareBall(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each point lies inside, (*batch)."""
-        return (self.c * _square(value) < 1.0) & torch.isfinite(value).all(dim=-1)
+        return (self.c * _square(value) < 1.0) & tangent_vector.check(value)
 
     def __repr__(self) -> str:
         return f"PoincareBall(sqrt(c) |x| < 1, c = {_range(self.c)})"
@@ -92,7 +97,7 @@ class Hyperboloid(constraints.Constraint):
 
 
 class FiniteVector(constraints.Constraint):
-    """Any finite vector: exponential coordinates at the origin. Unlike ``real_vector`` it takes empty batches."""
+    """Any finite vector; unlike ``real_vector`` it takes empty batches."""
 
     event_dim = 1
 
@@ -102,6 +107,19 @@ class FiniteVector(constraints.Constraint):
 
     def __repr__(self) -> str:
         return "FiniteVector()"
+
+
+class TangentVector(constraints.Constraint):
+    """Exponential coordinates at the origin: vectors whose squared length their dtype holds."""
+
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether the square of each vector's length is finite, (*batch)."""
+        return torch.isfinite((value * value).sum(dim=-1))
+
+    def __repr__(self) -> str:
+        return "TangentVector(|v|^2 finite)"
 
 
 class UnitSphere(constraints.Constraint):
@@ -130,7 +148,7 @@ class Angles(constraints.Constraint):
         return "Angles([-pi, pi))"
 
 
-angles, finite_vector, unit_sphere = Angles(), FiniteVector(), UnitSphere()
+angles, finite_vector, tangent_vector, unit_sphere = Angles(), FiniteVector(), TangentVector(), UnitSphere()
 
 
 class Positive(constraints.Constraint):
@@ -150,7 +168,22 @@ class Positive(constraints.Constraint):
         return f"finite, {'>= 0' if self.or_zero else '> 0'}{bound}"
 
 
-positive, non_negative = Positive(), Positive(or_zero=True)
+_SCALES = {torch.float32: (1e-15, 1e15), torch.float64: SCALE_RANGE}
+
+
+class Scale(constraints.Constraint):
+    """Scales whose squares, and those of the lengths that draws have, their dtype holds to all its digits."""
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each number lies in the range of its dtype."""
+        low, high = _SCALES.get(value.dtype, SCALE_RANGE)
+        return (value >= low) & (value <= high)
+
+    def __repr__(self) -> str:
+        return "Scale(" + ", ".join(f"{low:g} to {high:g} in {dtype}" for dtype, (low, high) in _SCALES.items()) + ")"
+
+
+positive, non_negative, scale = Positive(), Positive(or_zero=True), Scale()
 
 
 class BallTransform(Transform):
@@ -270,5 +303,7 @@ def _cut(constraint: Angles) -> Transform:
 
 @biject_to.register(Positive)
 @transform_to.register(Positive)
-def _positive(constraint: Positive) -> ExpTransform:
+@biject_to.register(Scale)
+@transform_to.register(Scale)
+def _positive(constraint: Positive | Scale) -> ExpTransform:
     return ExpTransform()

@@ -65,6 +65,21 @@ def angle(x: Sequence[float], y: Sequence[float]) -> Any:
         return 2 * mp.atan2(mp.sqrt(apart), mp.sqrt(together))
 
 
+def log_frame(x: Sequence[float], y: Sequence[float], c: float) -> list[Any]:
+    """log_x(y) in the frame at x, of tangent coordinates that differ, by the triangle with the origin; any radius."""
+    with mp.workdps(200):  # products of three coordinates are exact, and so 0 on one ray
+        p, q, k = _exact(x), _exact(y), mp.sqrt(mp.mpf(c))
+        a, b = mp.sqrt(_dot(p, p)), mp.sqrt(_dot(q, q))
+        m, cosine = [t / a for t in p], _dot(p, q) / (a * b)
+        across = [(_dot(p, p) * t - _dot(p, q) * s) / (a * a * b) for s, t in zip(p, q, strict=True)]
+        h = _dot(across, across) / (2 * (1 + cosine)) if cosine > 0 else (1 - cosine) / 2  # sin^2(theta/2)
+        a, b = k * a, k * b
+        distance = 2 * mp.asinh(mp.sqrt(mp.sinh((a - b) / 2) ** 2 + mp.sinh(a) * mp.sinh(b) * h))
+        along = mp.sinh(b - a) - 2 * mp.cosh(a) * mp.sinh(b) * h
+        factor = distance / mp.sinh(distance) / k
+        return [factor * (along * s + mp.sinh(b) * t) for s, t in zip(m, across, strict=True)]
+
+
 def exp_polar(mu: Sequence[float], radius: float, direction: Sequence[float], c: float, model: str) -> list[Any]:
     """The boost that takes the origin to exp_0(mu), applied to (cosh R, sinh R u), in a model; c > 0."""
     with mp.workdps(DIGITS):

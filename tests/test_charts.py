@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperdist.spaces import Lorentz, PoincareBall, Tangent, charts, lorentz, poincare, sphere, tangent
+from hyperdist.spaces import Lorentz, PoincareBall, Tangent, charts, gyroplane, lorentz, poincare, sphere, tangent
+from hyperdist.spaces._hyperbolic import half_rotate
+from hyperdist.spaces.translation import translate
 from tests import oracles_spaces as oracle
 from tests import strategies
 
@@ -130,6 +132,52 @@ def test_tangent_form_works_to_radius_1e9(dtype: Any) -> None:
     np.testing.assert_allclose(x, [[0, 0], [-2e9, 0], [side, 0], [2e9, 0]], rtol=4 * eps)
     y = np.array([[1e9, 0], [0, 1e9], [-1e9, 0], [0, 0]], dtype)
     np.testing.assert_allclose(Tangent(1).dist(mu, y), [0, side, 2e9, 1e9], rtol=4 * eps)
+
+
+def far_pairs(rng: np.random.Generator, n: int, most: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """Radii from 1e-3 to ``most``; independent directions, nearly one, one to the last bit, and opposite ones."""
+    x, y, noise = rng.standard_normal((3, n, 2))
+    y = np.where(np.arange(n)[:, None] % 4, x + noise * 10.0 ** rng.uniform(-9, -2, (n, 1)), y)
+    x, y = (10.0 ** rng.uniform(-3, np.log10(most), (n, 1)) * v / np.linalg.norm(v, axis=-1)[:, None] for v in (x, y))
+    x = x.astype(dtype)
+    ray = dtype(2.0) ** np.where(rng.random((n, 1)) < 0.5, -5, 3).astype(dtype) * x
+    kind = np.arange(n)[:, None] % 4
+    return x, np.where(kind < 2, y.astype(dtype), np.where(kind == 2, ray, -ray))
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_logarithm_at_any_radius(c: float, rng: np.random.Generator) -> None:
+    """A near point and a far one: no exponent may be rounded where the other length is to show in it."""
+    for x, y in zip(*far_pairs(rng, 60, 1e14), strict=True):
+        got, want = tangent.log_frame(x, y, c), oracle.log_frame(x, y, c)
+        with mp.workdps(30):
+            error = mp.norm([mp.mpf(float(s)) - t for s, t in zip(got, want, strict=True)]) / mp.norm(want)
+        assert error <= 32 * EPS, (x, y)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_maps_in_float32_at_any_radius(c: float, rng: np.random.Generator) -> None:
+    """Against the same numbers in double precision."""
+    x, y = far_pairs(rng, 400, 1e7, np.float32)
+    radius = np.linalg.norm(y, axis=-1)
+    unit = y / radius[:, None]
+    cos_half = np.linalg.norm(unit + x / np.linalg.norm(x, axis=-1)[:, None], axis=-1)
+    away = cos_half > 0.1  # where directions nearly cancel their rounding is multiplied
+    for name, call, held in [
+        ("log", lambda x, y, u, r, c: tangent.log_frame(x, y, c), radius > 0),
+        ("transport", lambda x, y, u, r, c: half_rotate(tangent.half(x, y, c), c, u), radius > 0),
+        ("exp_polar", lambda x, y, u, r, c: charts.exp_polar(x, r, u, c, "tangent"), away),
+        ("translate", lambda x, y, u, r, c: translate(x, y, c), away),
+        ("gyroplane", lambda x, y, u, r, c: gyroplane.dist(x, u, r, c)[:, None], radius > 0),
+    ]:
+        numbers = (x, y, unit, radius, np.float32(c))
+        got, want = call(*numbers), call(*(np.asarray(v, np.float64) for v in numbers))
+        scale = np.linalg.norm(want, axis=-1)
+        if name == "gyroplane":
+            scale = np.maximum(scale, 1.0 + np.linalg.norm(x, axis=-1) + radius)
+        error = np.linalg.norm(got - want, axis=-1) / scale
+        assert got.dtype == np.float32
+        assert np.max(error[held]) <= 64 * np.finfo(np.float32).eps, (name, x[held][np.argmax(error[held])])
 
 
 @pytest.mark.parametrize(("dtype", "radius"), [(np.float64, 700.0), (np.float32, 86.0)])

@@ -72,6 +72,7 @@ def test_elements_are_independent(case: Case, rng: np.random.Generator) -> None:
 # Bad input: what must not become a number. Each entry is a call and what its message must say.
 ORIGIN, NORTH = [0.0, 0.0], [0.0, 0.0, 1.0]
 PLANE = hd.RiemannianNormal(ORIGIN, 1.0)
+FAR = hd.RiemannianNormal(np.zeros(2, np.float32), np.float32(1e30), np.float32(1e-36), model="tangent")
 BAD = [
     (lambda: hd.RiemannianNormal(ORIGIN, 0.0), ValueError, "sigma must be > 0, got .*0.0"),
     (lambda: hd.RiemannianNormal(ORIGIN, [1.0, -2.0]), ValueError, r"sigma must be > 0, got .*-2.0.* at index \(1,\)"),
@@ -85,6 +86,8 @@ BAD = [
     (lambda: hd.RiemannianNormal([1.0, 0.0], 1.0), ValueError, "mu must lie inside the ball.*got .*1.0"),
     (lambda: hd.RiemannianNormal([0.6, 0.0], 1.0, 4.0), ValueError, "mu must lie inside the ball.*got .*1.2"),
     (lambda: hd.RiemannianNormal([np.inf, 0.0], 1.0), ValueError, "mu must be finite, got .*inf"),
+    (lambda: hd.RiemannianNormal([1e160], 1.0, model="tangent"), ValueError, "mu must have a length whose square"),
+    (lambda: FAR.sample(9, rng=0), ValueError, r"sigma must keep draws within the length 3.4e\+38 .* distance 1e\+4"),
     (lambda: hd.RiemannianNormal(0.0, 1.0), ValueError, "mu must have shape"),
     (lambda: hd.RiemannianNormal([], 1.0), ValueError, "mu must have shape .* d >= 1, got shape \\(0,\\)"),
     (lambda: hd.RiemannianNormal([ORIGIN] * 3, [1.0] * 4), ValueError, r"do not broadcast: mu \(3,\), sigma \(4,\)"),
@@ -130,6 +133,33 @@ def test_integers_lists_and_scalars_are_float64() -> None:
     assert law.dtype == np.float64
     assert law.log_prob([0, 0]) == law.log_prob(np.zeros(2))
     assert hd.RiemannianNormal(np.zeros(2, np.float32), 1.0, 1.0).dtype == np.float32
+
+
+@pytest.mark.parametrize("law", [hd.RiemannianNormal, hd.WrappedNormal])
+@pytest.mark.parametrize("c", [0.0, 1.0])
+def test_points_whose_squares_overflow_are_off_the_space(law: type, c: float) -> None:
+    at = law([0.3, 0.4], 1.0, c, model="tangent")
+    np.testing.assert_array_equal(at.log_prob([[1e153, 0.0], [1e155, 0.0], [1e300, 1e300]])[1:], -np.inf)
+    assert np.isclose(at.log_prob([1e150, 0.0]), -5e299, rtol=1e-14)
+
+
+@pytest.mark.parametrize("sigma", [1e-150, 1e-120, 1e-90])
+@pytest.mark.parametrize("d", [1, 2, 20])
+def test_narrow_laws_on_the_sphere_are_flat(d: int, sigma: float) -> None:
+    """In units of sigma, whose square and cube leave the range of a double."""
+    law, flat = (hd.SphericalRiemannianNormal(np.eye(1, d + 1)[0], s).radius for s in (sigma, 1e-9))
+    unit = sigma / 1e-9
+    for value, limit in [
+        (law.mean, unit * flat.mean),
+        (law.variance / sigma, unit * (flat.variance / 1e-9)),
+        (law.icdf(0.1), unit * flat.icdf(0.1)),
+        (law.entropy(), np.log(unit) + flat.entropy()),
+        (law.log_sf(9.0 * sigma), flat.log_sf(9e-9)),
+        (sigma * law.log_normalizer_derivative()["sigma"], 1e-9 * flat.log_normalizer_derivative()["sigma"]),
+    ]:
+        np.testing.assert_allclose(value, limit, rtol=1e-13)
+    gradients = law.parameter_gradient(sigma)["sigma"], flat.parameter_gradient(1e-9)["sigma"]
+    np.testing.assert_allclose(*gradients, rtol=1e-10)
 
 
 def test_empty_batches() -> None:

@@ -89,6 +89,13 @@ def test_refuses_what_is_no_point(space: Any, x: Any, error: type[Exception], me
     [
         (PoincareBall(4.0), [0.3, 0.4], r"x must lie inside the ball, sqrt\(c\) \|x\| < 1, got sqrt\(c\) \|x\| = 1.0 "),
         (PoincareBall(4.0), [[0.1, 0.1], [3.0, 4.0]], r"= 10.0 \(1 of 2 points outside\)"),
+        (
+            PoincareBall(0.0),
+            [1e160, 0.0],
+            r"length whose square float64 holds, \|x\| <= 1.34e\+154, got .* 1e\+160 \(1 of",
+        ),
+        (Tangent(1.0), np.full((2, 9), 1e19, np.float32), r"square float32 holds, \|x\| <= 1.84e\+19, .* \(2 of 2\)"),
+        (Euclidean(), [1e160], "length whose square float64 holds"),
         (Lorentz(1.0), [1.0, 0.5, 0.5], r"x must lie on the hyperboloid .* off by 0.18"),
         (Lorentz(1.0), [-1.0, 0.0, 0.0], "x must lie on the hyperboloid"),
         (Sphere(), [0.6, 0.7], r"x must lie on the unit sphere to .*, got \|x\| = 0.92"),
@@ -122,6 +129,8 @@ def test_refuses_other_arguments(rng: np.random.Generator) -> None:
         ball.geodesic(x, x, np.zeros(3))
     with pytest.raises(ValueError, match="u must be finite"):
         ball.exp(x, [np.nan, 0.0])
+    with pytest.raises(ValueError, match="u must have a length whose square float64 holds"):
+        PoincareBall(1.0).exp([0.0, 0.0], [1e160, 0.0])
     with pytest.raises(ValueError, match="v must have 2 coordinates"):
         ball.from_frame(x, np.zeros(3))
     with pytest.raises(ValueError, match="u must be tangent to the space at x"):

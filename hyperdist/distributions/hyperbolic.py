@@ -29,7 +29,7 @@ class HyperbolicDistribution(CentredDistribution):
         if model == "poincare":
             checks.inside_ball(mu, c, "mu")
         else:
-            checks.finite(mu, "mu")
+            Tangent(c).check_point(mu.astype(np.float64), "mu")
         self.dtype = np.result_type(mu, *(value for value in (*others.values(), c) if value.ndim))
         self.mu, self.c = mu, c
 
@@ -56,6 +56,12 @@ class HyperbolicDistribution(CentredDistribution):
     ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm."""
         c, mu = self._flat_c[which], self._flat_mu[which]
+        furthest = float(radius.max(initial=0.0))
+        if not self._centre_length + furthest <= self._longest:
+            raise ValueError(
+                f"sigma must keep draws within the length {self._longest:.3g} that vectors of {self.dtype} may have, "
+                f"got a draw at the distance {furthest:.3g} from its centre"
+            )
         norm = np.where(norm > 0.0, norm, 1.0)
         reach = self._centre_reach
         if reach == 0.0 and model != "lorentz":
@@ -70,13 +76,27 @@ class HyperbolicDistribution(CentredDistribution):
         else:
             rejection.scale_rows(normals, 1.0 / norm, normals)
             out[...] = charts.exp_polar(mu, radius, normals, c, model or "poincare")
-        return reach + float(np.sqrt(c.max(initial=0.0)) * radius.max(initial=0.0))
+        return reach + float(np.sqrt(c.max(initial=0.0))) * furthest
+
+    @cached_property
+    def _centre_lengths(self) -> np.ndarray:
+        """Distances of the centres from the origin, (batch,)."""
+        return np.sqrt(np.sum(np.square(self._flat_mu), axis=-1))
+
+    @cached_property
+    def _centre_length(self) -> float:
+        return float(np.max(self._centre_lengths, initial=0.0))
 
     @cached_property
     def _centre_reach(self) -> float:
         """The largest distance of a centre from the origin, in units of 1/sqrt(c) where c > 0."""
-        length = np.sqrt(np.sum(np.square(self._flat_mu), axis=-1))
-        return float(np.max(length * np.where(self._flat_c > 0, np.sqrt(self._flat_c), 1.0), initial=0.0))
+        scale = np.where(self._flat_c > 0, np.sqrt(self._flat_c), 1.0)
+        return float(np.max(self._centre_lengths * scale, initial=0.0))
+
+    @property
+    def _longest(self) -> float:
+        """The length of a vector of ``dtype`` whose square a double holds."""
+        return min(float(np.finfo(self.dtype).max), float(np.sqrt(np.finfo(np.float64).max)))
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
@@ -106,7 +126,7 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
         if model == "tangent":
-            return np.asarray(np.isfinite(x).all(axis=-1))
+            return Tangent(self.c).contains(x.astype(np.float64))
         if model == "poincare":
             return PoincareBall(self.c).contains(x)
         return Lorentz(self.c).contains(x)

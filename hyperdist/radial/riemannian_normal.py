@@ -42,10 +42,19 @@ def check_scale(sigma: Any, c: Any) -> tuple[ndarray, ndarray]:
     low, high = SCALE_RANGE
     if ((wide < low) | (wide > high)).any():
         raise ValueError(f"sigma must lie in [{low:g}, {high:g}], got {float(wide.min())!r} to {float(wide.max())!r}")
-    s = np.sqrt(c.astype(np.float64)) * wide
-    if (s > high).any():
-        raise ValueError(f"sqrt(c) sigma must be <= {high:g}, got {float(s.max())!r}")
+    check_spread(float(np.max(np.sqrt(c.astype(np.float64)) * wide, initial=0.0)))
     return sigma, c
+
+
+def check_spread(s: float, d: int = 1) -> None:
+    """Raise where s, the largest sqrt(c) sigma of a batch, is too large for the radius of a law in d dimensions."""
+    if s > SCALE_RANGE[1]:
+        raise ValueError(f"sqrt(c) sigma must be <= {SCALE_RANGE[1]:g}, got {s!r}")
+    if (d - 1) * s > NARROWEST:
+        raise ValueError(
+            f"(d - 1) sqrt(c) sigma must be <= {NARROWEST:g}, got {(d - 1) * s!r}: "
+            "beyond it the radius varies by less than a double can tell from its mean"
+        )
 
 
 class RiemannianNormalRadius(KernelLaw):
@@ -64,12 +73,7 @@ class RiemannianNormalRadius(KernelLaw):
         self.dtype = np.dtype(dtype) if dtype else np.result_type(sigma, c) if c.ndim else sigma.dtype
         self.sigma = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
         self.c = np.broadcast_to(c.astype(np.float64), self.batch_shape)
-        spread = (self.d - 1) * np.sqrt(self.c) * self.sigma
-        if (spread > NARROWEST).any():
-            raise ValueError(
-                f"(d - 1) sqrt(c) sigma must be <= {NARROWEST:g}, got {float(spread.max())!r}: "
-                "beyond it the radius varies by less than a double can tell from its mean"
-            )
+        check_spread(float(np.max(np.sqrt(self.c) * self.sigma, initial=0.0)), self.d)
 
     def __repr__(self) -> str:
         return f"RiemannianNormalRadius(d={self.d}, sigma={self.sigma!r}, c={self.c!r})"

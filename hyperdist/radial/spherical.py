@@ -113,7 +113,8 @@ class SphericalNormalKernel(_SphericalKernel):
 
     def score(self, y: Array, t: Array) -> Array:
         """d(log kernel)/d sigma, less its value at the centre."""
-        return t * (2.0 * self.centre + t) / (self.sigma * self.sigma * self.sigma)
+        # sigma^3 may underflow
+        return (t / self.sigma) * ((2.0 * self.centre + t) / self.sigma) / self.sigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,4 +217,5 @@ def normal_log_kernel(n: int, y: Array, sigma: Array) -> Array:
 
 def normal_score(y: Array, sigma: Array) -> Array:
     """d ``normal_log_kernel``/d sigma = y^2/sigma^3."""
-    return y * y / (sigma * sigma * sigma)
+    ratio = y / sigma
+    return ratio * ratio / sigma

@@ -8,7 +8,16 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.spaces._rows import column, root
+from hyperdist.spaces._rows import column, dot, root
+
+
+def too_long(x: np.ndarray, bad: np.ndarray, name: str) -> str:
+    """What to say of rows whose squares overflow."""
+    longest = float(np.abs(x[bad]).max())
+    return (
+        f"{name} must have a length whose square {x.dtype} holds, |{name}| <= {np.sqrt(np.finfo(x.dtype).max):.3g}, "
+        f"got a coordinate of {longest!r} ({int(bad.sum())} of {bad.size})"
+    )
 
 
 class Space(ABC):
@@ -78,7 +87,10 @@ class Space(ABC):
         u = checks.finite(checks.points(u, name, x.shape[-1]), name)
         checks.broadcast(x=x.shape, **{name: u.shape})
         with np.errstate(all="ignore"):
+            bad = ~np.isfinite(dot(u, u))
             error = self._tangent_error(x, u)
+        if bad.any():
+            raise ValueError(too_long(u, bad, name))
         if error is not None and (error > 1).any():
             raise ValueError(
                 f"{name} must be tangent to the space at x, orthogonal to it; it is off by "

@@ -77,6 +77,28 @@ def _scaled_far(xp: Any, x: Array) -> tuple[Array, Array, Array]:
     return x, -0.5 * loss / x, 1.0 + 0.5 * loss
 
 
+def beyond(exponent: Array, length: Array) -> Array:
+    """What ``scaled`` leaves of ``length`` beside the exponent s: length - s, exactly."""
+    return namespace(length).where(exponent == 0.0, length, length * 0.0)
+
+
+def exponent_gap(step: Array, s_step: Array, s_a: Array, a: Array, s_b: Array, b: Array) -> tuple[Array, Array, Array]:
+    """s_step - s_a - s_b, s_b - s_a - s_step and s_a - s_b - s_step for step = a - b; exponents s as of ``scaled``.
+
+    As they stand the terms are rounded by eps a, which an exponential would make its relative error.
+    """
+    xp = namespace(step)
+    longer = step > 0.0
+    size = xp.where(longer, step, -step)
+    short = beyond(s_step, size)
+    rest = beyond(s_a, a) - beyond(s_b, b)
+    return (
+        xp.where(longer, rest - 2.0 * s_b, -rest - 2.0 * s_a) - short,
+        short + rest - (size + step),
+        short - rest - (size - step),
+    )
+
+
 def steepness(exponent: Array) -> Array:
     """exp(exponent), and 0 beyond ``STEEPEST``: a factor of what is exactly 0 there, kept for its derivative."""
     xp = namespace(exponent)

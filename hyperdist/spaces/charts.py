@@ -13,7 +13,7 @@ import numpy as np
 
 from hyperdist._namespace import Array, constant, namespace, settled
 from hyperdist.spaces import tangent
-from hyperdist.spaces._rows import column, dot, scaled, steepness
+from hyperdist.spaces._rows import column, dot, exponent_gap, scaled, steepness
 from hyperdist.spaces.lorentz import cosh_radius
 from hyperdist.spaces.poincare import gap, log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, langevinc_sq, sinhc_sq, tanhc_sq
@@ -244,8 +244,10 @@ def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) ->
     step = 0.5 * k * (length - radius)
     growth, step_sinhc, step_cosh = scaled(step * step)
     sinh_step, square = step * step_sinhc, 0.25 * dot(w, w)
-    scale = xp.where(square == 0.0, 2.0 * growth, a_growth + r_growth)
-    shrink = xp.exp(2.0 * growth - scale)
+    aligned = square == 0.0
+    scale = xp.where(aligned, 2.0 * growth, a_growth + r_growth)
+    lost, _, _ = exponent_gap(2.0 * step, 2.0 * growth, a_growth, a, r_growth, k * radius)
+    shrink = xp.exp(xp.where(aligned, lost * 0.0, lost))
     r_sinh = radius * r_sinhc * steepness(a_growth + r_growth - scale)
     level = k * r_sinh * square
     decay = xp.exp(-a_growth)

@@ -20,7 +20,7 @@ import numpy as np
 from hyperdist._namespace import Array, namespace, settled
 from hyperdist.spaces import charts
 from hyperdist.spaces._hyperbolic import bearing
-from hyperdist.spaces._rows import column, dot, scaled, steepness
+from hyperdist.spaces._rows import column, dot, exponent_gap, scaled, steepness
 from hyperdist.stable import SINHC, asinhc_sq, polynomial
 
 _DIRECTED = 1.0 / 16.0
@@ -65,7 +65,10 @@ def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
     aligned = facing & (half_sine_sq == 0.0)
     growth = xp.where(aligned, step_growth, a_growth + r_growth)
     product = length * a_sinhc * r_cosh * steepness(a_growth + r_growth - growth)
-    turned = side * (step * step_sinhc * xp.exp(step_growth - growth) - 2.0 * half_sine_sq * product)
+    k = xp.sqrt(xp.where(facing, c + r * 0.0, r * 0.0 + 1.0))
+    lost, _, _ = exponent_gap(k * step, step_growth, a_growth, k * length, r_growth, k * side * r)
+    shrink = xp.exp(xp.where(facing & ~aligned, lost, lost * 0.0))
+    turned = side * (step * step_sinhc * shrink - 2.0 * half_sine_sq * product)
     return arsinh(xp.where(facing, turned, plain), c, growth)
 
 

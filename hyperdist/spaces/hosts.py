@@ -10,7 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.spaces import charts, euclidean, frechet, lorentz, poincare, sphere, tangent, torus
-from hyperdist.spaces._base import Space
+from hyperdist.spaces._base import Space, too_long
 from hyperdist.spaces._rows import column, dot
 
 
@@ -92,7 +92,10 @@ class PoincareBall(Hyperbolic):
         return self.c.astype(x.dtype) * dot(x, x) < 1
 
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        size = np.where(bad, np.sqrt(self.c.astype(x.dtype) * dot(x, x)), 0)
+        square = dot(x, x)
+        if not np.isfinite(square).all():
+            return too_long(x, ~np.isfinite(square), name)
+        size = np.where(bad, np.sqrt(self.c.astype(x.dtype) * square), 0)
         return (
             f"{name} must lie inside the ball, sqrt(c) |{name}| < 1, got sqrt(c) |{name}| = {float(size.max())!r} "
             f"({int(bad.sum())} of {bad.size} points outside)"
@@ -189,10 +192,10 @@ class Tangent(Hyperbolic):
     _model = "tangent"
 
     def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return np.ones(x.shape[:-1], bool)
+        return np.isfinite(dot(x, x))
 
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        raise AssertionError("every finite vector is a point")
+        return too_long(x, bad, name)
 
 
 @dataclass(frozen=True)
@@ -210,10 +213,10 @@ class Euclidean(_Fixed):
     _kernels = euclidean
 
     def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return np.ones(x.shape[:-1], bool)
+        return np.isfinite(dot(x, x))
 
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        raise AssertionError("every finite vector is a point")
+        return too_long(x, bad, name)
 
     def origin(self, d: int) -> np.ndarray:
         """0, (d,)."""

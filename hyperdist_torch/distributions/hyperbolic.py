@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.radial.riemannian_normal import check_spread
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch._distance import dist_sq
 from hyperdist_torch._polar import exp_polar
-from hyperdist_torch.constraints import FiniteVector, Hyperboloid, PoincareBall, finite_vector
+from hyperdist_torch.constraints import Hyperboloid, PoincareBall, TangentVector, finite_vector, tangent_vector
 from hyperdist_torch.distributions.base import CentredDistribution, ManifoldDistribution
 
 _BOUNDARY = 8.0
@@ -34,13 +35,18 @@ def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
                 f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
                 "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
             )
-    # The sum costs a tenth of a look at each number, and where it is finite they are.
-    elif not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
+    elif not _held(x.detach(), tangent_vector if model == "tangent" else finite_vector):
         raise OutOfReach(
             f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
             "ask for model='tangent' or a wider dtype"
         )
     return x
+
+
+def _held(x: Tensor, constraint: constraints.Constraint) -> bool:
+    flat = x.reshape(-1)
+    # One product costs a tenth of a look at each vector, and where it is finite they all are.
+    return bool(torch.isfinite(flat @ flat)) or bool(constraint.check(x).all())
 
 
 class OnHyperbolicSpace(ManifoldDistribution):
@@ -51,9 +57,9 @@ class OnHyperbolicSpace(ManifoldDistribution):
     """The coordinates of points where no others are asked for: "poincare" or "tangent"."""
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
-    def support(self) -> PoincareBall | FiniteVector:  # type: ignore[override]
-        """Where draws lie, in the law's own coordinates: the ball, or all finite vectors."""
-        return PoincareBall(self.c) if self.model == "poincare" else finite_vector
+    def support(self) -> PoincareBall | TangentVector:  # type: ignore[override]
+        """Where draws lie, in the law's own coordinates: the ball, or all vectors whose length can be squared."""
+        return PoincareBall(self.c) if self.model == "poincare" else tangent_vector
 
     @property
     def _models(self) -> tuple[str, ...]:
@@ -72,10 +78,10 @@ class OnHyperbolicSpace(ManifoldDistribution):
         if model == "poincare":
             constraint: constraints.Constraint = PoincareBall(self.c)
         else:
-            constraint = Hyperboloid(self.c) if model == "lorentz" else finite_vector
+            constraint = Hyperboloid(self.c) if model == "lorentz" else tangent_vector
         x = self._check_value(value, constraint, self.event_shape[0] + (model == "lorentz"))
         # Whether a point is on the hyperboloid to rounding is for the validation of arguments to say.
-        inside = (constraint if model == "poincare" else finite_vector).check(x)
+        inside = (finite_vector if model == "lorentz" else constraint).check(x)
         return torch.where(inside[..., None], x, 0.0), inside, model
 
 
@@ -86,6 +92,9 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
 
     _sigma_axes = 0
     """Axes of sigma after the batch's."""
+
+    _spread_dimension = 1
+    """The dimension for ``check_spread``: 1 where the radius does not narrow about its mean as c and sigma grow."""
 
     sigma: Tensor
 
@@ -100,6 +109,10 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
         self.mu, self.c = mu.expand(batch + event), c.expand(batch)
         self.sigma = sigma.expand(batch + event[: self._sigma_axes])
         super().__init__(batch, event, validate_args=validate_args)
+        if self._validate_args:
+            root = self.c.double().sqrt().reshape(batch + (1,) * self._sigma_axes)
+            s = root * self.sigma.double()
+            check_spread(s.max().item() if s.numel() else 0.0, self._spread_dimension)
 
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
         return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]

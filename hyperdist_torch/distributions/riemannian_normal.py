@@ -11,7 +11,7 @@ from hyperdist.spaces import charts
 from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
-from hyperdist_torch.constraints import non_negative, positive
+from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.base import draw
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
@@ -41,7 +41,11 @@ class RiemannianNormal(HyperbolicDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": self.support, "sigma": positive, "c": non_negative}
+        return {"mu": self.support, "sigma": scale, "c": non_negative}
+
+    @property
+    def _spread_dimension(self) -> int:
+        return self.event_shape[0]
 
     @property
     def _law(self) -> HyperbolicLaw:

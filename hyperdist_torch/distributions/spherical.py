@@ -11,7 +11,7 @@ from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw
-from hyperdist_torch.constraints import Positive, positive, unit_sphere
+from hyperdist_torch.constraints import Positive, scale, unit_sphere
 from hyperdist_torch.distributions.spherical_base import SphericalDistribution, unit
 
 
@@ -33,7 +33,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": unit_sphere, "sigma": positive}
+        return {"mu": unit_sphere, "sigma": scale}
 
     @property
     def _law(self) -> SphericalNormalLaw:

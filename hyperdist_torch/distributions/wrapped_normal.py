@@ -13,7 +13,7 @@ from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
 from hyperdist_torch._laws import HyperbolicLaw
-from hyperdist_torch.constraints import non_negative, positive
+from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.radius import Radius
@@ -40,7 +40,7 @@ class WrappedNormal(HyperbolicDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": self.support, "sigma": constraints.independent(positive, 1), "c": non_negative}
+        return {"mu": self.support, "sigma": constraints.independent(scale, 1), "c": non_negative}
 
     def log_normalizer(self) -> Tensor:
         """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""

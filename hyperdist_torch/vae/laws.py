@@ -16,7 +16,7 @@ from torch.distributions.kl import register_kl
 import hyperdist
 from hyperdist.spaces import charts, tangent
 from hyperdist_torch import _parameters
-from hyperdist_torch.constraints import finite_vector, non_negative, positive
+from hyperdist_torch.constraints import non_negative, scale, tangent_vector
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
 from hyperdist_torch.distributions.divergence import of_normals, one_curvature, one_space
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
@@ -53,7 +53,7 @@ class OriginNormal(OnHyperbolicSpace):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"loc": finite_vector, "scale": constraints.independent(positive, 1), "c": non_negative}
+        return {"loc": tangent_vector, "scale": constraints.independent(scale, 1), "c": non_negative}
 
     @property
     def mean(self) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,6 +187,7 @@ def test_divergence_without_a_form_raises() -> None:
 
 
 ZERO = torch.zeros(3)
+WIDE = ZERO.double()
 
 
 @pytest.mark.parametrize(
@@ -194,6 +196,12 @@ ZERO = torch.zeros(3)
         (lambda: ht.RiemannianNormal(ZERO, 0.0), ValueError, "sigma"),
         (lambda: ht.RiemannianNormal(ZERO, math.inf), ValueError, "sigma"),
         (lambda: ht.RiemannianNormal(ZERO, math.nan), ValueError, "sigma"),
+        (lambda: ht.RiemannianNormal(ZERO, 1e-20), ValueError, r"sigma .*Scale\(1e-15 to 1e\+15 in torch.float32, "),
+        (lambda: ht.WrappedNormal(ZERO, 1e16), ValueError, r"sigma .*Scale\(1e-15 to 1e\+15 in torch.float32"),
+        (lambda: ht.SphericalRiemannianNormal(torch.eye(3)[0], 1e16), ValueError, r"sigma .*Scale\("),
+        (lambda: ht.RiemannianNormal(WIDE, 1e16), ValueError, r"\(d - 1\) sqrt\(c\) sigma must be <= 1e\+15, got 2"),
+        (lambda: ht.WrappedNormal(WIDE, [1.0, 1e149, 1.0], 1e9), ValueError, r"sqrt\(c\) sigma must be <= 1e\+150"),
+        (lambda: ht.RiemannianNormal(ZERO + 2e19, 1.0, model="tangent"), ValueError, r"mu .* TangentVector\("),
         (lambda: ht.RiemannianNormal(ZERO, 1.0, -1.0), ValueError, "parameter c"),
         (lambda: ht.RiemannianNormal(ZERO + 1.0, 1.0), ValueError, "mu"),
         (lambda: ht.RiemannianNormal(ZERO + math.nan, 1.0, 0.0), ValueError, "mu"),
@@ -231,11 +239,41 @@ def test_bad_parameters(make, error: type, match: str) -> None:
         (lambda q: q.log_prob(torch.ones(3)), ValueError, "support"),
         (lambda q: q.log_prob(torch.ones(4), model="lorentz"), ValueError, "Hyperboloid"),
         (lambda q: q.log_prob(torch.full((3,), math.nan), model="tangent"), ValueError, "support"),
+        (lambda q: q.log_prob(torch.full((3,), 2e19), model="tangent"), ValueError, "TangentVector"),
     ],
 )
 def test_bad_calls(call, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         call(ht.RiemannianNormal(ZERO, 1.0))
+
+
+ENDS = [(torch.float32, 1e-15), (torch.float32, 1e15), (torch.float64, 1e-150), (torch.float64, 1e150)]
+
+
+@pytest.mark.parametrize(("dtype", "sigma"), ENDS, ids=str)
+@pytest.mark.parametrize("d", [2, 1000])
+@pytest.mark.parametrize("name", ["RiemannianNormal", "WrappedNormal", "SphericalRiemannianNormal"])
+def test_the_ends_of_the_range_of_scales(name: str, d: int, dtype: torch.dtype, sigma: float) -> None:
+    """Draws, densities and gradients are finite there, and the two ways to a density are one."""
+    scale = torch.tensor(sigma, dtype=dtype, requires_grad=True)
+    if name == "SphericalRiemannianNormal":
+        law: Any = ht.SphericalRiemannianNormal(torch.eye(1, d, dtype=dtype)[0], scale)
+    else:
+        law = getattr(ht, name)(torch.zeros(d, dtype=dtype), scale, 0.0, model="tangent")
+    x, log_q = law.rsample_and_log_prob((20,))
+    at = x.detach().requires_grad_()
+    log_p = law.log_prob(at)
+    torch.testing.assert_close(log_p, log_q, rtol=1e-5, atol=1e-3)
+    gradients = torch.autograd.grad(log_p.sum(), (at, scale), retain_graph=True)
+    gradients += torch.autograd.grad(((x - law.mean) / sigma).sum() + log_q.sum(), (scale,))
+    assert all(value.isfinite().all() for value in (x, log_q, *gradients))
+
+
+def test_draws_whose_squares_overflow() -> None:
+    with pytest.raises(ValueError, match=r"tangent coordinates of torch.float32 hold: .* a wider dtype"):
+        ht.RiemannianNormal(ZERO, 1e10, model="tangent").rsample()
+    q = ht.WrappedNormal(ZERO, 1.0, model="tangent", validate_args=False)
+    assert q.log_prob(torch.tensor([2e19, 0.0, 0.0])) == -math.inf
 
 
 def test_bad_models() -> None:
