@@ -71,7 +71,7 @@ class PoincareBall(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each point lies inside, (*batch)."""
-        return (self.c * _square(value) < 1.0) & tangent_vector.check(value)
+        return self.c * (value * value).sum(dim=-1) < 1.0
 
     def __repr__(self) -> str:
         return f"PoincareBall(sqrt(c) |x| < 1, c = {_range(self.c)})"

@@ -22,7 +22,7 @@ class RiemannianNormal(HyperbolicDistribution):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
 
     mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
-    sigma : (*batch)     scale in geodesic length
+    sigma : (*batch)     scale in geodesic length, 1e-15 to 1e15 in float32, 1e-150 to 1e150 in float64
     c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
