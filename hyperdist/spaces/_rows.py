@@ -77,26 +77,21 @@ def _scaled_far(xp: Any, x: Array) -> tuple[Array, Array, Array]:
     return x, -0.5 * loss / x, 1.0 + 0.5 * loss
 
 
-def beyond(exponent: Array, length: Array) -> Array:
-    """What ``scaled`` leaves of ``length`` beside the exponent s: length - s, exactly."""
-    return namespace(length).where(exponent == 0.0, length, length * 0.0)
+def exponent_gap(a: Array, s_a: Array, b: Array, s_b: Array, step: Array, s_step: Array) -> Array:
+    """s_step - s_a - s_b for step = a - b, a and b > 0; each s is the exponent that ``scaled`` takes out of its number.
 
-
-def exponent_gap(step: Array, s_step: Array, s_a: Array, a: Array, s_b: Array, b: Array) -> tuple[Array, Array, Array]:
-    """s_step - s_a - s_b, s_b - s_a - s_step and s_a - s_b - s_step for step = a - b; exponents s as of ``scaled``.
-
-    As they stand the terms are rounded by eps a, which an exponential would make its relative error.
+    As it stands the terms are rounded by eps a, which an exponential would make its relative error. By what the
+    exponents leave, which is below 1, and |a - b| - a - b = -2 min(a, b).
     """
-    xp = namespace(step)
+    xp = namespace(a, b, step)
     longer = step > 0.0
-    size = xp.where(longer, step, -step)
-    short = beyond(s_step, size)
-    rest = beyond(s_a, a) - beyond(s_b, b)
-    return (
-        xp.where(longer, rest - 2.0 * s_b, -rest - 2.0 * s_a) - short,
-        short + rest - (size + step),
-        short - rest - (size - step),
-    )
+    size, least = xp.where(longer, step, -step), xp.where(longer, b, a)
+    return left(a, s_a) + left(b, s_b) - left(size, s_step) - 2.0 * least
+
+
+def left(x: Array, s: Array) -> Array:
+    """x - s for an exponent s that is x to rounding, or 0."""
+    return namespace(x, s).where(s == 0.0, x, x * 0.0)
 
 
 def steepness(exponent: Array) -> Array:
