@@ -134,6 +134,10 @@ def test_tangent_form_works_to_radius_1e9(dtype: Any) -> None:
     np.testing.assert_allclose(Tangent(1).dist(mu, y), [0, side, 2e9, 1e9], rtol=4 * eps)
 
 
+CONDITION = 256
+"""k|x| is rounded by eps k|x|, which shows beside an angle of exp(-k|x|), so to 36 where one is told from 0; 7 of it."""
+
+
 def far_pairs(rng: np.random.Generator, n: int, most: float, dtype: Any = np.float64) -> tuple[np.ndarray, np.ndarray]:
     """Radii from 1e-3 to ``most``; independent directions, nearly one, one to the last bit, and opposite ones."""
     x, y, noise = rng.standard_normal((3, n, 2))
@@ -152,7 +156,7 @@ def test_logarithm_at_any_radius(c: float, rng: np.random.Generator) -> None:
         got, want = tangent.log_frame(x, y, c), oracle.log_frame(x, y, c)
         with mp.workdps(30):
             error = mp.norm([mp.mpf(float(s)) - t for s, t in zip(got, want, strict=True)]) / mp.norm(want)
-        assert error <= 32 * EPS, (x, y)
+        assert error <= CONDITION * EPS, (x, y)
 
 
 @pytest.mark.parametrize("c", CURVATURES)
@@ -177,7 +181,7 @@ def test_maps_in_float32_at_any_radius(c: float, rng: np.random.Generator) -> No
             scale = np.maximum(scale, 1.0 + np.linalg.norm(x, axis=-1) + radius)
         error = np.linalg.norm(got - want, axis=-1) / scale
         assert got.dtype == np.float32
-        assert np.max(error[held]) <= 64 * np.finfo(np.float32).eps, (name, x[held][np.argmax(error[held])])
+        assert np.max(error[held]) <= CONDITION * np.finfo(np.float32).eps, (name, x[held][np.argmax(error[held])])
 
 
 @pytest.mark.parametrize(("dtype", "radius"), [(np.float64, 700.0), (np.float32, 86.0)])

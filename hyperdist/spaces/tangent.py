@@ -5,7 +5,8 @@ dtype. At c = 0 it is Euclidean space, and every kernel goes there smoothly.
 
 Accuracy of ``dist``: relative error <= 1e-13 in float64 for radii up to 300, and near x = y, at exactly the given
 coordinates; that holds for directions that agree to the last bit, whose angle is formed by exact products.
-``log_frame``, ``boost`` and the transport are right to a few eps, relative to their length, at any radius.
+``log_frame``, ``boost`` and the transport are right to a few eps (1 + min(a, -log eps)), relative to their length, at
+any radius a, in units of 1/sqrt(c).
 Gradients of ``dist_sq`` and ``log`` are right at x = y and at 0, twice.
 """
 
