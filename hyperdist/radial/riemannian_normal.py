@@ -34,15 +34,15 @@ _ENOUGH = 0.91
 """The acceptance rate that the plane's gamma and normal hats must have, or else the normal is drawn truncated."""
 
 
-def check_scale(sigma: Any, c: Any) -> tuple[ndarray, ndarray]:
-    """sigma and c as arrays whose squares neither overflow nor vanish."""
+def check_scale(sigma: Any, c: Any, d: int = 1) -> tuple[ndarray, ndarray]:
+    """sigma and c as arrays whose squares neither overflow nor vanish; for d see ``check_spread``."""
     sigma, c = checks.positive(sigma, "sigma"), checks.curvature(c)
     checks.broadcast(sigma=sigma.shape, c=c.shape)
     wide = sigma.astype(np.float64)
     low, high = SCALE_RANGE
     if ((wide < low) | (wide > high)).any():
         raise ValueError(f"sigma must lie in [{low:g}, {high:g}], got {float(wide.min())!r} to {float(wide.max())!r}")
-    check_spread(float(np.max(np.sqrt(c.astype(np.float64)) * wide, initial=0.0)))
+    check_spread(float(np.max(np.sqrt(c.astype(np.float64)) * wide, initial=0.0)), d)
     return sigma, c
 
 
@@ -68,12 +68,11 @@ class RiemannianNormalRadius(KernelLaw):
 
     def __init__(self, d: Any, sigma: Any, c: Any = 0.0, *, dtype: Any = None) -> None:
         self.d = checks.dimension(d)
-        sigma, c = check_scale(sigma, c)
+        sigma, c = check_scale(sigma, c, self.d)
         self.batch_shape = np.broadcast_shapes(sigma.shape, c.shape)
         self.dtype = np.dtype(dtype) if dtype else np.result_type(sigma, c) if c.ndim else sigma.dtype
         self.sigma = np.broadcast_to(sigma.astype(np.float64), self.batch_shape)
         self.c = np.broadcast_to(c.astype(np.float64), self.batch_shape)
-        check_spread(float(np.max(np.sqrt(self.c) * self.sigma, initial=0.0)), self.d)
 
     def __repr__(self) -> str:
         return f"RiemannianNormalRadius(d={self.d}, sigma={self.sigma!r}, c={self.c!r})"

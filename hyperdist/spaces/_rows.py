@@ -5,7 +5,7 @@ A row is the last axis of an array; a row scalar has shape (*batch). Everything 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,7 +77,23 @@ def _scaled_far(xp: Any, x: Array) -> tuple[Array, Array, Array]:
     return x, -0.5 * loss / x, 1.0 + 0.5 * loss
 
 
-def exponent_gap(a: Array, s_a: Array, b: Array, s_b: Array, step: Array, s_step: Array) -> Array:
+class ExponentGap(NamedTuple):
+    """Of ``exponent_gap``; the other two differences of its exponents follow from ``rest``, ``over`` and ``size``:
+
+    s_b - s_a - s_step = rest + over - (size + step),      s_a - s_b - s_step = over - rest - (size - step).
+    """
+
+    gap: Array
+    """s_step - s_a - s_b"""
+    rest: Array
+    """(a - s_a) - (b - s_b)"""
+    over: Array
+    """size - s_step"""
+    size: Array
+    """|step|"""
+
+
+def exponent_gap(a: Array, s_a: Array, b: Array, s_b: Array, step: Array, s_step: Array) -> ExponentGap:
     """s_step - s_a - s_b for step = a - b, a and b > 0; each s is the exponent that ``scaled`` takes out of its number.
 
     As it stands the terms are rounded by eps a, which an exponential would make its relative error. By what the
@@ -86,10 +102,11 @@ def exponent_gap(a: Array, s_a: Array, b: Array, s_b: Array, step: Array, s_step
     xp = namespace(a, b, step)
     longer = step > 0.0
     size, least = xp.where(longer, step, -step), xp.where(longer, b, a)
-    return left(a, s_a) + left(b, s_b) - left(size, s_step) - 2.0 * least
+    left_a, left_b, over = _left(a, s_a), _left(b, s_b), _left(size, s_step)
+    return ExponentGap(left_a + left_b - over - 2.0 * least, left_a - left_b, over, size)
 
 
-def left(x: Array, s: Array) -> Array:
+def _left(x: Array, s: Array) -> Array:
     """x - s for an exponent s that is x to rounding, or 0."""
     return namespace(x, s).where(s == 0.0, x, x * 0.0)
 

@@ -246,7 +246,7 @@ def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) ->
     sinh_step, square = step * step_sinhc, 0.25 * dot(w, w)
     aligned = square == 0.0
     scale = xp.where(aligned, 2.0 * growth, a_growth + r_growth)
-    lost = exponent_gap(a, a_growth, k * radius, r_growth, 2.0 * step, growth)
+    lost = exponent_gap(a, a_growth, k * radius, r_growth, 2.0 * step, growth).gap
     shrink = xp.exp(xp.where(aligned, lost * 0.0, lost))
     r_sinh = radius * r_sinhc * steepness(a_growth + r_growth - scale)
     level = k * r_sinh * square

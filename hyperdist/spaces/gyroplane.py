@@ -66,7 +66,7 @@ def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
     growth = xp.where(aligned, step_growth, a_growth + r_growth)
     product = length * a_sinhc * r_cosh * steepness(a_growth + r_growth - growth)
     k = xp.sqrt(xp.where(facing, c + r * 0.0, r * 0.0 + 1.0))
-    lost = exponent_gap(k * length, a_growth, k * side * r, r_growth, k * step, step_growth)
+    lost = exponent_gap(k * length, a_growth, k * side * r, r_growth, k * step, step_growth).gap
     shrink = xp.exp(xp.where(facing & ~aligned, lost, lost * 0.0))
     turned = side * (step * step_sinhc * shrink - 2.0 * half_sine_sq * product)
     return arsinh(xp.where(facing, turned, plain), c, growth)

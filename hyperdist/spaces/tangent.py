@@ -16,7 +16,7 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
-from hyperdist.spaces._rows import STEEPEST, column, dot, exponent_gap, left, reject, root, scaled, steepness
+from hyperdist.spaces._rows import STEEPEST, column, dot, exponent_gap, reject, root, scaled, steepness
 from hyperdist.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
 
 _NEAR = 1.0
@@ -91,10 +91,8 @@ def half(x: Array, y: Array, c: Any) -> Half:
     sinh_cosh = 0.5 * k * a_length * half_a[1] * half_b[2]
     aligned = polar & (half_sine_sq == 0.0)
     growth = xp.where(aligned, half_step[0], half_a[0] + half_b[0])
-    a, b, size = 0.5 * k * a_length, 0.5 * k * b_length, xp.where(step > 0.0, step, -step)
-    lost = exponent_gap(a, half_a[0], b, half_b[0], step, half_step[0])
-    # s_b - s_a - s_step and s_a - s_b - s_step, as ``exponent_gap`` does it
-    rest, over = left(a, half_a[0]) - left(b, half_b[0]), left(size, half_step[0])
+    a, b = 0.5 * k * a_length, 0.5 * k * b_length
+    lost, rest, over, size = exponent_gap(a, half_a[0], b, half_b[0], step, half_step[0])
     from_x, from_y = rest + over - (size + step), over - rest - (size - step)
     shrink = xp.exp(xp.where(polar & ~aligned, lost, zero))
     sinh_cosh = sinh_cosh * steepness(half_a[0] + half_b[0] - growth)
