@@ -1,4 +1,4 @@
-"""``python -m validation [power|timing|accuracy|earth|readme]``: the command line; without a word, the whole run."""
+"""``python -m validation [power|timing|accuracy|device|earth|readme]``: the command line; without a word, all laws."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ COMMANDS = {
     "power": ("power", "planted faults, and how often the tests reject each"),
     "timing": ("timing", "time of the samplers over the random numbers they cannot do without"),
     "accuracy": ("tables", "accuracy tables against mpmath and acceptance rates alone"),
+    "device": ("device", "every law, layer and model on an accelerator: numbers, waits, times"),
     "earth": ("earth", "mixtures of von Mises-Fisher fitted to Earth-science data"),
     "readme": ("readme", "fill the README's accuracy table from the committed record"),
 }
