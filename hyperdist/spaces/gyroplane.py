@@ -99,7 +99,7 @@ def arsinh(q: Array, rho: Any, growth: Any) -> Array:
 def inverse_slope(q: Array, rho: Any, growth: Any) -> Array:
     """1 over the derivative of ``arsinh`` in q, e^-growth sqrt(1 + rho q^2 e^(2 growth)); at least e^-reach."""
     xp = namespace(q, rho, growth)
-    return xp.hypot(xp.sqrt(rho) * q, xp.clip(xp.exp(-growth), min=float(np.exp(-reach(q.dtype)))))
+    return xp.hypot(xp.sqrt(rho) * q, xp.clip(xp.exp(-growth), float(np.exp(-reach(q.dtype))), None))
 
 
 class Lifted(NamedTuple):

@@ -75,7 +75,7 @@ class VonMisesFisherSphere(KnownLaw):
         s, w = _legendre(edges, 12)
         w = w * np.exp(-s) / -math.expm1(-2.0 * self.kappa)
         turns = 2.0 * math.pi * (np.arange(64) + 0.5) / 64
-        angle = 2.0 * np.arcsin(np.sqrt(0.5 * s / self.kappa).clip(max=1.0))
+        angle = 2.0 * np.arcsin(np.sqrt(0.5 * s / self.kappa).clip(None, 1.0))
         direction = torch.as_tensor(np.stack([np.cos(turns), np.sin(turns)], axis=-1))
         mu = self.law(torch.float64).mu
         x = sphere.exp_polar(mu, torch.as_tensor(angle)[:, None], direction)
