@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any, NamedTuple
 
 import torch
@@ -95,7 +95,7 @@ class Network(nn.Module):
         super().__init__()
         self.activation = checks.choice(activation, "activation", tuple(ACTIVATIONS))
         hidden, layers = checks.dimension(hidden, "hidden"), checks.dimension(layers, "layers")
-        widths = [checks.dimension(in_features, "in_features"), *[hidden] * layers]
+        widths = chain([checks.dimension(in_features, "in_features")], repeat(hidden, layers))
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(hidden, checks.dimension(out_features, "out_features"))
         nn.init.zeros_(self.output.weight)

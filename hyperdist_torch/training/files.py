@@ -30,8 +30,9 @@ class WholeCheckpoints(CheckpointIO):
             checkpoint = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError, ... for damaged files
             raise ValueError(f"{path} must be a whole checkpoint, got one that cannot be read: {error}") from error
-        if "hyperdist" not in checkpoint:
-            raise ValueError(f"{path} must be a checkpoint of hyperdist_torch.training, got keys {sorted(checkpoint)}")
+        if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("hyperdist"), dict):
+            got = f"keys {sorted(map(str, checkpoint))}" if isinstance(checkpoint, dict) else type(checkpoint).__name__
+            raise ValueError(f"{path} must be a checkpoint of hyperdist_torch.training, got {got}")
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:

@@ -86,7 +86,7 @@ def fit(
         except (RuntimeError, ValueError) as error:
             # What parameters that are not finite lead to first depends on the objective: often its own error.
             epoch = len(module.curve) + 1
-            if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+            if not _finite(model):
                 got = f"parameters must stay finite, got NaN or infinity in epoch {epoch}"
             elif isinstance(error, OutOfReach):
                 got = f"draws must stay finite, got in epoch {epoch}: {error}"
@@ -94,9 +94,15 @@ def fit(
                 raise
             raise FloatingPointError(got) from error
     module.finish()
+    if not _finite(model):  # the last step, after which no loss was worked out
+        raise FloatingPointError(f"parameters must stay finite, got NaN or infinity in epoch {len(module.curve)}")
     if selection is None:
         return Fitted(tuple(module.curve), seconds=module.seconds)
     return Fitted(tuple(module.curve), tuple(selection.scores), selection.best_epoch, module.seconds)
+
+
+def _finite(model: nn.Module) -> bool:
+    return all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 
 def _selection(validate: Score | None, every: int, patience: int | None, schedule: Schedule) -> Selection | None:

@@ -24,7 +24,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
         super().__init__()
-        widths = [config.data_dim] + [config.hidden] * config.layers
+        widths = itertools.chain([config.data_dim], itertools.repeat(config.hidden, config.layers))
         self.body = nn.Sequential()
         for before, after in itertools.pairwise(widths):
             self.body.extend([nn.Linear(before, after), nn.ReLU(inplace=True)])

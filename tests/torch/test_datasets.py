@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,34 @@ def test_damaged_file_is_named(tmp_path: Path, rng: np.random.Generator, damage,
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=rf"{path} must .*{message}"):
         load_mnist("test", tmp_path)
+
+
+def _packed(shape: tuple[int, ...], unpacked: int) -> bytes:
+    """A small file with this header that unpacks to so many bytes of zeros: a thousandth of it when packed."""
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, dtype=">i4").tobytes()
+    return gzip.compress(header + bytes(unpacked), compresslevel=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((10, 28, 28), "7840 values, .* got more"),
+        ((2**31 - 1, 28, 28), "at most 1073741824 values in its header"),
+        ((2**31 - 1, 2**31 - 1, 2**31 - 1), "at most 1073741824 values in its header"),
+        ((-1, 28, -28), "lengths >= 0 .* in its header"),
+    ],
+    ids=str,
+)
+def test_no_more_is_unpacked_than_the_header_says(tmp_path: Path, rng: np.random.Generator, shape, message) -> None:
+    path = digits(tmp_path, rng) / "mnist" / IMAGES
+    path.write_bytes(_packed(shape, 2**25))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=rf"{path} must .*{message}"):
+            load_mnist("test", tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
 
 
 def test_labels_must_match(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -218,11 +218,26 @@ def test_checkpoint_of_another_run_is_named(tmp_path: Path) -> None:
     model.layers[2] = nn.Linear(8, 3, bias=False)
     with pytest.raises(ValueError, match=r"model '\(2\): Linear\(.*bias=False\)', got '\(2\): Linear\(.*bias=True\)'$"):
         fit(model, rows, objective, schedule, tmp_path, resume=True, accelerator="cpu")
-    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
-    with pytest.raises(
-        ValueError, match=r"must be a checkpoint of hyperdist_torch.training, got keys \['state_dict'\]"
+    for content, got in (
+        ({"state_dict": {}}, r"keys \['state_dict'\]"),
+        ({"hyperdist": 1, 2: 3}, r"keys \['2', 'hyperdist'\]"),
+        (torch.ones(2), "Tensor"),
     ):
-        train(tmp_path, 2, resume=True)
+        torch.save(content, tmp_path / "last.ckpt")
+        with pytest.raises(ValueError, match=f"must be a checkpoint of hyperdist_torch.training, got {got}"):
+            train(tmp_path, 2, resume=True)
+
+
+def test_a_last_step_into_nothing(tmp_path: Path) -> None:
+    """No loss is worked out after it: the parameters are looked at."""
+
+    def steep(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return 0.0 * model(x)[:, 0].sqrt()
+
+    model = nn.Linear(3, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    with pytest.raises(FloatingPointError, match="parameters must stay finite, got NaN or infinity in epoch 1"):
+        fit(model, torch.ones(4, 3), steep, Schedule(1, 4, 0.01), tmp_path, accelerator="cpu")
 
 
 def test_every_setting_of_the_schedule_must_agree(tmp_path: Path) -> None:

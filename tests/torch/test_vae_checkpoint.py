@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402
 
-from hyperdist_torch import checkpoint  # noqa: E402
+from hyperdist_torch import checkpoint, flows  # noqa: E402
 from hyperdist_torch.vae import PoincareVAE, VAEConfig, elbo, load, save  # noqa: E402
 
 
@@ -108,6 +109,136 @@ def test_content_that_contradicts_itself(tmp_path: Path) -> None:
         torch.save({**content, "config": config, "digest": digest}, path)
         with pytest.raises(ValueError, match=rf"model.pt {match}"):
             load(path)
+
+
+def crafted(path: Path, config: dict[str, Any] | None = None, **state: Any) -> None:
+    """A file whose digest, where it can be worked out, is that of its changed content."""
+    save(trained(), path)
+    content = torch.load(path, weights_only=True)
+    content["config"] |= config or {}
+    content["state"] |= state
+    try:
+        content["digest"] = checkpoint.digest(1, content["config"], content["state"])
+    except (TypeError, ValueError, RuntimeError):
+        content["digest"] = "0" * 64
+    torch.save(content, path)
+
+
+BIAS = "decoder.output.bias"
+TENSORS = {
+    "meta": (lambda: torch.zeros(6, device="meta"), "is damaged"),
+    "sparse": (lambda: torch.ones(6).to_sparse(), "is damaged"),
+    "quantized": (lambda: torch.quantize_per_tensor(torch.ones(6), 0.1, 0, torch.qint8), "is damaged"),
+    "one number for all": (lambda: torch.ones(()).expand(6), "is damaged"),
+    "10^15 numbers": (lambda: torch.ones(()).expand(10**15), "is damaged"),
+    "complex": (lambda: torch.ones(6, dtype=torch.complex64), f"holds other parameters .*{BIAS} has torch.complex64"),
+    "conjugated": (lambda: torch.ones(6, dtype=torch.complex64).conj(), "holds other parameters"),
+    "integers": (
+        lambda: torch.ones(6, dtype=torch.int64),
+        f"holds other parameters .*{BIAS} has torch.int64 in the file",
+    ),
+    "another shape": (lambda: torch.ones(7), rf"holds other parameters .*{BIAS} has shape \(7,\) in the file, \(6,\)"),
+    "NaN": (lambda: torch.full((6,), torch.nan), f"holds no trained model: {BIAS} must be finite"),
+    "infinity": (lambda: torch.full((6,), torch.inf), f"holds no trained model: {BIAS} must be finite"),
+    "eight bits": (lambda: torch.full((6,), torch.nan).to(torch.float8_e5m2), f"holds no trained model: {BIAS}"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize:UserWarning", "ignore:.*Storage is deprecated:UserWarning")
+@pytest.mark.parametrize("kind", TENSORS)
+def test_tensors_that_no_model_has(tmp_path: Path, kind: str) -> None:
+    value, match = TENSORS[kind]
+    crafted(tmp_path / "model.pt", **{BIAS: value()})
+    with pytest.raises(ValueError, match=f"model.pt {match}"):
+        load(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        ({"latent_dim": 10**9}, "holds other parameters .*has shape"),
+        ({"hidden": 10**9}, "holds other parameters .*has shape"),
+        ({"layers": 10**9}, r"holds other parameters .*the file holds \d+, its configuration has more"),
+        ({"latent_dim": 10**30}, "holds "),
+        ({"layers": 10**30}, "holds "),
+        ({"data_shape": [10**9] * 3}, "holds other parameters"),
+        ({"c": 10**400}, "holds no valid configuration"),
+        ({"c": "1"}, "holds no valid configuration"),
+        ({"data_shape": None}, "holds no valid configuration"),
+        ({1: 2}, "is damaged"),
+        ({"c": torch.ones(2)}, "is damaged"),
+        ({"c": {1, 2}}, "is damaged"),
+    ],
+    ids=str,
+)
+def test_configurations_that_no_model_has(tmp_path: Path, config: dict[Any, Any], match: str) -> None:
+    """Refused before memory is taken or layers are made."""
+    crafted(tmp_path / "model.pt", config)
+    with pytest.raises(ValueError, match=f"model.pt {match}"):
+        load(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"d": 10**9}, {"layers": 10**9}, {"hidden": 10**9}, {"n_features": 10**9}], ids=str
+)
+def test_flows_that_no_file_holds(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path, model = tmp_path / "flow.pt", flows.Flow(flows.FlowConfig("lorentz", 2, hidden=4, features="points"))
+    flows.save(model, path)
+    content = torch.load(path, weights_only=True)
+    content["config"] |= changes
+    content["digest"] = checkpoint.digest(1, content["config"], content["state"])
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r"flow.pt holds other parameters"):
+        flows.load(path)
+
+
+def test_a_configuration_that_holds_itself(tmp_path: Path) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    crafted(tmp_path / "model.pt", {"c": endless})
+    with pytest.raises(ValueError, match=r"model.pt is damaged"):
+        load(tmp_path / "model.pt")
+
+
+def test_entries_that_are_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save(trained(), path)
+    content = torch.load(path, weights_only=True)
+    for name, match in (("format", "is not a"), ("version", "has checkpoint version"), ("digest", "is damaged")):
+        torch.save({**content, name: torch.ones(2)}, path)
+        with pytest.raises(ValueError, match=rf"model.pt {match}"):
+            load(path)
+    torch.save({**content, "state": {**content["state"], 3: torch.ones(2)}}, path)
+    with pytest.raises(ValueError, match=r"model.pt is damaged"):
+        load(path)
+
+
+def test_a_compressed_file(tmp_path: Path) -> None:
+    """It could unpack to any size; torch writes none."""
+    path, packed = tmp_path / "model.pt", tmp_path / "packed.pt"
+    save(trained(), path)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as other:
+        for entry in archive.infolist():
+            other.writestr(entry.filename, archive.read(entry))
+    with pytest.raises(ValueError, match=r"packed.pt cannot be read as a checkpoint: .*compressed"):
+        load(packed)
+
+
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_a_broken_model_is_not_saved(tmp_path: Path, value: float) -> None:
+    model = trained()
+    with torch.no_grad():
+        model.get_parameter(BIAS)[3] = value
+    with pytest.raises(ValueError, match=f"{BIAS} must be finite to be saved"):
+        save(model, tmp_path / "model.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_parameters_with_gradients_in_the_file(tmp_path: Path) -> None:
+    """As a state that torch.save wrote by hand has them."""
+    model = trained()
+    crafted(tmp_path / "model.pt", **{BIAS: model.get_parameter(BIAS)})
+    assert torch.equal(load(tmp_path / "model.pt").get_parameter(BIAS), model.get_parameter(BIAS))
 
 
 def test_other_files(tmp_path: Path) -> None:
