@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,8 +54,9 @@ def fit(
                the same machine and with the same number of devices.
     accelerator  "cpu", "cuda" or, the same, "gpu"; "auto" is a CUDA device where there is one, else the CPU.
     devices    how many of them share each batch out; "auto" is all CUDA devices, one CPU.
-    Raises     ValueError where last.ckpt is damaged or of another run and where there are no such devices,
-               FloatingPointError where the loss, a parameter or a draw is not finite or a score is NaN.
+    Raises     ValueError where last.ckpt is damaged or of another run, where there are no such devices, and where a run
+               fails on rows that are not finite: it names the first. FloatingPointError where the loss, a parameter or
+               a draw is not finite or a score is NaN. KeyboardInterrupt where it is interrupted: last.ckpt stays.
     """
     kind = device_type(accelerator)
     count = device_count(devices, kind)
@@ -78,13 +80,23 @@ def fit(
         use_distributed_sampler=False,
     )
     module.train()
+    handler = signal.getsignal(signal.SIGINT)
     # The generators of the caller's process are left as they were.
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*treespec, LeafSpec.*", FutureWarning)  # Lightning 2.6 with torch 2.13
         try:
             trainer.fit(module, module.batches, ckpt_path=str(module.path) if resume and module.path.exists() else None)
-        except (RuntimeError, ValueError) as error:
-            # What parameters that are not finite lead to first depends on the objective: often its own error.
+        except SystemExit as left:
+            # Lightning ends the process with status 1, and leaves it deaf to Ctrl-C.
+            if not isinstance(left.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        except (RuntimeError, ValueError, FloatingPointError) as error:
+            # What rows or parameters that are not finite lead to first depends on the objective: often its own error.
+            _check_rows(rows, error)
+            if isinstance(error, FloatingPointError):
+                raise
             epoch = len(module.curve) + 1
             if not _finite(model):
                 got = f"parameters must stay finite, got NaN or infinity in epoch {epoch}"
@@ -103,6 +115,16 @@ def fit(
 
 def _finite(model: nn.Module) -> bool:
     return all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
+
+
+def _check_rows(rows: Tensor, error: Exception) -> None:
+    """ValueError for the first of the rows that is not finite: an objective may know what to do with it, or fail."""
+    good = torch.isfinite(rows).reshape(len(rows), -1).all(dim=1)
+    if not bool(good.all()):
+        row = int(torch.nonzero(~good)[0])
+        value = rows[row][~torch.isfinite(rows[row])][0].item()
+        count = int((~good).sum())
+        raise ValueError(f"rows must be finite, got {value} in row {row} ({count} of {len(rows)} rows)") from error
 
 
 def _selection(validate: Score | None, every: int, patience: int | None, schedule: Schedule) -> Selection | None:

@@ -21,7 +21,10 @@ class VAEConfig:
 
     latent_dim, data_shape : dimension of the latent space, shape of one observation
     hidden, layers         : width and number of hidden layers, of the encoder and of the decoder
-    c, learn_c             : size of the curvature (at its start, if it is learnt, which needs c > 0); 0 is Euclidean
+    c, learn_c             : size of the curvature (at its start, if it is learnt); 0 is Euclidean. To be learnt it
+                             needs c > 0 and a model that depends on it: not so where every part works in tangent
+                             coordinates (encoder "linear" or "wrapped", posterior "normal", prior "normal" or
+                             "wrapped", decoder "wrapped"), nor on a line with decoder "wrapped", "geo" or "horosphere"
     posterior, prior       : "normal" (exp_0 of a normal), "wrapped" (``WrappedNormal``) or "riemannian"
                              (``RiemannianNormal``); at c = 0 all are normals, "riemannian" with one scale
     prior_std              : scale of the prior in geodesic length (at its start, with ``learn_prior_std``)
@@ -68,6 +71,12 @@ class VAEConfig:
     def _check_together(self) -> None:
         if self.learn_c and self.flat:
             raise ValueError("learn_c needs c > 0 to start from, got c = 0.0")
+        if self.learn_c and not self._depends_on_c:
+            raise ValueError(
+                f"learn_c needs a model that depends on c, which one of latent_dim {self.latent_dim}, "
+                f"encoder {self.encoder!r}, posterior {self.posterior!r}, prior {self.prior!r}, "
+                f"decoder {self.decoder!r} does not: leave learn_c out, or take another decoder, such as 'klein'"
+            )
         if self.encoder == "linear" and not self.flat and self.posterior != "normal":
             raise ValueError(
                 f"encoder 'linear' gives a plain vector: it needs c = 0 or posterior 'normal', got c = {self.c!r} "
@@ -78,6 +87,18 @@ class VAEConfig:
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+
+    @property
+    def _depends_on_c(self) -> bool:
+        """Whether the model is another one for another c > 0.
+
+        In tangent coordinates a normal at the origin, its divergence from another one and the layers that read or give
+        those coordinates are the same for all c. A line has no curvature: its laws and distances are flat space's.
+        """
+        plain = self.encoder != "mobius" and self.posterior == "normal" and self.prior != "riemannian"
+        if self.latent_dim == 1:
+            return self.decoder not in ("wrapped", "geo", "horosphere")
+        return not (plain and self.decoder == "wrapped")
 
     @property
     def flat(self) -> bool:

@@ -76,5 +76,14 @@ class Decoder(nn.Module):
         return self.output(self.body(z))
 
     def log_prob(self, z: Tensor, x: Tensor) -> Tensor:
-        """log p(x | z), (*sample, batch), for z (*sample, batch, d) and flat data x (batch, D)."""
-        return self.likelihood.log_prob(self(z), x)
+        """log p(x | z), (*sample, batch), for z (*sample, batch, d) and flat data x (batch, D).
+
+        Raises ValueError where the output's shape is not x's, against which it would broadcast.
+        """
+        output = self(z)
+        if output.shape[-2:] != x.shape:
+            raise ValueError(
+                f"the decoder's output must have the shape of the data on its last axes, {tuple(x.shape)}, "
+                f"got {tuple(output.shape)}"
+            )
+        return self.likelihood.log_prob(output, x)

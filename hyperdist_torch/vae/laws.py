@@ -97,8 +97,16 @@ def _normal_normal(p: OriginNormal, q: OriginNormal) -> Tensor:
 def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> LatentLaw:
     """The law of one of the ``LAWS`` about mu, (*batch, d), with scale sigma, (*batch, 1) or (*batch, d).
 
-    On a flat space the three are normals, and the plain one is the cheapest to draw from.
+    On a flat space the three are normals, and the plain one is the cheapest to draw from. A Riemannian normal has one
+    scale. Raises ValueError for another shape of sigma, which would broadcast: one row's scale for all of them.
     """
+    one, each = (*mu.shape[:-1], 1), tuple(mu.shape)
+    allowed = {one} if kind == "riemannian" else {one, each}
+    if tuple(sigma.shape) not in allowed:
+        raise ValueError(
+            f"sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} and mu of shape "
+            f"{each}, got {tuple(sigma.shape)}"
+        )
     if flat or kind == "normal":
         return OriginNormal(mu, sigma, c, validate_args=False)
     if kind == "wrapped":

@@ -57,7 +57,7 @@ class BernoulliLikelihood:
 
     def check(self, x: Tensor, name: str) -> None:
         """ValueError where a value is no grey level."""
-        _check(x, (x >= 0.0) & (x <= 1.0), f"{name} must hold grey levels in [0, 1] for likelihood 'bernoulli'")
+        _check(x, 0.0, 1.0, f"{name} must hold grey levels in [0, 1] for likelihood 'bernoulli'")
 
 
 class NormalLikelihood:
@@ -82,12 +82,19 @@ class NormalLikelihood:
 
     def check(self, x: Tensor, name: str) -> None:
         """ValueError where a value is not finite."""
-        _check(x, torch.isfinite(x), f"{name} must be finite")
+        largest = torch.finfo(x.dtype).max
+        _check(x, -largest, largest, f"{name} must be finite")
 
 
-def _check(x: Tensor, good: Tensor, rule: str) -> None:
-    """NaN is never good. The first offending value is shown."""
-    if not bool(good.all()):
-        index = tuple(torch.nonzero(~good)[0].tolist())
-        count = int((~good).sum())
-        raise ValueError(f"{rule}, got {x[index].item()!r} at index {index} ({count} of {x.numel()} values)")
+def _check(x: Tensor, low: float, high: float, rule: str) -> None:
+    """ValueError where a value is not in [low, high], which NaN never is; it shows the first."""
+    if not x.numel():
+        return
+    # One pass, and one number to wait for; NaN where there is any.
+    least, largest = x.detach().aminmax()
+    if bool((least >= low) & (largest <= high)):
+        return
+    bad = ~((x >= low) & (x <= high))
+    index = tuple(torch.nonzero(bad)[0].tolist())
+    row = f"; row {index[0]} is the first" if len(index) > 1 else ""
+    raise ValueError(f"{rule}, got {x[index].item()!r} at index {index} ({int(bad.sum())} of {x.numel()} values){row}")

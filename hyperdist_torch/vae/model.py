@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from hyperdist_torch._precision import upcast
+from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.nn import Curvature
 from hyperdist_torch.vae import laws
 from hyperdist_torch.vae.config import VAEConfig
@@ -43,9 +45,19 @@ class PoincareVAE(nn.Module):
         self.register_buffer("origin", torch.zeros(config.latent_dim), persistent=False)
 
     def encode(self, x: Tensor) -> laws.LatentLaw:
-        """The posterior of (batch, *data_shape), a law with batch shape (batch,) of points in tangent coordinates."""
-        mu, sigma = self.encoder(self.flatten(x))
-        return laws.build(self.config.posterior, mu, sigma, self.curvature(), self.config.flat)
+        """The posterior of (batch, *data_shape), a law with batch shape (batch,) of points in tangent coordinates.
+
+        Raises ValueError where the encoder returns another shape, and for the first row of x whose mean or scale is not
+        finite, because x is not or weights overflow, or whose scale is not positive.
+        """
+        flat = self.flatten(x)
+        mu, sigma = self.encoder(flat)
+        shape = (len(flat), self.config.latent_dim)
+        if tuple(mu.shape) != shape:
+            raise ValueError(f"the encoder must return mu of shape {shape} for {len(flat)} rows, got {tuple(mu.shape)}")
+        law = laws.build(self.config.posterior, mu, sigma, self.curvature(), self.config.flat)
+        _check_law(flat, mu, sigma)
+        return law
 
     def prior(self) -> laws.LatentLaw:
         """The prior, centred at the origin. The wrapped normal there is the law of exp_0 of a normal."""
@@ -80,19 +92,44 @@ class PoincareVAE(nn.Module):
         bias.copy_(self.decoder.likelihood.bias(mean.to(bias)).flatten())
 
     def flatten(self, x: Tensor) -> Tensor:
-        """(batch, *data_shape) -> (batch, D); ValueError for another shape, TypeError where x is not floating."""
+        """(batch, *data_shape) -> (batch, D); ValueError for another shape, TypeError for a dtype not the model's.
+
+        Half precision is taken under ``torch.autocast`` alone.
+        """
         if tuple(x.shape[1:]) != self.config.data_shape or x.ndim == 0:
             wanted = ", ".join(map(str, self.config.data_shape))
             raise ValueError(f"x must have shape (batch, {wanted}), got {tuple(x.shape)}")
         if not x.is_floating_point():
             raise TypeError(f"x must hold floating-point numbers, got {x.dtype}")
+        x, wanted = upcast(x, "x"), self.origin.dtype
+        if x.dtype != wanted and not torch.is_autocast_enabled(x.device.type):
+            raise TypeError(f"x must be {wanted}, as the model is, got {x.dtype}: convert one to the other's dtype")
         return x.reshape(x.shape[0], math.prod(self.config.data_shape))
 
     def check_data(self, x: Tensor) -> Tensor:
         """x where its shape and all its values are those of data, else ValueError; for use once, where data enter.
 
-        It reads every value, so that on an accelerator it waits; the objectives for training check the shape alone.
+        It reads every value, so that on an accelerator it waits.
         """
         self.flatten(x)
         self.decoder.likelihood.check(x, "x")
         return x
+
+
+@torch.no_grad()
+def _check_law(x: Tensor, mu: Tensor, sigma: Tensor) -> None:
+    """ValueError that names the first row of x (batch, D) whose posterior is no law, and whether x is to blame."""
+    # One number to wait for. Where it is false a number is bad, or the sums alone overflow.
+    if not len(x) or bool(torch.isfinite(mu.sum() + sigma.sum()) & (sigma.min() > 0.0)):
+        return
+    bad = ~(torch.isfinite(mu).all(dim=-1) & (torch.isfinite(sigma) & (sigma > 0.0)).all(dim=-1))
+    if not bool(bad.any()):
+        return
+    row = int(torch.nonzero(bad)[0])
+    off = x[row][~torch.isfinite(x[row])]
+    if len(off):
+        raise ValueError(f"x must be finite, got {off[0].item()} in row {row} ({int(bad.sum())} of {len(x)} rows)")
+    raise OutOfReach(
+        f"the encoder's mean and scale must be finite, and the scale > 0, got mu = {mu[row].tolist()}, sigma = "
+        f"{sigma[row].tolist()} for row {row} ({int(bad.sum())} of {len(x)} rows)"
+    )

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from hyperdist import checks
 from hyperdist_torch.vae.decoders import Decoder
@@ -22,16 +22,21 @@ _CACHE = 2**25
 
 
 def elbo(
-    model: PoincareVAE, x: Tensor, samples: int = 1, beta: float = 1.0, *, generator: torch.Generator | None = None
-) -> Tensor:
+    model: PoincareVAE, x: Tensor, samples: int = 1, beta: float = 1.0, *, generator: torch.Generator | None = None,
+    validate_args: bool | None = None,
+) -> Tensor:  # fmt: skip
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
     The divergence is exact where posterior and prior are both exp_0 of normals, and log q - log p averaged over the
-    draws otherwise. Raises ValueError for another shape of x and for beta < 0; whether the values of x are data is for
-    ``model.check_data`` to say.
+    draws otherwise.
+    validate_args : whether to look at the values of x, for which an accelerator waits; None as
+                    ``torch.distributions`` does. Over data that ``model.check_data`` has seen, False saves the time.
+    Raises ValueError for another shape of x, for beta < 0, and for values that are no data: not finite, or for
+    likelihood "bernoulli" outside [0, 1].
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
     """
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
+    _validate(model, x, validate_args)
     q = model.encode(x)
     if isinstance(q, OriginNormal) and isinstance(p := model.prior(), OriginNormal):
         z = q.rsample((samples,), generator=generator)
@@ -39,19 +44,39 @@ def elbo(
     else:
         z, log_q = q.rsample_and_log_prob((samples,), generator=generator)
         divergence = (log_q - model.log_prior()(z)).mean(dim=0)
-    return model.decoder.log_prob(z, model.flatten(x)).mean(dim=0) - beta * divergence
+    return _log_fit(model.decoder, z, model.flatten(x)).mean(dim=0) - beta * divergence
 
 
-def iwae(model: PoincareVAE, x: Tensor, samples: int, *, generator: torch.Generator | None = None) -> Tensor:
+def iwae(
+    model: PoincareVAE, x: Tensor, samples: int, *, generator: torch.Generator | None = None,
+    validate_args: bool | None = None,
+) -> Tensor:  # fmt: skip
     """log 1/K sum_k p(x, z_k)/q(z_k | x) in nats, (batch,), over K = ``samples`` draws; with gradient.
 
-    A lower bound of log p(x) in expectation, which rises with K. Raises as ``elbo``.
+    A lower bound of log p(x) in expectation, which rises with K. ``validate_args`` and errors as of ``elbo``.
     Source  Burda et al. 2016, eq. 8.
     """
     samples = checks.dimension(samples, "samples")
+    _validate(model, x, validate_args)
     z, log_q = model.encode(x).rsample_and_log_prob((samples,), generator=generator)
-    log_joint = model.log_prior()(z) + model.decoder.log_prob(z, model.flatten(x))
+    log_joint = model.log_prior()(z) + _log_fit(model.decoder, z, model.flatten(x))
     return torch.logsumexp(log_joint - log_q, dim=0) - math.log(samples)
+
+
+def _validate(model: PoincareVAE, x: Tensor, validate_args: bool | None) -> None:
+    if Distribution._validate_args if validate_args is None else validate_args:
+        model.check_data(x)
+
+
+def _log_fit(decoder: Decoder, z: Tensor, x: Tensor) -> Tensor:
+    """``decoder.log_prob``, ValueError where another decoder returns a shape that would broadcast."""
+    found = decoder.log_prob(z, x)
+    if found.shape != z.shape[:-1]:
+        raise ValueError(
+            f"decoder.log_prob must return shape {tuple(z.shape[:-1])} for z of shape {tuple(z.shape)}, "
+            f"got {tuple(found.shape)}"
+        )
+    return found
 
 
 @torch.no_grad()
@@ -93,4 +118,4 @@ def _in_pieces(decoder: Decoder, z: Tensor, x: Tensor, memory: int) -> Tensor:
     row = z.element_size() * (3 * output + 12 * hidden)
     room = min(memory, _CACHE) if z.device.type == "cpu" else memory
     size = max(1, room // (row * max(1, z.shape[1])))
-    return torch.cat([decoder.log_prob(piece, x) for piece in z.split(size)])
+    return torch.cat([_log_fit(decoder, piece, x) for piece in z.split(size)])

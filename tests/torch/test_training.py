@@ -171,6 +171,46 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "last.ckpt").exists()
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_rows_that_are_not_finite_are_named(tmp_path: Path, value: float) -> None:
+    """Whatever they lead to: a loss that is not finite, or an error of the objective's own."""
+
+    def choking(model: Noisy, x: Tensor) -> Tensor:
+        if not bool(torch.isfinite(x).all()):
+            raise RuntimeError("the proposal is broken")
+        return objective(model, x)
+
+    model, rows, schedule = case(2)
+    rows[11, 1] = rows[20, 0] = value
+    for failing in (objective, choking):
+        with pytest.raises(ValueError, match=rf"rows must be finite, got {value} in row 11 \(2 of 27 rows\)"):
+            fit(model, rows, failing, schedule, tmp_path, accelerator="cpu")
+    model, _, schedule = case(2)
+    knowing = fit(model, rows, lambda m, x: objective(m, x.nan_to_num(0.0, 0.0)), schedule, tmp_path, accelerator="cpu")
+    assert all(map(math.isfinite, knowing.curve))
+
+
+def test_an_interrupt_is_one(tmp_path: Path) -> None:
+    """Ctrl-C ends a run as everywhere, and the next one too; what is there goes on."""
+    whole, curve = train(tmp_path / "whole", 4)
+    asked = 0
+
+    def impatient(model: Noisy, x: Tensor) -> Tensor:
+        nonlocal asked
+        asked += 1
+        if asked == 10:  # in the third epoch of four batches
+            os.kill(os.getpid(), signal.SIGINT)
+        return objective(model, x)
+
+    for _ in range(2):
+        asked, (model, rows, schedule) = 0, case(4)
+        with pytest.raises(KeyboardInterrupt):
+            fit(model, rows, impatient, schedule, tmp_path / "cut", accelerator="cpu")
+    again, found = train(tmp_path / "cut", 4, resume=True)
+    assert found == curve
+    assert same(whole, again)
+
+
 def test_an_objective_that_chokes_on_parameters_that_are_not_finite(tmp_path: Path) -> None:
     """Its error is told as what it is, with its cause; any other error passes as it is."""
 

@@ -36,6 +36,11 @@ def seeded(seed: int) -> None:
     torch.manual_seed(seed % 2**63)
 
 
+def depends_on_c(posterior: str, prior: str, encoder: str, decoder: str) -> bool:
+    """Whether some part of a model, in more than one latent dimension, works in other than tangent coordinates."""
+    return not (decoder == "wrapped" and encoder != "mobius" and posterior == "normal" and prior != "riemannian")
+
+
 @pytest.mark.parametrize("curvature", CURVATURES)
 @pytest.mark.parametrize("posterior", LAWS)
 @pytest.mark.parametrize("prior", LAWS)
@@ -46,6 +51,8 @@ def test_every_combination_trains(posterior: str, prior: str, curvature: str) ->
         if encoder == "linear" and posterior != "normal" and curvature != "flat":
             continue
         parts = {"posterior": posterior, "prior": prior, "encoder": encoder, "decoder": decoder}
+        if curvature == "learnt" and not depends_on_c(**parts):
+            continue
         model = build(**parts, learn_prior_std=True, **CURVATURES[curvature])
         value = elbo(model, x, 2) + iwae(model, x, 2)
         assert value.shape == (5,)
@@ -233,6 +240,25 @@ def test_bad_configuration(changes: dict[str, Any], error: type[Exception], matc
         config(**changes)
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_c_is_learnt_where_the_model_depends_on_it(d: int) -> None:
+    """Of two models with the same weights and draws, c = 0.4 and 0.9: exactly those that differ can learn c."""
+    x = torch.rand(6, *SHAPE, dtype=torch.float64)
+    for encoder, decoder, posterior, prior in itertools.product(ENCODERS, DECODERS, LAWS, LAWS):
+        if encoder == "linear" and posterior != "normal":
+            continue
+        parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder, "posterior": posterior, "prior": prior}
+        one, other = (build(latent_dim=d, c=c, **parts).double() for c in (0.4, 0.9))
+        weights = {k: v for k, v in one.state_dict().items() if "curvature" not in k}
+        other.load_state_dict(weights, strict=False)
+        values = [iwae(model, x, 2, generator=torch.Generator().manual_seed(1)) for model in (one, other)]
+        if (values[0] - values[1]).abs().max() > 1e-9:
+            assert config(latent_dim=d, c=0.4, learn_c=True, **parts).learn_c
+        else:
+            with pytest.raises(ValueError, match=rf"learn_c needs a model that depends on c, .*latent_dim {d}, enc"):
+                config(latent_dim=d, c=0.4, learn_c=True, **parts)
+
+
 def test_configuration_as_a_dictionary() -> None:
     one = config(c=0.3, learn_c=True, posterior="wrapped")
     assert VAEConfig.from_dict(one.to_dict()) == one
@@ -258,6 +284,93 @@ def test_data_of_bad_values(likelihood: str, value: float) -> None:
     model, x = build(likelihood=likelihood), torch.rand(5, *SHAPE)
     assert model.check_data(x) is x
     x[3, 1, 2] = value
-    for enter in (model.check_data, lambda x: log_likelihood(model, x, 2)):
-        with pytest.raises(ValueError, match=rf"x must .* got {value} at index \(3, 1, 2\) \(1 of 30 values\)"):
+    message = rf"x must .* got {value} at index \(3, 1, 2\) \(1 of 30 values\); row 3 is the first"
+    for enter in (model.check_data, lambda x: log_likelihood(model, x, 2), lambda x: elbo(model, x),
+                  lambda x: iwae(model, x, 2)):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
             enter(x)
+
+
+@pytest.mark.parametrize("posterior", LAWS)
+def test_values_are_looked_at_where_arguments_are_validated(posterior: str) -> None:
+    """Grey levels at both ends are data, counts are not; without validation NaN is still told from a fault of ours."""
+    model, x = build(posterior=posterior), torch.tensor([0.0, 1.0]).repeat(5, 3).reshape(5, *SHAPE)
+    assert torch.isfinite(elbo(model, x, validate_args=True)).all()
+    counts = 3.0 * x
+    for objective in (elbo, lambda m, x, **options: iwae(m, x, 2, **options)):
+        with pytest.raises(ValueError, match=r"grey levels in \[0, 1\] .* got 3.0 at index \(0, 0, 1\)"):
+            objective(model, counts, validate_args=True)
+        assert torch.isfinite(objective(model, counts, validate_args=False)).all()
+    before = torch.distributions.Distribution._validate_args
+    try:
+        torch.distributions.Distribution.set_default_validate_args(False)
+        assert torch.isfinite(elbo(model, counts)).all()
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(before)
+    x[2:, 0, 1] = float("nan")
+    with pytest.raises(ValueError, match=r"x must be finite, got nan in row 2 \(3 of 5 rows\)"):
+        elbo(model, x, validate_args=False)
+    with pytest.raises(ValueError, match=r"x must be finite, got nan in row 2"):
+        model.encode(x)
+    with torch.no_grad():
+        model.encoder.sigma.bias.fill_(float("inf"))
+    with pytest.raises(ValueError, match=r"encoder's mean and scale must be finite, and the scale > 0, .*inf.* row 0"):
+        model.encode(torch.rand(5, *SHAPE))
+
+
+class Returns(torch.nn.Module):
+    """An encoder, or a decoder's network, that returns what it was given."""
+
+    def __init__(self, values: Any) -> None:
+        super().__init__()
+        self.values = values
+
+    def forward(self, x: Any) -> Any:
+        return self.values
+
+
+@pytest.mark.parametrize("c", [0.0, 0.7])
+@pytest.mark.parametrize("posterior", LAWS)
+def test_scales_of_another_shape(posterior: str, c: float) -> None:
+    """One scale for all rows, a row's for each, or a coordinate's where there is one: nothing broadcasts."""
+    model, x = build(latent_dim=5, posterior=posterior, prior="normal", c=c), torch.rand(5, *SHAPE)
+    right = [(5, 1)] if posterior == "riemannian" else [(5, 1), (5, 5)]
+    for shape in [(), (1,), (5,), (1, 5), (5, 1), (5, 5), (5, 4), (2, 5, 1), (1, 5, 5)]:
+        model.encoder = Returns((torch.zeros(5, 5), torch.ones(shape)))  # type: ignore[assignment]
+        if shape in right:
+            assert model.encode(x).batch_shape == (5,)
+            continue
+        with pytest.raises(ValueError, match=r"sigma must have shape .* mu of shape \(5, 5\), got ") as found:
+            elbo(model, x)
+        assert str(found.value).endswith(f"got {shape}")
+    model.encoder = Returns((torch.zeros(1, 5), torch.ones(1, 1)))  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=r"the encoder must return mu of shape \(5, 5\) for 5 rows, got \(1, 5\)"):
+        model.encode(x)
+
+
+def test_outputs_of_another_shape() -> None:
+    """One logit for all pixels, one image for all rows, one sum for all draws."""
+    model, x, z = build(), torch.rand(5, *SHAPE), torch.zeros(4, 5, 3)
+    for shape in [(4, 5, 1), (4, 1, 6), (6,)]:
+        model.decoder.body, model.decoder.output = torch.nn.Identity(), Returns(torch.zeros(shape))  # type: ignore
+        with pytest.raises(ValueError, match=r"decoder's output must have the shape .* \(5, 6\), got ") as found:
+            model.decoder.log_prob(z, model.flatten(x))
+        assert str(found.value).endswith(f"got {shape}")
+    model = build()
+    model.decoder.log_prob = lambda z, x: torch.zeros(5)  # type: ignore[method-assign]
+    for objective in (lambda: elbo(model, x, 2), lambda: iwae(model, x, 2), lambda: log_likelihood(model, x, 2)):
+        with pytest.raises(ValueError, match=r"decoder.log_prob must return shape \(2, 5\) .*, got \(5,\)"):
+            objective()
+
+
+def test_data_of_another_dtype() -> None:
+    """No bare error of a matrix product: half precision outside of autocast, double for a single-precision model."""
+    model = build()
+    for objective in (elbo, lambda m, x: iwae(m, x, 2), lambda m, x: log_likelihood(m, x, 2), PoincareVAE.encode):
+        for dtype in (torch.bfloat16, torch.float16):
+            with pytest.raises(TypeError, match=rf"x must be float32 or float64, got {dtype}, which .*autocast alone"):
+                objective(model, torch.rand(5, *SHAPE).to(dtype))
+        with pytest.raises(TypeError, match=r"x must be torch.float32, as the model is, got torch.float64"):
+            objective(model, torch.rand(5, *SHAPE).double())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.isfinite(elbo(model, torch.rand(5, *SHAPE).bfloat16())).all()
