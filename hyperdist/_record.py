@@ -33,8 +33,9 @@ def provenance(module: str, sources: Iterable[str], packages: Iterable[str], **m
     module   : what ``python -m`` runs.  sources : patterns of the files that its figures depend on.
     packages : those whose versions count, where they are installed.  machine : what else to say of it.
     """
+    command = shlex.join(["python", "-m", module, *sys.argv[1:]])
     return {
-        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        "command": command.encode(errors="backslashreplace").decode(),  # a path's name may be of any bytes
         "commit": _commit(sources),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": {"cpu": _processor(), "cpus": os.cpu_count(), **machine},

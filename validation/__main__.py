@@ -7,6 +7,8 @@ import os
 import sys
 from importlib import import_module
 
+from validation.arguments import lacking, problem, spell_out
+
 COMMANDS = {
     "run": ("validate", "validate every law and write the report (the default)"),
     "power": ("power", "planted faults, and how often the tests reject each"),
@@ -17,16 +19,24 @@ COMMANDS = {
     "readme": ("readme", "fill the README's accuracy table from the committed record"),
 }
 
+ALONE = ("device", "readme")
+"""Commands that do without the extra ``validation``."""
+
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 where all passed, 1 where something failed, 2 for a wrong command line, 130 if interrupted."""
     # One thread a process: before NumPy is imported, and inherited by the workers.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    spell_out()
     word = arguments[0] if arguments and arguments[0] in COMMANDS else "run"
     rest = arguments[1:] if arguments and arguments[0] in COMMANDS else arguments
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         print(f"unknown command {arguments[0]!r}; one of {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    wrong = "" if word in ALONE else lacking()
+    if wrong:
+        print(f"python -m validation: {wrong}", file=sys.stderr)
         return 2
     module = import_module(f"validation.{COMMANDS[word][0]}")
     commands = "\n".join(f"  {name:9} {text}" for name, (_, text) in COMMANDS.items())
@@ -37,7 +47,16 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    return int(module.main(parser.parse_args(rest)) or 0)
+    options = parser.parse_args(rest)
+    wrong = problem(options.out) if getattr(options, "out", None) is not None else ""
+    if wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    try:
+        return int(module.main(options) or 0)
+    except OSError as error:  # a full disc, or a folder that is gone since
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

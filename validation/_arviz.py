@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from functools import lru_cache
 from importlib import import_module
@@ -24,7 +26,23 @@ def _backend() -> Any:
     """Functions of (chain, draw) arrays named ``ess`` and ``rhat``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return import_module("arviz_stats.base").array_stats if is_modular() else import_module("arviz")
+        return import_module("arviz_stats.base").array_stats if is_modular() else _undated()
+
+
+def _undated() -> Any:
+    """ArviZ 0.23 keeps the date of its last warning in the user's cache, and cannot be imported where it has none."""
+    try:
+        return import_module("arviz")
+    except OSError:
+        kept = {name: os.environ.get(name) for name in ("HOME", "XDG_CACHE_HOME")}
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ |= dict.fromkeys(kept, folder)
+            try:
+                return import_module("arviz")
+            finally:
+                for name, value in kept.items():
+                    os.environ.pop(name)
+                    os.environ |= {} if value is None else {name: value}
 
 
 def _diagnostic(name: str, draws: np.ndarray) -> float:

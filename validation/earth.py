@@ -6,7 +6,6 @@ import argparse
 import hashlib
 import math
 import os
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 from scipy import stats
 
 from hyperdist import earth
 from hyperdist._files import to_json, write_text
-from validation import runner
+from validation import runner, terminal
+from validation.arguments import at_least, problem
 from validation.record import REPORTS, record, row
 
 PUBLISHED = {"volcano": -0.31, "earthquake": 0.59, "flood": 1.09, "fire": -0.23}
@@ -36,6 +35,8 @@ HEADER = (
     "variable kernel",
     "published",
 )
+WRAPPED = ("split", "test rows", "mixture", "kernel estimate", "variable kernel")
+"""Of them those that are more than one word, in the header or below it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("HYPERDIST_DATA"),
                         help="folder that holds earth/volcano.csv and so on (default: HYPERDIST_DATA)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=REPORTS / "earth", help="folder of record.json and table.md")
-    parser.add_argument("--workers", type=int, default=1, help="processes; 0 runs in this one (default %(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least(0), default=1, help="processes; 0 runs in this one (default %(default)s)"
+    )
     parser.add_argument("--resume", action="store_true", help="reuse finished splits of an interrupted run")
     parser.add_argument("--quick", action="store_true", help="two splits, at most 30 components, ten steps")
 
@@ -61,9 +64,15 @@ def main(options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    work = options.out.parent / f".{options.out.name}.partial"
+    out = options.out.resolve()
+    work = out.parent / f".{out.name}.partial"
+    wrong = problem(work, ()) or problem(out, ("record.json", "table.md"))
+    if wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    cache = runner.Cache(work, options.resume)
     try:
-        results = runner.run(tasks, options.workers, runner.Cache(work, options.resume), console)
+        results = runner.run(tasks, options.workers, cache, console)
     except KeyboardInterrupt:
         console.print("interrupted; the same command with --resume goes on from here")
         return 130
@@ -76,9 +85,9 @@ def main(options: argparse.Namespace) -> int:
     described = {**asdict(settings), "quick": options.quick, "bandwidths": earth.BANDWIDTHS.tolist(),
                  "factors": earth.FACTORS.tolist(), "floors": earth.FLOORS.tolist(),
                  "shares": earth.SHARES}  # fmt: skip
-    write_text(options.out / "record.json", to_json(record(list(seeds), described, rows)))
-    write_text(options.out / "table.md", markdown(rows))
-    shutil.rmtree(work, ignore_errors=True)
+    write_text(out / "record.json", to_json(record(list(seeds), described, rows)))
+    write_text(out / "table.md", markdown(rows))
+    cache.clear()
     show(console, rows)
     return 0
 
@@ -167,9 +176,10 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 def show(console: Console, rows: list[dict[str, Any]]) -> None:
     """The table on the terminal."""
-    table = Table(title="held-out nats on the unit sphere, lower is better")
-    for index, title in enumerate(HEADER):
-        table.add_column(title, justify="left" if index < 2 else "right")
+    headers = ["parts" if name == "components" else name for name in HEADER]  # to fit 80 columns
+    table = terminal.table(*headers, title="held-out nats on the unit sphere, lower is better", wrap=WRAPPED)
+    for column in table.columns[2:]:
+        column.justify = "right"
     for line in lines(rows):
         table.add_row(*line)
     console.print(table)

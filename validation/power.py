@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from hyperdist._files import to_json, write_text
-from validation import examine, faults, laws, runner
+from validation import examine, faults, laws, runner, terminal
+from validation.arguments import at_least
 from validation.intervals import wilson
 from validation.record import REPORTS, record, row
 
@@ -24,10 +24,10 @@ LEAST_POWER = 0.9
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``power``."""
-    parser.add_argument("--trials", type=int, default=TRIALS, help="runs of each fault (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--trials", type=at_least(1), default=TRIALS, help="runs of each fault (default %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=SEED)
     parser.add_argument("--out", type=Path, default=REPORTS / "power", help="folder of record.json")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=at_least(0), default=os.cpu_count() or 1)
 
 
 def evaluate(name: str, trials: int, seed: int) -> dict[str, Any]:
@@ -78,7 +78,9 @@ def summarise(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list
 
 
 def _print(console: Console, results: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
-    table = Table("fault", "as", "rejected", "95 % interval", "by", title="Planted faults")
+    table = terminal.table(
+        "fault", "as", "rejected", "95 % interval", "by", title="Planted faults", wrap=["fault", "as", "by"]
+    )
     for result, entry in zip(results, rows, strict=False):
         low, high = entry["interval95"]
         caught = sorted(result["fault"]["caught"].items(), key=lambda item: -item[1])

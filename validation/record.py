@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from hyperdist._record import provenance, row
 
-__all__ = ["REPORTS", "ROOT", "record", "row", "source_hash", "swap"]
+__all__ = ["REPORTS", "ROOT", "record", "row", "source_hash"]
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = Path(__file__).resolve().parent / "reports"
@@ -32,14 +31,3 @@ def record(seeds: list[int], settings: dict[str, Any], rows: list[dict[str, Any]
     threads = os.environ.get("OMP_NUM_THREADS", "default")
     made = provenance("validation", _SOURCES, _PACKAGES, threads=threads)
     return {**made, "seeds": seeds, "settings": settings, "rows": rows}
-
-
-def swap(staged: Path, target: Path) -> None:
-    """Put the folder ``staged`` in the place of ``target``, both on one file system."""
-    aside = target.with_name(f".{target.name}.old")
-    if aside.exists():
-        shutil.rmtree(aside)
-    if target.exists():
-        os.replace(target, aside)
-    os.replace(staged, target)
-    shutil.rmtree(aside, ignore_errors=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from rich.console import Console
-from rich.table import Table
 
-from hyperdist._files import to_json
-from validation import holm, independence, mmd
+from hyperdist._files import to_json, whole
+from validation import holm, independence, mmd, terminal
 from validation.cases import BATCH, FAMILIES
 from validation.judge import Verdict
 
@@ -38,40 +38,61 @@ def law_summary(verdict: Verdict, results: dict[str, list[dict[str, Any]]]) -> l
     return lines
 
 
-def _environment() -> Environment:
+def _environment(name: str) -> Environment:
+    """Of a page: what is put into HTML or Markdown is escaped."""
+    html = name.endswith(".html")
     environment = Environment(
-        loader=PackageLoader("validation"), autoescape=lambda name: bool(name and name.endswith(".html")),
+        loader=PackageLoader("validation"), autoescape=html, finalize=None if html else markdown,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    environment.filters["code"] = code
     environment.filters["sci"] = lambda value: "" if value is None else f"{float(value):.1e}"
     environment.filters["thousands"] = lambda value: f"{value:,}"
     return environment
 
 
+_MARKS = re.compile(r"[\\`*\[\]<|~#&]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def markdown(value: Any) -> Any:
+    """A text as one line in which Markdown sees no marks of its own, in a table too; what is no text as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _MARKS.sub(lambda found: "&lt;" if found[0] == "<" else f"\\{found[0]}", " ".join(value.split()))
+
+
+def code(value: str) -> Markup:
+    """A text as Markdown's code, whose fence is longer than any in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", value)), default=0))
+    pad = " " if len(fence) > 1 else ""
+    return Markup(fence + pad + " ".join(value.split()) + pad + fence)
+
+
 def write_report(
     folder: Path, record: dict[str, Any], verdict: Verdict, results: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """Write the three files into a fresh folder; the caller puts it in place."""
+    """Write the three files, each whole or not at all; what else is in the folder stays as it is."""
     from validation import figures, pictures  # pyplot takes a second that the workers need not spend
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     context = {
         "record": record, "verdict": verdict, "laws": law_summary(verdict, results), "smallest": verdict.smallest(12),
         "accuracy": verdict.accuracy, "counted": results.get("counted", []), "lags": independence.LAGS,
         "least_ess": independence.LEAST_ESS, "permutations": mmd.PERMUTATIONS, "mmd_size": mmd.SIZE,
         "mmd_threshold": mmd.THRESHOLD, "alpha": holm.ALPHA,
     }  # fmt: skip
-    environment = _environment()
-    (folder / "report.json").write_text(to_json(record), encoding="utf-8")
-    (folder / "report.md").write_text(environment.get_template("report.md").render(context), encoding="utf-8")
     context["figures"] = figures.draw_all(results, verdict.tests) | {"samples": pictures.samples()}
-    (folder / "report.html").write_text(environment.get_template("report.html").render(context), encoding="utf-8")
+    pages = {"report.json": to_json(record)}
+    pages |= {name: _environment(name).get_template(name).render(context) for name in FILES if name not in pages}
+    for name in FILES:
+        with whole(folder / name) as file:
+            file.write(pages[name].encode(errors="backslashreplace"))  # a path's name may be of any bytes
 
 
 def print_accuracy(console: Console, verdict: Verdict) -> None:
     """The worst error of each function over all laws, and the smallest acceptance rate."""
-    table = Table("function", "allowed", "worst error", "law", "where", title="Accuracy against mpmath")
+    table = terminal.table(
+        "function", "allowed", "worst error", "where", title="Accuracy against mpmath", wrap=["where"]
+    )
     functions = dict.fromkeys((entry["function"], entry["target"]) for entry in verdict.accuracy)
     for function, target in functions:
         entries = [e for e in verdict.accuracy if e["function"] == function]
@@ -79,7 +100,7 @@ def print_accuracy(console: Console, verdict: Verdict) -> None:
         text = f"{worst['error']:.1e}"
         table.add_row(function, "" if target is None else f"{target:.1e}",
                       f"[red]{text}[/red]" if any(e["failed"] for e in entries) else text,
-                      worst["law"], worst["where"])  # fmt: skip
+                      f"{worst['law']} {worst['where']}")  # fmt: skip
     console.print(table)
     if verdict.acceptance:
         low = verdict.acceptance
@@ -90,7 +111,7 @@ def print_accuracy(console: Console, verdict: Verdict) -> None:
 
 def summarise(console: Console, verdict: Verdict, results: dict[str, list[dict[str, Any]]]) -> None:
     """The run's summary in the terminal."""
-    table = Table("law", "cases", "draws", "tests", "smallest p", "by Holm", "least ESS/n", "verdict", title="Laws")
+    table = terminal.table("law", "cases", "draws", "tests", "least p", "by Holm", "ESS/n", "verdict", title="Laws")
     for line in law_summary(verdict, results):
         word = f"[red]{line['failed']} failed[/red]" if line["failed"] else "passed"
         table.add_row(line["law"], str(line["cases"]), f"{line['draws']:,}", str(line["tests"]), f"{line['p']:.1e}",

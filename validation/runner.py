@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import shutil
+import re
 import traceback
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -44,6 +45,10 @@ def execute(task: Task) -> dict[str, Any]:
         return {"key": task.key, "error": traceback.format_exc(limit=-6)}
 
 
+_OWN = re.compile(r"[0-9a-f]{24}\.json|\.[0-9a-f]{24}\.json\.[0-9a-f]{32}\.part")
+"""The names of results, whole and half written."""
+
+
 class Cache:
     """One JSON file a finished task, named by its digest; a file that cannot be read is computed again."""
 
@@ -53,9 +58,14 @@ class Cache:
             self.clear()
 
     def clear(self) -> None:
-        """Forget what is kept."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget what is kept: these files, and the folder where nothing else is in it."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        for path in self.folder.iterdir():
+            if _OWN.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def _path(self, task: Task) -> Path | None:
         return None if self.folder is None else self.folder / f"{task.digest(self.source)}.json"

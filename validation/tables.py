@@ -10,6 +10,7 @@ from rich.console import Console
 
 from hyperdist._files import to_json, write_text
 from validation import accuracy, report, runner
+from validation.arguments import at_least
 from validation.judge import judge
 from validation.record import REPORTS, record
 from validation.validate import SEED, acceptance_tasks, distance_tasks
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``accuracy``."""
     parser.add_argument("--full", action="store_true", help="the whole grid")
     parser.add_argument("--out", type=Path, default=REPORTS / "accuracy", help="folder of record.json")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=at_least(0), default=os.cpu_count() or 1)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@ from scipy import stats
 
 import hyperdist as hd
 from hyperdist._files import to_json, write_text
+from validation import terminal
+from validation.arguments import at_least
 from validation.contest import Contest, measure, misses, rows
 from validation.record import REPORTS, record, row
 
@@ -39,7 +41,9 @@ MEMORY_GROUPS = ("vae", "flows")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``timing``."""
-    parser.add_argument("--repetitions", type=int, default=REPETITIONS, help="pairs of runs (default %(default)s)")
+    parser.add_argument(
+        "--repetitions", type=at_least(1), default=REPETITIONS, help="pairs of runs (default %(default)s)"
+    )
     parser.add_argument(
         "--only",
         nargs="+",
@@ -173,7 +177,16 @@ def _folder(only: Sequence[str] | None) -> Path:
 
 
 def _table(found: list[dict[str, Any]]) -> Table:
-    table = Table("what", "over", "ratio", "95 % interval", "target", "ms", title="Processor time, one thread")
+    table = terminal.table(
+        "what",
+        "over",
+        "ratio",
+        "95 % interval",
+        "target",
+        "ms",
+        title="Processor time, one thread",
+        wrap=["what", "over", "target"],
+    )
     for entry in found:
         low, high = entry["interval"]
         targets = [f"{entry['target']:g}"] if entry["target"] is not None else []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from validation import acceptance, accuracy, cases, distances, report, runner
+from validation.arguments import at_least, problem
 from validation.judge import judge
-from validation.record import REPORTS, record, swap
+from validation.record import REPORTS, record
 
 SEED = 20_261
 
@@ -20,17 +21,22 @@ SEED = 20_261
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the main run."""
     parser.add_argument("--full", action="store_true", help="the release's run: whole grid, ten times the draws")
-    parser.add_argument("--seed", type=int, default=SEED, help="seed of all draws (default %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=SEED, help="seed of all draws (default %(default)s)")
     parser.add_argument("--out", type=Path, default=REPORTS / "latest", help="folder of the report")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; 0 runs in this one")
+    parser.add_argument(
+        "--workers", type=at_least(0), default=os.cpu_count() or 1, help="processes; 0 runs in this one"
+    )
     parser.add_argument("--resume", action="store_true", help="reuse finished cases of an interrupted run")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only laws whose name contains this text")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="only laws whose name contains this text, in capitals or not"
+    )
 
 
 def tasks_of(full: bool, seed: int, only: str = "") -> list[runner.Task]:
     """Everything a run computes, the slow parts first."""
-    cells = [cell for cell in accuracy.grid(full) if only in cell.key]
-    laws = sorted((case for case in cases.grid(full) if only in case.key), key=lambda case: -case.d * case.n)
+    text = only.casefold()
+    cells = [cell for cell in accuracy.grid(full) if text in cell.key.casefold()]
+    laws = sorted((case for case in cases.grid(full) if text in case.key.casefold()), key=lambda case: -case.d * case.n)
     found = [runner.Task("law", case.key, "validation.examine:examine", (case, seed)) for case in laws]
     found += [
         runner.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,)) for cell in cells
@@ -57,15 +63,17 @@ def acceptance_tasks(full: bool, seed: int) -> list[runner.Task]:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run, write the report, print the summary; 1 where anything fails."""
+    """Run, write the report, print the summary; 1 where anything fails, 2 where it could not be written."""
     console, start = Console(), time.perf_counter()
-    work = options.out.parent / f".{options.out.name}.partial"
+    out = options.out.resolve()
+    work = out.parent / f".{out.name}.partial"
     tasks = tasks_of(options.full, options.seed, options.only)
-    if not tasks:
-        console.print(f"no law's name contains {options.only!r}")
-        return 2
-    if not is_report(options.out):
-        console.print(f"{display(options.out)} is not a report; --out must name a new folder or an old report")
+    wrong = "" if tasks else f"no law's name contains {options.only!r}"
+    if not is_report(out):
+        wrong = f"{display(out)} is not a report; --out must name a new folder or an old report"
+    wrong = wrong or problem(work, ()) or problem(out, report.FILES)
+    if wrong:
+        console.print(wrong, markup=False, soft_wrap=True)
         return 2
     cache = runner.Cache(work / "cases", options.resume)
     try:
@@ -78,12 +86,13 @@ def main(options: argparse.Namespace) -> int:
     settings = {"full": options.full, "only": options.only, "alpha": verdict.alpha, "workers": options.workers,
                 "seconds": round(seconds, 1), "cases": len(results.get("law", []))}  # fmt: skip
     written = record([options.seed], settings, verdict.rows)
-    staged = work / "report"
-    report.write_report(staged, written, verdict, results)
-    swap(staged, options.out)
-    shutil.rmtree(work)
+    report.write_report(out, written, verdict, results)
+    cache.clear()
+    with suppress(OSError):
+        work.rmdir()
     report.summarise(console, verdict, results)
-    console.print(f"{time.perf_counter() - start:.0f} s; report: {display(options.out / 'report.html')}")
+    where = f"{time.perf_counter() - start:.0f} s; report: {display(out / 'report.html')}"
+    console.print(where, markup=False, soft_wrap=True)
     return 0 if verdict.passed else 1
 
 
@@ -91,7 +100,7 @@ def is_report(folder: Path) -> bool:
     """Whether the folder may be replaced: it is missing, empty, or holds nothing but a report."""
     if not folder.exists():
         return True
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= set(report.FILES)
+    return folder.is_dir() and all(path.name in report.FILES and path.is_file() for path in folder.iterdir())
 
 
 def display(path: Path) -> str:
