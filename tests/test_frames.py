@@ -85,9 +85,13 @@ def test_fields_span_the_tangent_space(case: Case, rng: np.random.Generator) -> 
     pulled = np.stack([case.frame.pull(x, e) for e in basis], axis=1)
     unit = 1.0 if not case.c else case.c**-0.5  # rotations of the hyperboloid have the length of the radius
     pulled = pulled / (unit if case.space == "lorentz" and case.kind == "generators" else 1.0)
-    assert (np.linalg.svd(pulled, compute_uv=False)[:, -1] > 0.5).all()
+    # On the sphere the local fields are those of a chart that leaves out -e_0, times what vanishes there.
+    fading = case.kind == "local" and case.space == "sphere" and case.d > 1
+    length = 0.5 * (1.0 + x[:, 0]) if fading else np.ones(6)
+    assert (np.linalg.svd(pulled, compute_uv=False)[:, -1] > 0.5 * length).all()
     if case.kind == "local":
-        np.testing.assert_allclose(pulled @ pulled.swapaxes(-1, -2), np.eye(case.d)[None].repeat(6, 0), atol=100 * EPS)
+        gram = length[:, None, None] ** 2 * np.eye(case.d)
+        np.testing.assert_allclose(pulled @ pulled.swapaxes(-1, -2), gram, rtol=0, atol=100 * EPS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -170,3 +174,34 @@ def test_what_has_no_frame() -> None:
     for space in ("torus", "euclidean", "poincare"):
         with pytest.raises(KeyError):
             frames.frame(space, "ambient", 2, 1.0)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+def test_local_fields_are_continuous_at_the_antipode(d: int, rng: np.random.Generator) -> None:
+    """From all sides of -e_0 one limit: 0 on a sphere, the same unit vector from both sides of a circle."""
+    frame, u = frames.frame("sphere", "local", d), np.ones((8, d)) / d**0.5
+    m = rng.standard_normal((8, d))
+    m *= 1e-6 / np.linalg.norm(m, axis=-1, keepdims=True)
+    m[4:] = -m[:4]
+    x = np.concatenate([-np.sqrt(1.0 - (m * m).sum(-1, keepdims=True)), m], axis=-1)
+    pole = -np.eye(1, d + 1).repeat(8, axis=0)
+    for field in (frame.push, lambda x, u: frame.divergence(x, u)[:, None]):
+        np.testing.assert_allclose(field(x, u), field(pole, u), rtol=0, atol=d * 1e-6)
+    if d > 1:
+        assert (frame.push(pole, u) == 0.0).all()
+        # Half the coordinate fields of the projection, by central differences, whose error is h^2.
+        y, h = rng.standard_normal((8, d)), 1e-5
+        moved = [sphere.from_stereographic(y + sign * h * u) for sign in (0.5, -0.5)]
+        found = (moved[0] - moved[1]) / (2.0 * h)
+        np.testing.assert_allclose(frame.push(sphere.from_stereographic(y), u), found, rtol=0, atol=1e-9)
+
+
+def test_local_fields_of_the_sphere_are_a_gradient_and_a_rotation(rng: np.random.Generator) -> None:
+    """Half of each, so that the divergence is half of -d x_a: to rounding."""
+    x = rng.standard_normal((6, 4))
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    u, none = rng.standard_normal((6, 3)), np.zeros((6, 3))
+    gradients = frames.frame("sphere", "ambient", 3).push(x, np.concatenate([none[:, :1], u], axis=-1))
+    rotations = frames.frame("sphere", "generators", 3).push(x, np.concatenate([u, none], axis=-1))
+    found = frames.frame("sphere", "local", 3).push(x, u)
+    np.testing.assert_allclose(found, 0.5 * (gradients + rotations), rtol=0, atol=10 * EPS)

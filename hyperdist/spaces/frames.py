@@ -10,8 +10,11 @@ ambient     projections of the constant vectors of the embedding space, which ar
             the hyperboloid divided by the time coordinate. There and on the sphere alone.
 local       orthonormal fields of a chart that covers the space: the coordinate fields of flat space, and the parallel
             transport of the standard frame at the origin along geodesics. On the ball the field of coordinate a is
-            d_a/lambda, so that |G|^-1/2 d_a(|G|^1/2/lambda) with |G|^1/2 = lambda^d is (d - 1) c x_a. On the sphere
-            the chart is the stereographic one, which leaves out -e_0: there the frame is not continuous.
+            d_a/lambda, so that |G|^-1/2 d_a(|G|^1/2/lambda) with |G|^1/2 = lambda^d is (d - 1) c x_a. No chart covers
+            the sphere: the stereographic one leaves out -e_0, about which its orthonormal fields turn twice, so that a
+            sum of them jumps there and its flow does not exist. There the fields are d_a/2, those times (1 + x_0)/2:
+            smooth, of unit length at e_0, and 0 at -e_0, where all their sums rest. On the circle, which is flat, the
+            field is the unit one.
 generators  isometries' velocities (Killing fields), which have no divergence.
 
 Points are those of the sphere in R^(d+1), of the hyperboloid, of the ball, or of flat space and the torus.
@@ -178,20 +181,27 @@ class LorentzLocal(Frame):
 
 
 class SphereLocal(Frame):
-    """The standard frame at e_0, carried along great circles; not continuous at -e_0."""
+    """Half the coordinate fields of the stereographic projection from -e_0, (1 + x_0)/2 long.
+
+    With m = (x_1, ..., x_d) field a is (-(1 + x_0) x_a, (1 + x_0) e_a - x_a m)/2: half the sum of the gradient of x_a
+    and of the rotation from e_0 to e_a. Its divergence is |G|^-1/2 d_a |G|^1/2 / 2 = -d x_a/2, where |G|^1/2 is
+    (2/(1 + |y|^2))^d at the projection y = m/(1 + x_0).
+    """
 
     def __init__(self, d: int) -> None:
         self.d = self.size = d
 
     def push(self, x: Array, u: Array) -> Array:
-        m, part = x[..., 1:], dot(x[..., 1:], u)[..., None]
-        return namespace(x, u).concat([-part, u - part / (1.0 + x[..., :1]) * m], axis=-1)
+        height, m = 1.0 + x[..., :1], x[..., 1:]
+        part = dot(m, u)[..., None]
+        return 0.5 * namespace(x, u).concat([-height * part, height * u - part * m], axis=-1)
 
     def pull(self, x: Array, e: Array) -> Array:
-        return e[..., 1:] - e[..., :1] / (1.0 + x[..., :1]) * x[..., 1:]
+        height, m = 1.0 + x[..., :1], x[..., 1:]
+        return 0.5 * (height * e[..., 1:] - (height * e[..., :1] + dot(m, e[..., 1:])[..., None]) * m)
 
     def divergence(self, x: Array, u: Array) -> Array:
-        return (1 - self.d) * dot(x[..., 1:], u) / (1.0 + x[..., 0])
+        return -0.5 * self.d * dot(x[..., 1:], u)
 
 
 class BallLocal(Frame):
@@ -235,7 +245,7 @@ def frame(space: str, kind: str, d: int, c: Any = 0.0) -> Frame:
     """The frame of a kind on "sphere", "torus", "euclidean", "lorentz" or "poincare"; KeyError where there is none."""
     table: dict[tuple[str, str], Any] = {
         ("sphere", "ambient"): lambda: SphereAmbient(d),
-        ("sphere", "local"): lambda: SphereLocal(d),
+        ("sphere", "local"): lambda: SphereLocal(d) if d > 1 else Rotations(1, -1.0),
         ("sphere", "generators"): lambda: Rotations(d, -1.0),
         ("torus", "local"): lambda: Flat(d),
         ("torus", "generators"): lambda: Flat(d),

@@ -64,8 +64,9 @@ class FrameField(VectorField):
     """f(t, x) = sum_a u_a(t, x) A_a(x): a network's coefficients times the fields of a frame.
 
     frame    : "ambient" (constant vectors of the embedding, projected; on the hyperboloid over cosh r), "local"
-               (orthonormal fields of a chart) or "generators" (isometries' velocities, without divergence); see
-               ``hyperdist.spaces.frames``.
+               (orthonormal fields of a chart; on the sphere, d >= 2, which no chart covers, those of the stereographic
+               one times (1 + x_0)/2: smooth, and 0 at -e_0, which no flow of them moves) or "generators" (isometries'
+               velocities, without divergence); see ``hyperdist.spaces.frames``.
     features : of a point, for the network: coordinates, waves of many scales, or geodesic distances to learnt points or
                planes.
     finest   : in (0, 1): velocities are finest^t times the network's, which then all are of one size on the paths that

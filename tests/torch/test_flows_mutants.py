@@ -111,6 +111,10 @@ FAULTS = {
         spaces.PoincareBall, "log_volume", lambda self, x: 0.0 * x[..., 0],
         lambda: law(BALL, "generators", function=True), (_mass, _pushed_forward),
     ),
+    "no |G|^1/2 of the stereographic chart": Fault(
+        frames.SphereLocal, "divergence", lambda self, x, u: 0.0 * x[..., 0],
+        lambda: law(SPHERE, "local"), (_mass, _pushed_forward, _divergence),
+    ),
     "no curvature term, sphere": Fault(
         frames.SphereAmbient, "divergence", lambda self, x, u: 0.0 * x[..., 0],
         lambda: law(SPHERE, "ambient"), (_mass, _pushed_forward, _divergence),
