@@ -8,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from graphlib import TopologicalSorter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,19 @@ def test_import_loads_nothing_heavy():
     code = f"import hyperdist, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+@pytest.mark.parametrize("name", ["hyperdist_torch", "hyperdist_torch.flows", "hyperdist_torch.vae"])
+def test_importing_with_torch_loads_nothing_heavy_either(name):
+    """SciPy's parts cost half a second, which is for who calls what needs them."""
+    heavy = [part for part in HEAVY if part not in ("torch", "tqdm", "mpmath")]
+    heavy += ["scipy.optimize", "scipy.spatial", "scipy.linalg", "torchdiffeq", "lightning"]
+    code = (
+        f"import torch, sys; before = {{*sys.modules}}; import {name}; print({{*sys.modules}} & {{*{heavy}}} - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.strip() == "set()"
 
 
 def test_import_prints_and_warns_nothing():

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from hyperdist import checks
 from hyperdist.distributions import Mixture, VonMisesFisher
@@ -135,6 +134,8 @@ class KernelEstimate:
 
 def _grown(x: np.ndarray) -> np.ndarray:
     """The bandwidths of points x (n, 3) by each rule, (rules, n)."""
+    from scipy.spatial import KDTree  # costs more than NumPy itself, and no other function needs it
+
     chord = KDTree(x).query(x, min(_NEIGHBOUR + 1, len(x)))[0].reshape(len(x), -1)[:, -1]
     distance = 2.0 * np.arcsin(np.minimum(0.5 * chord, 1.0))
     return np.maximum(FACTORS[:, None, None] * distance, FLOORS[:, None]).reshape(-1, len(x))

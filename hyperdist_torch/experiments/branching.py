@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -115,6 +116,8 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
+    if not args.no_pictures and find_spec("gpytorch") is None:
+        raise ImportError("pictures need GPyTorch: pip install 'hyperdist[experiments]', or give --no-pictures")
     options.run(table, args, say, lambda: summarise(args.out))
     if not args.no_pictures:
         draw(table, args.out, steps=_QUICK["gplvm_steps"] if args.quick else 1000)

@@ -27,7 +27,12 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
     parser.add_argument("--devices", default=1, type=_devices, help="devices to train on (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
-    parser.add_argument("--cells", nargs="+", metavar="PATTERN", help="only cells with such names, as in a shell")
+    parser.add_argument(
+        "--cells",
+        nargs="+",
+        metavar="PATTERN",
+        help="only cells with such names, as in a shell; with or without what --list prints after them",
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the cells, in order, and end")
     parser.add_argument("--epochs", type=count, help="other than published")
 
@@ -54,15 +59,20 @@ def variant(options: argparse.Namespace, **others: Any) -> str:
 
 
 def chosen(table: Iterable[Cell[T]], options: argparse.Namespace) -> list[Cell[T]]:
-    """The cells, each once, whose name fits a pattern of ``--cells``; ValueError where a pattern fits none."""
+    """The cells, each once, whose name or key fits a pattern of ``--cells``; ValueError where a pattern fits none."""
     table = list({cell.key: cell for cell in table}.values())
     if not options.cells:
         return table
     for pattern in options.cells:
-        if not any(fnmatch.fnmatchcase(cell.name, pattern) for cell in table):
+        if not any(_fits(cell, pattern) for cell in table):
             names = ", ".join(dict.fromkeys(cell.name for cell in table))
             raise ValueError(f"--cells must fit a name of {names}, got {pattern!r}")
-    return [cell for cell in table if any(fnmatch.fnmatchcase(cell.name, pattern) for pattern in options.cells)]
+    return [cell for cell in table if any(_fits(cell, pattern) for pattern in options.cells)]
+
+
+def _fits(cell: Cell[Any], pattern: str) -> bool:
+    """As a name, for all seeds, or as one of the keys that ``--list`` prints."""
+    return any(fnmatch.fnmatchcase(word, pattern) for word in (cell.name, cell.key))
 
 
 def run(

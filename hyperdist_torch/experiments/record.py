@@ -18,6 +18,8 @@ _PACKAGES = ("numpy", "scipy", "torch", "lightning", "torchdiffeq", "gpytorch", 
 def provenance() -> dict[str, Any]:
     """Command, commit, date, machine and versions, as they are now."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return _record.provenance(
+    made = _record.provenance(
         "hyperdist_torch.experiments", _SOURCES, _PACKAGES, threads=torch.get_num_threads(), gpu=gpu
     )
+    made["versions"]["torch"] = torch.__version__  # with its build, which the package's metadata may leave out
+    return made

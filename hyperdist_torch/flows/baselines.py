@@ -12,7 +12,6 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from scipy.special import betaincinv
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
@@ -203,4 +202,6 @@ class WrappedFlow(PushedFlow):
         k = int((torch.linalg.vector_norm(v, dim=-1) > self.radius).sum())
         if k == n:
             return 1.0, 1.0
+        from scipy.special import betaincinv  # a quarter of a second that no other call need spend
+
         return k / n, float(betaincinv(k + 1, n - k, 1.0 - 1e-3))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from hyperdist import checks
@@ -73,5 +72,7 @@ def _schedule(t: Tensor, rate: float | None) -> tuple[Tensor, Tensor | float, Te
 
 def _dealt(space: Space, x0: Tensor, x: Tensor) -> Tensor:
     """Rows of x0 in the order in which the sum of squared distances to the rows of x is least."""
+    from scipy.optimize import linear_sum_assignment  # half a second that no other call need spend
+
     cost = space.dist_sq(x[:, None], x0)
     return x0[torch.as_tensor(linear_sum_assignment(cost.cpu().numpy())[1], device=x0.device)]

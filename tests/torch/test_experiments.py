@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +262,36 @@ def test_counts_are_counts(arguments: list[str], capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert f"argument {arguments[1]}: must be an integer >= 1, got '{arguments[2]}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["branching", "mnist", "vmf", "torus", "hyperbolic", "earth"])
+@pytest.mark.parametrize("quick", [[], ["--quick"]], ids=["published", "quick"])
+def test_every_name_listed_is_accepted(name: str, quick: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """And chooses that cell alone."""
+    if name == "earth" and "HYPERDIST_DATA" not in os.environ:
+        pytest.skip("HYPERDIST_DATA names no folder with the sets")
+    assert main([name, "--list", *quick]) == 0
+    keys = capsys.readouterr().out.split()
+    for key in {keys[0], keys[-1]}:
+        assert main([name, "--list", *quick, "--cells", key]) == 0
+        assert capsys.readouterr().out.split() == [key]
+
+
+@pytest.mark.parametrize("missing", ["lightning", "matplotlib", "tqdm"])
+def test_missing_packages_name_the_extra(missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; import hyperdist_torch.experiments"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    wanted = f"ImportError: hyperdist_torch.experiments needs {missing}: pip install 'hyperdist[experiments]'"
+    assert wanted in run.stderr
+
+
+def test_pictures_that_cannot_be_drawn_are_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpytorch", None)
+    monkeypatch.setattr(cells, "run", lambda *arguments: pytest.fail("the work has begun"))
+    assert main(["branching", "--quick", "--out", str(tmp_path)]) == 2
+    assert "pip install 'hyperdist[experiments]', or give --no-pictures" in capsys.readouterr().err
 
 
 def test_commit_and_versions_are_recorded() -> None:
