@@ -6,7 +6,9 @@ promoted (integers, lists and Python scalars to float64), never clipped.
 
 from __future__ import annotations
 
+import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,17 @@ import numpy as np
 
 
 def as_float(value: Any, name: str) -> np.ndarray:
-    """A float32 or float64 NumPy array of ``value``; float16 and integers become float64."""
+    """A float32 or float64 NumPy array of ``value``; float16 and integers become float64.
+
+    Nullable columns of pandas are numbers, their missing values NaN. A masked value has no place in an array of
+    numbers: it is refused, an array whose mask hides nothing is taken.
+    """
+    masked = _masked(value)
+    if masked:
+        raise ValueError(
+            f"{name} must have no masked values, got {masked}: leave their rows out (x[~x.mask.any(axis=-1)].data), "
+            "or fill them"
+        )
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     else:
@@ -22,11 +34,31 @@ def as_float(value: Any, name: str) -> np.ndarray:
             array = np.asarray(value)
         except ValueError as error:
             raise ValueError(f"{name} must be rectangular, got nested sequences of unequal length: {error}") from None
+        if array.dtype.kind == "O":
+            array = _columns(value, array)
     if array.dtype == bool or array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}: {_first(array)!r}")
     if array.dtype in (np.float32, np.float64):
         return array
     return array.astype(np.float64)
+
+
+def _masked(value: Any) -> int:
+    """How many values a mask hides, in lists of arrays too."""
+    if isinstance(value, np.ma.MaskedArray):
+        return int(np.count_nonzero(np.ma.getmaskarray(value)))
+    if isinstance(value, list | tuple):
+        return sum(_masked(entry) for entry in value if type(entry) is not float)
+    return 0
+
+
+def _columns(value: Any, array: np.ndarray) -> np.ndarray:
+    """Columns of real numbers that NumPy alone sees as objects, with NaN for what is missing; else ``array``."""
+    dtypes = getattr(value, "dtypes", getattr(value, "dtype", None))
+    kinds = {getattr(dtype, "kind", "") for dtype in (dtypes if hasattr(value, "columns") else [dtypes])}
+    if not (hasattr(value, "to_numpy") and kinds <= set("iuf")):
+        return array
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _first(array: np.ndarray) -> Any:
@@ -89,6 +121,11 @@ def single(array: np.ndarray, name: str) -> float:
     return float(array)
 
 
+def one_positive(value: Any, name: str) -> float:
+    """One finite number > 0."""
+    return single(positive(value, name), name)
+
+
 def fraction(value: Any, name: str) -> float:
     """One number > 0 and < 1."""
     number = single(as_float(value, name), name)
@@ -115,6 +152,24 @@ def vector(value: Any, name: str, least: int = 1) -> np.ndarray:
     array = as_float(value, name)
     if array.ndim == 0 or array.shape[-1] < least:
         raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {array.shape}")
+    return array
+
+
+def observations(value: Any, name: str = "x", least: int = 1, last: str = "d") -> np.ndarray:
+    """An array (n, d) of n >= 1 observations, a row each, with d >= ``least``; values are not checked."""
+    array = as_float(value, name)
+    if array.ndim != 2 or array.shape[-1] < least:
+        remedy = ""
+        if array.ndim == 1:
+            remedy = f": {name}[None] is one observation, {name}[:, None] are observations of one coordinate"
+        elif array.ndim > 2:
+            remedy = f": fit {name}[0], {name}[1], ... each, or {name}.reshape(-1, {array.shape[-1]}) as one sample"
+        raise ValueError(
+            f"{name} must have shape (n, {last}), a row an observation, with {last} >= {least}, got shape {array.shape}"
+            f"{remedy}"
+        )
+    if not len(array):
+        raise ValueError(f"{name} must hold at least one observation, got none: shape {array.shape}")
     return array
 
 
@@ -163,8 +218,11 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"shapes do not broadcast: {listed}") from None
 
 
-def sample_shape(shape: Any) -> tuple[int, ...]:
-    """A tuple of integers >= 0; an integer n means (n,)."""
+def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """A tuple of integers >= 0; an integer n means (n,). ``each`` is the shape of one draw of the whole batch.
+
+    Raises ValueError where no array can have both, whatever memory there is.
+    """
     entries: Sequence[Any] = shape if isinstance(shape, tuple | list) else (shape,)
     try:
         result = tuple(operator.index(entry) for entry in entries)
@@ -172,6 +230,10 @@ def sample_shape(shape: Any) -> tuple[int, ...]:
         raise TypeError(f"sample_shape must be integers >= 0, got {shape!r}") from None
     if any(isinstance(entry, bool) for entry in entries) or any(entry < 0 for entry in result):
         raise ValueError(f"sample_shape must be integers >= 0, got {shape!r}")
+    # NumPy and torch count an empty axis as one of length 1 here.
+    size, most = math.prod(n or 1 for n in result + each), sys.maxsize // 8
+    if size > most:
+        raise ValueError(f"sample_shape must ask for at most {most:.3g} numbers, got {shape!r}: {size:.3g} numbers")
     return result
 
 
@@ -202,7 +264,7 @@ def generator(rng: Any) -> np.random.Generator:
 def shares(weights: Any, n: int) -> np.ndarray:
     """Observation weights (n, *batch) divided by their sums, float64; equal ones for None.
 
-    Weights are finite, >= 0, and have a positive sum in every batch element.
+    Weights are finite, >= 0, and have a positive sum in every batch element, of any size.
     """
     if n == 0:
         raise ValueError("x must hold at least one observation, got none")
@@ -211,10 +273,15 @@ def shares(weights: Any, n: int) -> np.ndarray:
     array = non_negative(weights, "weights").astype(np.float64)
     if array.ndim == 0 or array.shape[0] != n:
         raise ValueError(f"weights must have length {n}, one for each observation, got shape {array.shape}")
-    total = np.sum(array, axis=0)
-    if not np.all(total > 0):
-        raise ValueError(f"weights must have a positive sum, got {float(np.min(total))!r}")
-    return array / total
+    if not array.size:
+        raise ValueError(f"weights must have shape ({n}, *batch) with no axis of length 0, got shape {array.shape}")
+    largest = np.max(array, axis=0)
+    if not np.all(largest > 0):
+        raise ValueError(f"weights must have a positive sum, got {float(np.min(largest))!r}")
+    # By a power of two, which rounds nothing: a sum of the largest doubles, or of the smallest, is then a double.
+    with np.errstate(under="ignore"):
+        array = np.ldexp(array, -np.frexp(largest)[1])
+        return array / np.sum(array, axis=0)
 
 
 def weighted_mean(values: np.ndarray, weights: Any) -> np.ndarray:

@@ -170,7 +170,17 @@ class Fixed:
         """n radii y, which belong to the flattened batch in turn, and uniform directions (n, d), without gradient."""
         flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
         propose = self.law.proposal(flat.kernel, flat._bare)
-        return _random.accept(propose, n, self.law.d, self.source(generator))
+        try:
+            return _random.accept(propose, n, self.law.d, self.source(generator))
+        except RuntimeError:
+            off = ~torch.isfinite(flat.theta.detach())
+            if not bool(off.any()):
+                raise
+            first = int(off.nonzero()[0])
+            raise ValueError(
+                f"parameters must be finite to draw, got {flat.theta[first].item()} for {int(off.sum())} of "
+                f"{off.numel()} elements of the batch, the first is {first}: validate_args=True names the parameter"
+            ) from None
 
     @property
     def _constants(self) -> _Constants:

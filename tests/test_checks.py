@@ -52,6 +52,22 @@ REFUSED: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
     (checks.shares, ([1.0, -1.0], 2), ValueError, "weights must be >= 0, got .*-1.0"),
     (checks.shares, ([0.0, 0.0], 2), ValueError, "weights must have a positive sum, got 0.0"),
     (checks.shares, (None, 0), ValueError, "x must hold at least one observation"),
+    (checks.shares, (np.ones((2, 0)), 2), ValueError, r"no axis of length 0, got shape \(2, 0\)"),
+    (checks.sample_shape, ((2**32, 2**32),), ValueError, "sample_shape must ask for at most 1.15e.18 numbers, got"),
+    (checks.sample_shape, (2**32, (2**32,)), ValueError, "sample_shape must ask for at most"),
+    (checks.observations, (np.ones(3),), ValueError, r"x must have shape \(n, d\), .* \(3,\): x\[None\] is one"),
+    (
+        checks.observations,
+        (np.ones((4, 3, 2)),),
+        ValueError,
+        r"got shape \(4, 3, 2\): fit x\[0\], .* x.reshape\(-1, 2\)",
+    ),
+    (checks.observations, (np.ones((4, 1)), "x", 2, "m"), ValueError, r"\(n, m\), .* with m >= 2, got shape \(4, 1\)"),
+    (checks.observations, (np.ones((0, 3)),), ValueError, r"x must hold at least one observation, .* \(0, 3\)"),
+    (checks.as_float, (np.ma.masked_greater([1.0, 3.0], 2), "x"), ValueError, "x must have no masked values, got 1:"),
+    (checks.as_float, ([[1.0, np.ma.masked]], "x"), ValueError, "x must have no masked values, got 1:"),
+    (checks.as_float, ([np.ma.array([1, 2], mask=True)], "x"), ValueError, "x must have no masked values, got 2:"),
+    (checks.one_positive, ([1.0, 2.0], "min_scale"), ValueError, r"min_scale must be one number, got shape \(2,\)"),
 ]
 
 
@@ -110,6 +126,34 @@ def test_ball_and_sphere_bounds_from_both_sides(step: float) -> None:
     elif abs(step) > 1.01:
         with pytest.raises(ValueError, match="unit sphere"):
             checks.on_sphere(stretched, "x")
+
+
+def test_a_mask_that_hides_nothing_is_no_mask() -> None:
+    array = checks.as_float(np.ma.array([1.0, 2.0], mask=False), "x")
+    assert type(array) is np.ndarray
+    assert array.tolist() == [1.0, 2.0]
+
+
+def test_nullable_columns_are_numbers() -> None:
+    """pandas' Float64, Int64 and Float32, with NaN for what is missing; words, dates and truth values stay refused."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1.5, None], "b": [1, 2]}).convert_dtypes()
+    np.testing.assert_array_equal(checks.as_float(table, "x"), [[1.5, 1.0], [np.nan, 2.0]])
+    np.testing.assert_array_equal(checks.as_float(table["a"], "x"), [1.5, np.nan])
+    np.testing.assert_array_equal(checks.as_float(table["a"].array, "x"), [1.5, np.nan])
+    np.testing.assert_array_equal(checks.as_float(table.astype({"a": "float64"}), "x"), [[1.5, 1.0], [np.nan, 2.0]])
+    for words in (["1", "2"], [True, None], pandas.to_datetime(["2020-01-01", None])):
+        column = pandas.Series(words).convert_dtypes()
+        for bad in (column, table.assign(c=column)):
+            with pytest.raises(TypeError, match="x must hold real numbers"):
+                checks.as_float(bad, "x")
+
+
+def test_shares_of_weights_of_any_size() -> None:
+    """Sums that no double holds, and those of the smallest numbers there are."""
+    for size in (1.7e308, 1.0, 5e-324):
+        np.testing.assert_array_equal(checks.shares(np.full((4, 2), size), 4), np.full((4, 2), 0.25))
+    np.testing.assert_array_equal(checks.shares([1.5e308, 1.5e308, 5e-324], 3), [0.5, 0.5, 0.0])
 
 
 def test_shares_and_weighted_mean() -> None:

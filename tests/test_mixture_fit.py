@@ -12,7 +12,10 @@ from hyperdist.distributions import expectation_maximisation as em
 from hyperdist.distributions import mixture_fit
 from tests.mixtures import NAMES, SHARES, components, mixture
 
+stopped_early = pytest.mark.filterwarnings("ignore:the best start has not converged. max_iter:RuntimeWarning")
 
+
+@stopped_early
 @pytest.mark.parametrize("name", NAMES)
 def test_fit_finds_the_components(name: str, rng: np.random.Generator) -> None:
     """The likelihood climbs, and in the best of eight starts ends above that of the law that the draws are of."""
@@ -33,6 +36,7 @@ def test_fit_finds_the_components(name: str, rng: np.random.Generator) -> None:
     np.testing.assert_allclose(fitted.weights[nearest], SHARES, atol=6 * (0.25 / 300) ** 0.5)
 
 
+@stopped_early
 def test_fit_follows_from_the_seed(rng: np.random.Generator) -> None:
     x = mixture("vmf").sample(200, rng)
     one, two = (hd.Mixture.fit(x, hd.VonMisesFisher, 4, rng=9, starts=2, max_iter=20) for _ in range(2))
@@ -68,6 +72,7 @@ def test_one_component_is_the_family_itself(rng: np.random.Generator) -> None:
     assert fitted.weights == 1
 
 
+@stopped_early
 def test_float32(rng: np.random.Generator) -> None:
     for name in NAMES:
         law, options = components(np.float32)[name]
@@ -103,6 +108,7 @@ def test_collapse_ends_a_start_with_its_reason(rng: np.random.Generator) -> None
     assert sum(steps) == 2 * plan.max_iter
 
 
+@stopped_early
 def test_least_scale_holds_a_collapsing_component(rng: np.random.Generator) -> None:
     x = with_a_heap(rng)
     fitted = hd.Mixture.fit(x, hd.VonMisesFisher, 12, rng=1, starts=4, max_iter=80, min_scale=0.01)
@@ -145,6 +151,17 @@ def test_progress_bar(
         hd.Mixture.fit(x, hd.VonMisesFisher, 2, progress=True)
 
 
+def test_stopping_early_is_said(rng: np.random.Generator) -> None:
+    """At max_iter with more to gain a fit warns, once for all laws of the batch; one that has converged does not."""
+    x = mixture("vmf").sample(100, rng)
+    with pytest.warns(RuntimeWarning, match="the best start has not converged: max_iter = 3; raise max_iter") as found:
+        hd.Mixture.fit(x, hd.VonMisesFisher, 3, rng=0, max_iter=3)
+    assert [warning.filename for warning in found] == [__file__]
+    with pytest.warns(RuntimeWarning, match="the best start of 2 of 2 laws has not converged"):
+        hd.Mixture.fit(x, hd.VonMisesFisher, 3, weights=np.ones((100, 2)), rng=0, max_iter=3)
+    hd.Mixture.fit(x, hd.VonMisesFisher, 3, rng=0, max_iter=3, tol=10.0)
+
+
 def test_wrong_arguments_of_fit(rng: np.random.Generator) -> None:
     x = mixture("vmf").sample(20, rng)
     family = hd.VonMisesFisher
@@ -153,6 +170,9 @@ def test_wrong_arguments_of_fit(rng: np.random.Generator) -> None:
         (2, {"starts": 0}, ValueError, "starts"), (2, {"max_iter": 0}, ValueError, "max_iter"),
         (2, {"tol": -1.0}, ValueError, "tol"), (2, {"weights": np.ones(3)}, ValueError, "length 20"),
         (2, {"c": 1.0}, TypeError, "c"), (2, {"min_scale": 0.0}, ValueError, "min_scale"),
+        (2, {"min_scale": [0.1, 0.2]}, ValueError, "^min_scale must be one number"),
+        (2, {"tol": [1.0, 2.0]}, ValueError, "^tol must be one number"),
+        (2, {"weights": np.ones((20, 0))}, ValueError, r"no axis of length 0, got shape \(20, 0\)"),
     ]:  # fmt: skip
         with pytest.raises(error, match=message):
             hd.Mixture.fit(x, family, k, **more)
@@ -161,5 +181,9 @@ def test_wrong_arguments_of_fit(rng: np.random.Generator) -> None:
     for bad in (x[:0], x[0], 2 * x):
         with pytest.raises(ValueError, match=r"x|observation"):
             hd.Mixture.fit(bad, family, 2)
-    with pytest.raises(ValueError, match="c must be"):
-        hd.Mixture.fit(x / 2, hd.RiemannianNormal, 2, c=-1.0)
+    for c in (-1.0, [1.0, 2.0]):
+        with pytest.raises(ValueError, match="c must be"):
+            hd.Mixture.fit(x / 2, hd.RiemannianNormal, 2, c=c)
+    for uniform in (hd.SphericalUniform, hd.ToroidalUniform):
+        with pytest.raises(ValueError, match=rf"family must have parameters .* got {uniform.__name__}"):
+            hd.Mixture.fit(x, uniform, 2)

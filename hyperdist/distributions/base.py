@@ -8,6 +8,7 @@ generator state gives the same draws.
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self, final
@@ -111,11 +112,12 @@ class Distribution(ABC):
     def _sample(
         self, sample_shape: Any, rng: Any, method: str, model: str | None, *, density: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        shape = checks.sample_shape(sample_shape) + self.batch_shape
-        checks.choice(method, "method", METHODS)
         model = self._check_model(model)
+        width = self._width(model)
+        shape = checks.sample_shape(sample_shape, (*self.batch_shape, width)) + self.batch_shape
+        checks.choice(method, "method", METHODS)
         generator = checks.generator(rng)
-        n, width = int(np.prod(shape)), self._width(model)
+        n = math.prod(shape)
         points = np.empty((n, width), self.dtype)
         log_prob = np.empty(n if density else 0, self.dtype)
         with np.errstate(all="ignore"):

@@ -158,10 +158,11 @@ class _Group:
         law, error = None, None
         try:
             law = self.plan.fit(weighted)
-            failed = self._collapsed(law)
         except ValueError as raised:
             error = raised
             failed = self._without_maximum(weighted)
+        else:
+            failed = self._collapsed(law)
         if not failed:
             if error is not None:
                 raise error
@@ -180,6 +181,12 @@ class _Group:
 
     def _collapsed(self, law: Any) -> dict[int, str]:
         """Runs with a component narrower than sqrt(eps) of the data's own spread: its likelihood has no bound."""
+        if law.batch_shape != self.responsible.shape[1:]:
+            name = self.plan.family.__name__
+            raise ValueError(
+                f"family must have parameters that weights decide, one law a component, got {name}: any mixture of "
+                f"its laws is {name} itself"
+            )
         if self.plan.bounded:
             return {}
         narrow = np.any(law.variance <= self.plan.resolution * self.spread[:, None], axis=-1)

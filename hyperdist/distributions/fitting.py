@@ -38,7 +38,7 @@ def scale_from_second_moment(
     """
     target, narrow = np.asarray(target, np.float64), np.asarray(False)
     if min_scale is not None:
-        least = checks.positive(min_scale, "min_scale").astype(np.float64)
+        least = np.asarray(checks.one_positive(min_scale, "min_scale"))
         floor = law(least)._moments()[2]
         narrow = target <= floor
         target = np.where(narrow, floor, target)
@@ -64,7 +64,7 @@ def scale_from_second_moment(
             break
     if (log_sigma > 100).any():
         raise ValueError("the data are at least as spread out as the uniform law, so that no finite sigma is best")
-    return np.exp(log_sigma) if min_scale is None else np.where(narrow, min_scale, np.exp(log_sigma))
+    return np.exp(log_sigma) if min_scale is None else np.where(narrow, least, np.exp(log_sigma))
 
 
 @quiet
@@ -78,7 +78,7 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
     versine = np.asarray(versine, np.float64)
     most = np.asarray(KAPPA_MAX)
     if min_scale is not None:
-        most = np.minimum(KAPPA_MAX, checks.positive(min_scale, "min_scale").astype(np.float64) ** -2.0)
+        most = np.minimum(KAPPA_MAX, checks.one_positive(min_scale, "min_scale") ** -2.0)
     floor = VonMisesFisherRadius(d, most).mean_versine()
     narrow = versine <= floor
     if min_scale is None and narrow.any():

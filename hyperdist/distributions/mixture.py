@@ -210,7 +210,9 @@ class Mixture(Distribution):
         variance below eps times the data's, ends there, and says so in the record, unless min_scale is given: then
         narrow components are held at that scale. A component that has lost all its observations is placed anew at the
         one that the mixture explains worst.
-        Raises ValueError where every start has collapsed, or where x has fewer distinct points than components.
+        Raises ValueError where every start has collapsed, where x has fewer distinct points than components, or where
+        the family has no parameters to fit, as a uniform law.
+        Warns  RuntimeWarning where the best start has not converged, at max_iter as a rule.
         """
         shares, laws, record = fit_mixture(
             family, x, n_components, weights, family_options, starts, max_iter, tol, checks.generator(rng), progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb
+from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
 from hyperdist.distributions.spherical import SphericalDistribution
@@ -20,16 +22,15 @@ from hyperdist.spaces import PoincareBall, Space, Torus
 def space_of(family: Any, options: dict[str, Any]) -> Space:
     """The space of a family's laws."""
     if issubclass(family, HyperbolicDistribution):
-        return PoincareBall(options.get("c", 1.0))
+        return PoincareBall(one_curvature(options.get("c", 1.0)))
     return family.space
 
 
 def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
     """The observations in float64, on the space to its last bit."""
     space = space_of(family, options)
+    x = checks.observations(x, "x", 1 + space._extra, "k")
     points = (space.wrap(x) if isinstance(space, Torus) else space.check_point(x)).astype(np.float64)
-    if points.ndim != 2:
-        raise ValueError(f"x must have shape (n, k), got shape {points.shape}")
     if issubclass(family, SphericalDistribution):
         points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
     return points, space
@@ -78,7 +79,9 @@ def fit_mixture(
     if not (isinstance(family, type) and issubclass(family, Distribution) and hasattr(family, "fit")):
         raise TypeError(f"family must be a distribution class that has fit, got {family!r}")
     k, starts = checks.dimension(n_components, "n_components"), checks.dimension(starts, "starts")
-    max_iter, tol = checks.dimension(max_iter, "max_iter"), float(checks.non_negative(tol, "tol"))
+    max_iter, tol = checks.dimension(max_iter, "max_iter"), checks.single(checks.non_negative(tol, "tol"), "tol")
+    if options.get("min_scale") is not None:
+        checks.one_positive(options["min_scale"], "min_scale")
     points, space = prepare(family, options, x)
     shares = checks.shares(weights, len(points))
     batch, flat = shares.shape[1:], shares.reshape(len(points), -1)
@@ -103,6 +106,15 @@ def fit_mixture(
             )
         states.append(best[e][2])
         records[e] = Record(tuple(ends[e]), best[e][1])
+    reasons = [record.starts[record.best].reason for record in records if not record.converged]
+    if reasons:
+        which = "the best start" if len(elements) == 1 else f"the best start of {len(reasons)} of {len(elements)} laws"
+        warnings.warn(
+            f"{which} has not converged: {reasons[0]}; raise max_iter, or tol where less is enough "
+            "(each start's likelihoods are in record.starts)",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     weighted = np.stack(states, axis=1).reshape(len(points), *batch, k)
     mass = np.sum(weighted, axis=0)
     laws = plan.family.fit(x, weights=weighted, **options)

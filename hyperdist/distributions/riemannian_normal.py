@@ -85,8 +85,8 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
         Raises ValueError where all points of positive weight coincide: the likelihood then has no maximum.
         """
         c = one_curvature(c)
-        space, dtype = PoincareBall(c), checks.as_float(x, "x").dtype
-        points = space.check_point(x).astype(np.float64)
+        space, given = PoincareBall(c), checks.observations(x)
+        dtype, points = given.dtype, space.check_point(given).astype(np.float64)
         mu = space.frechet_mean(points, weights)
         n, d = points.shape
         second = checks.weighted_mean(space.dist_sq(points.reshape(n, *(1,) * (mu.ndim - 1), d), mu), weights)

@@ -201,9 +201,7 @@ class VonMisesFisher(SphericalDistribution):
 
 def _unit_points(x: Any) -> np.ndarray:
     """Observations (n, m) as unit vectors to the last bit of a double."""
-    points = checks.on_sphere(checks.vector(x, "x", 2), "x").astype(np.float64)
-    if points.ndim != 2:
-        raise ValueError(f"x must have shape (n, m), got shape {points.shape}")
+    points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x").astype(np.float64)
     return points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
 
 
@@ -251,6 +249,6 @@ class SphericalUniform(SphericalDistribution):
     @classmethod
     def fit(cls, x: Any, weights: Any = None) -> SphericalUniform:
         """The uniform law on the sphere of x, (n, m): it has no parameter."""
-        points = checks.on_sphere(checks.vector(x, "x", 2), "x")
+        points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x")
         checks.shares(weights, len(points))
         return cls(points.shape[-1] - 1)

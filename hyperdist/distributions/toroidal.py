@@ -127,9 +127,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         Raises ValueError where no finite sigma > 0 is best: a coordinate in which all points of positive weight are
         equal, or whose mean vector is 0 to rounding, as the uniform law's. Any other data have a best sigma, below 9.
         """
-        points = checks.finite(checks.vector(x, "x"), "x")
-        if points.ndim != 2:
-            raise ValueError(f"x must have shape (n, d), got shape {points.shape}")
+        points = checks.finite(checks.observations(x), "x")
         mu, sigma = wrapped_normal_maximum(points.astype(np.float64), checks.shares(weights, len(points)))
         return cls(torus.wrap(mu.astype(points.dtype)), sigma.astype(points.dtype))
 
@@ -174,6 +172,6 @@ class ToroidalUniform(ToroidalDistribution):
     @classmethod
     def fit(cls, x: Any, weights: Any = None) -> ToroidalUniform:
         """The uniform law on the torus of x, (n, d): it has no parameter."""
-        points = checks.finite(checks.vector(x, "x"), "x")
+        points = checks.finite(checks.observations(x), "x")
         checks.shares(weights, len(points))
         return cls(points.shape[-1])

@@ -53,7 +53,7 @@ def wrapped_normal_maximum(
     The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
     Raises ValueError where the likelihood has no maximum: some scale goes to 0.
     """
-    least = 0.0 if min_scale is None else float(checks.positive(min_scale, "min_scale"))
+    least = 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
     n, d = x.shape
     points, flat = charts.poincare_to_tangent(x, c), shares.reshape(n, -1)
     size = max(1, _TOGETHER // (n * d))

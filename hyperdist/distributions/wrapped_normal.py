@@ -114,9 +114,7 @@ class WrappedNormal(HyperbolicDistribution):
         Raises ValueError where some scale goes to 0 without bound: equal points, or points on one geodesic.
         """
         c = one_curvature(c)
-        points = PoincareBall(c).check_point(x)
-        if points.ndim != 2:
-            raise ValueError(f"x must have shape (n, d), got shape {points.shape}")
+        points = PoincareBall(c).check_point(checks.observations(x))
         shares = checks.shares(weights, len(points))
         mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, c, isotropic, min_scale)
         return cls(mu.astype(points.dtype), sigma.astype(points.dtype), c)

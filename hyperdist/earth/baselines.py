@@ -6,6 +6,7 @@ respect to area on the unit sphere, a value a row.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +66,12 @@ def fit_mixture(training: Any, validation: Any, settings: Settings = FULL, *, se
     for components, scale, steps in settings.candidates:
         k = min(components, distinct)
         if (k, scale) not in fitted:
-            fitted[k, scale] = Mixture.fit(
-                x, VonMisesFisher, k, min_scale=scale, starts=settings.starts(k), max_iter=steps,
-                tol=settings.tol, rng=[seed, k],
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "the best start has not converged: max_iter", RuntimeWarning)
+                fitted[k, scale] = Mixture.fit(
+                    x, VonMisesFisher, k, min_scale=scale, starts=settings.starts(k), max_iter=steps,
+                    tol=settings.tol, rng=[seed, k],
+                )  # fmt: skip
     mixtures = list(fitted.values())
     first, second, share = best_blend(np.stack([mixture.log_prob(y) for mixture in mixtures]))
     return mixtures[first] if share == 0.0 else blend(mixtures[first], mixtures[second], share)

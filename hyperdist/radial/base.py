@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any, final
@@ -123,10 +124,10 @@ class RadialLaw(ABC):
 
         method : "rejection" (exact) or "inverse" (one uniform a draw through ``icdf``; free of branches).
         """
-        shape = checks.sample_shape(sample_shape) + self.batch_shape
+        shape = checks.sample_shape(sample_shape, self.batch_shape) + self.batch_shape
         checks.choice(method, "method", METHODS)
         generator = checks.generator(rng)
-        n = int(np.prod(shape))
+        n = math.prod(shape)
         if n == 0:
             return np.empty(shape, self.dtype)
         if method == "inverse":

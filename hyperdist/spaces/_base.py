@@ -164,9 +164,7 @@ class Space(ABC):
 
         x (n, k), n >= 1;  weights (n,) or (n, *batch), >= 0 with a positive sum; by default all equal.
         """
-        x = checks.vector(x, "x", 1 + self._extra)
-        if x.ndim != 2:
-            raise ValueError(f"x must have shape (n, k), got shape {x.shape}")
+        x = checks.observations(x, "x", 1 + self._extra, "k")
         batch = sum(p.ndim for p in self._parameters(x.dtype))
         self.check_point(x.reshape(len(x), *(1,) * batch, -1))
         with np.errstate(all="ignore"):

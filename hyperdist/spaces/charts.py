@@ -130,7 +130,7 @@ def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
         limit = float(np.min(ball_radius_limit(x.dtype, c)))
         raise ValueError(
             f"{int(bad.sum())} of {bad.size} points lie further from the origin than {x.dtype} ball coordinates hold "
-            f"(about {limit:.1f}): ask for model='tangent', which holds any radius, or model='lorentz'"
+            f"(about {limit:.3g}): ask for model='tangent', which holds any radius, or model='lorentz'"
         )
     return x
 

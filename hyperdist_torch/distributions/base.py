@@ -93,7 +93,7 @@ class ManifoldDistribution(BatchedDistribution):
     def _rsample(
         self, sample_shape: Any, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        shape = torch.Size(checks.sample_shape(sample_shape))
+        shape = torch.Size(checks.sample_shape(sample_shape, tuple(self.batch_shape + self.event_shape)))
         checks.choice(method, "method", METHODS)
         return self._draw(shape + self.batch_shape, self._check_model(model), method, generator, density)
 

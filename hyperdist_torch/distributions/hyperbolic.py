@@ -31,16 +31,28 @@ def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
         edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
         lost = int((~(c * (x * x).sum(dim=-1) < edge)).sum())
         if lost:
+            _numbers(x)
             raise OutOfReach(
                 f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
                 "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
             )
     elif not _held(x.detach(), tangent_vector if model == "tangent" else finite_vector):
+        _numbers(x)
         raise OutOfReach(
             f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
             "ask for model='tangent' or a wider dtype"
         )
     return x
+
+
+def _numbers(x: Tensor) -> None:
+    """Raise where draws are NaN: a parameter is, and no coordinates would hold them."""
+    missing = int(torch.isnan(x).any(dim=-1).sum())
+    if missing:
+        raise ValueError(
+            f"parameters must be finite to draw: {missing} of {x[..., 0].numel()} draws are NaN; validate_args=True "
+            "names the parameter"
+        )
 
 
 def _held(x: Tensor, constraint: constraints.Constraint) -> bool:

@@ -116,7 +116,7 @@ class Mixture(BatchedDistribution):
 
         Every component is drawn from and one draw kept, as ``MixtureSameFamily`` does: time and memory are K draws'.
         """
-        shape = torch.Size(checks.sample_shape(sample_shape))
+        shape = torch.Size(checks.sample_shape(sample_shape, tuple(self.component.batch_shape + self.event_shape)))
         model = self.component._check_model(model)
         c = self._curvatures
         # Tangent coordinates hold any draw: one that is not kept must not raise.

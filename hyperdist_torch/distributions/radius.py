@@ -97,7 +97,7 @@ class Radius(BatchedDistribution):
         self, sample_shape: Any = (), *, method: str = "rejection", generator: torch.Generator | None = None
     ) -> Tensor:
         """Reparametrised radii, sample_shape + batch_shape; ``method`` and ``generator`` as ``q.rsample``'s."""
-        shape = torch.Size(checks.sample_shape(sample_shape)) + self.batch_shape
+        shape = torch.Size(checks.sample_shape(sample_shape, tuple(self.batch_shape))) + self.batch_shape
         checks.choice(method, "method", METHODS)
         return (self._scale * self._radial.draw(self._theta, shape, method, generator)).to(self._dtype)
 

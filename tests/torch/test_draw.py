@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -66,3 +68,34 @@ def test_only_the_parameters_that_ask() -> None:
         x, log_q = drawn(tuple(given), (2,), 3)
         (grad,) = torch.autograd.grad(x.sum() + log_q.sum(), chosen)
         assert torch.isfinite(grad).all()
+
+
+def test_parameters_that_are_no_numbers_are_what_draws_complain_of() -> None:
+    """Unvalidated parameters: the message names them, not the library's proposal or the coordinates' reach."""
+    pole, zero, scales = torch.eye(3)[0], torch.zeros(2), torch.tensor([1.0, math.nan])
+    laws = [
+        ht.VonMisesFisher(pole, scales, validate_args=False),
+        ht.SphericalRiemannianNormal(pole, scales, validate_args=False),
+        ht.RiemannianNormal(zero, scales, model="tangent", validate_args=False),
+    ]
+    for law in laws:
+        with pytest.raises(ValueError, match="parameters must be finite to draw, got nan for 1 of 2 .* is 1"):
+            law.sample((3,))
+    lost = math.nan * zero
+    for law in (ht.WrappedNormal(zero, lost, validate_args=False), ht.RiemannianNormal(lost, 1.0, validate_args=False)):
+        for model in ("poincare", "tangent", "lorentz"):
+            with pytest.raises(ValueError, match="parameters must be finite to draw: 4 of 4 draws are NaN"):
+                law.sample((4,), model=model)
+
+
+def test_more_draws_than_an_array_can_hold() -> None:
+    pole = torch.eye(3)[0]
+    law = ht.VonMisesFisher(pole, 1.0)
+    for draw in (
+        law.sample,
+        law.rsample,
+        law.radius.sample,
+        ht.Mixture([1.0], ht.VonMisesFisher(pole[None], 1.0)).sample,
+    ):
+        with pytest.raises(ValueError, match="sample_shape must ask for at most"):
+            draw((2**32, 2**32))
