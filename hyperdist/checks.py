@@ -54,8 +54,8 @@ def _masked(value: Any) -> int:
 
 def _columns(value: Any, array: np.ndarray) -> np.ndarray:
     """Columns of real numbers that NumPy alone sees as objects, with NaN for what is missing; else ``array``."""
-    dtypes = getattr(value, "dtypes", getattr(value, "dtype", None))
-    kinds = {getattr(dtype, "kind", "") for dtype in (dtypes if hasattr(value, "columns") else [dtypes])}
+    dtypes = value.dtypes if hasattr(value, "columns") else [getattr(value, "dtype", None)]
+    kinds = {getattr(dtype, "kind", "") for dtype in dtypes}
     if not (hasattr(value, "to_numpy") and kinds <= set("iuf")):
         return array
     return value.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -36,7 +36,7 @@ def scale_from_second_moment(
     Raises ValueError where target is no more than ``noise``^2, what rounding gives equal points, or above what any
     sigma gives: then the likelihood has no maximum.
     """
-    target, narrow = np.asarray(target, np.float64), np.asarray(False)
+    target, narrow, least = np.asarray(target, np.float64), np.asarray(False), np.asarray(0.0)
     if min_scale is not None:
         least = np.asarray(checks.one_positive(min_scale, "min_scale"))
         floor = law(least)._moments()[2]

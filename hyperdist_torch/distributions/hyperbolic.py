@@ -25,19 +25,19 @@ class OutOfReach(ValueError):
     """Draws that coordinates of their model and dtype cannot hold."""
 
 
-def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
-    """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``."""
+def hold(x: Tensor, c: Tensor, model: str, *others: Tensor) -> Tensor:
+    """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``; c and ``others`` made them."""
     if model == "poincare":
         edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
         lost = int((~(c * (x * x).sum(dim=-1) < edge)).sum())
         if lost:
-            _numbers(x)
+            _check_finite(c, *others)
             raise OutOfReach(
                 f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
                 "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
             )
     elif not _held(x.detach(), tangent_vector if model == "tangent" else finite_vector):
-        _numbers(x)
+        _check_finite(c, *others)
         raise OutOfReach(
             f"a draw lies further from the origin than {model} coordinates of {x.dtype} hold: "
             "ask for model='tangent' or a wider dtype"
@@ -45,14 +45,14 @@ def hold(x: Tensor, c: Tensor, model: str) -> Tensor:
     return x
 
 
-def _numbers(x: Tensor) -> None:
-    """Raise where draws are NaN: a parameter is, and no coordinates would hold them."""
-    missing = int(torch.isnan(x).any(dim=-1).sum())
-    if missing:
-        raise ValueError(
-            f"parameters must be finite to draw: {missing} of {x[..., 0].numel()} draws are NaN; validate_args=True "
-            "names the parameter"
-        )
+def _check_finite(*parameters: Tensor) -> None:
+    """Raise where a parameter is not finite: no coordinates would hold the draws."""
+    for value in parameters:
+        bad = value[~torch.isfinite(value)]
+        if len(bad):
+            raise OutOfReach(
+                f"parameters must be finite to draw, got {bad[0].item()}: validate_args=True names the parameter"
+            )
 
 
 def _held(x: Tensor, constraint: constraints.Constraint) -> bool:
@@ -137,7 +137,7 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
         model = model or self.model
-        return hold(exp_polar(self._tangent_mu, radius, direction, self.c, model), self.c, model)
+        return hold(exp_polar(self._tangent_mu, radius, direction, self.c, model), self.c, model, self.mu, self.sigma)
 
     def _dist_sq(self, x: Tensor, model: str) -> Tensor:
         """Squared distance of points from mu, smooth at mu."""

@@ -106,7 +106,7 @@ class RiemannianNormal(HyperbolicDistribution):
         if prepared is not None:
             x, log_q = _draw.place(mu, self.sigma, self.c, prepared)
             model = model or self.model
-            return hold(charts.from_tangent(x, self.c, model), self.c, model), log_q
+            return hold(charts.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma), log_q
         y = fixed.follow(y)
         x = self._place((self.sigma.double() * y).to(self._dtype), direction, model)
         return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype) if density else None

@@ -79,12 +79,12 @@ def test_parameters_that_are_no_numbers_are_what_draws_complain_of() -> None:
         ht.RiemannianNormal(zero, scales, model="tangent", validate_args=False),
     ]
     for law in laws:
-        with pytest.raises(ValueError, match="parameters must be finite to draw, got nan for 1 of 2 .* is 1"):
+        with pytest.raises(ValueError, match=r"parameters must be finite to draw, got nan for 1 of 2 .* is 1"):
             law.sample((3,))
     lost = math.nan * zero
     for law in (ht.WrappedNormal(zero, lost, validate_args=False), ht.RiemannianNormal(lost, 1.0, validate_args=False)):
         for model in ("poincare", "tangent", "lorentz"):
-            with pytest.raises(ValueError, match="parameters must be finite to draw: 4 of 4 draws are NaN"):
+            with pytest.raises(ValueError, match="parameters must be finite to draw, got nan"):
                 law.sample((4,), model=model)
 
 
