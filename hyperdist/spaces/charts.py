@@ -14,7 +14,7 @@ import numpy as np
 from hyperdist._namespace import Array, constant, namespace, settled
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, exponent_gap, scaled, steepness
-from hyperdist.spaces.lorentz import cosh_radius
+from hyperdist.spaces.lorentz import cosh_radius, lift
 from hyperdist.spaces.poincare import gap, log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, langevinc_sq, sinhc_sq, tanhc_sq
 
@@ -157,10 +157,9 @@ def exp_polar(mu: Array, radius: Array, direction: Array, c: Any, model: str = "
         return column(factor * along_mu) * mu + column(factor * along_w) * w
     vector = column(along_mu) * mu + column(along_w) * w
     if model == "lorentz":
-        growth = xp.exp(0.5 * scale)
-        k = c**0.5
-        time = 1.0 / k + (2.0 * height / k * growth) * growth
-        return xp.concat([time[..., None], vector * column(growth) * column(growth)], axis=-1)
+        growth = column(xp.exp(0.5 * scale))
+        # The time coordinate belongs to this space part, to its rounding too, as whoever reads the point takes it.
+        return lift(vector * growth * growth, c)
     return column(_shrink(xp, scale, height)) * vector
 
 
