@@ -9,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError("hyperdist_torch needs PyTorch: pip install 'hyperdist[torch]'") from error
 
-from hyperdist_torch import constraints
+from hyperdist_torch import constraints, transforms
 from hyperdist_torch.distributions import (
     Mixture,
     RiemannianNormal,
@@ -31,6 +31,7 @@ __all__ = [
     "VonMisesFisher",
     "WrappedNormal",
     "constraints",
+    "transforms",
 ]
 
 del _torch

@@ -50,6 +50,7 @@ TORCH_LAYERS = (
     "_draw",
     "_laws",
     "constraints",
+    "transforms",
     "distributions",
     "",  # hyperdist_torch/__init__.py itself
     "nn",

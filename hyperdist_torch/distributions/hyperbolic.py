@@ -71,7 +71,7 @@ class OnHyperbolicSpace(ManifoldDistribution):
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> PoincareBall | TangentVector:  # type: ignore[override]
         """Where draws lie, in the law's own coordinates: the ball, or all vectors whose length can be squared."""
-        return PoincareBall(self.c) if self.model == "poincare" else tangent_vector
+        return PoincareBall(self.c) if self.model == "poincare" else TangentVector(self.c)
 
     @property
     def _models(self) -> tuple[str, ...]:

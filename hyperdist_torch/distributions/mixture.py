@@ -12,7 +12,6 @@ from torch.distributions import constraints
 from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
-from hyperdist_torch.constraints import PoincareBall
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.batched import BatchedDistribution
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
@@ -71,8 +70,9 @@ class Mixture(BatchedDistribution):
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> Any:  # type: ignore[override]
         """The components' support."""
-        support, c = self.component.support, self._curvatures
-        return PoincareBall(c[..., 0]) if c is not None and isinstance(support, PoincareBall) else support
+        support: Any = self.component.support
+        c = self._curvatures
+        return support if c is None else type(support)(c[..., 0])
 
     @property
     def _shares(self) -> Tensor:

@@ -89,8 +89,8 @@ class RiemannianCNF(ManifoldDistribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> Any:  # type: ignore[override]
-        """That of the base."""
-        return self.base.support
+        """That of the base, in its own coordinates; all vectors in flat space if the base is hyperbolic at c = 0."""
+        return self.space.support if self.space.model is None and self._base_model else self.base.support
 
     @property
     def _models(self) -> tuple[str, ...]:

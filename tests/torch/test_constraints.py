@@ -1,4 +1,4 @@
-"""Constraints and their transforms, divergences, and what bad input gets."""
+"""Constraints, divergences, and what bad input gets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.distributions import biject_to, kl_divergence, transform_to  # noqa: E402
+from torch.distributions import biject_to, kl_divergence  # noqa: E402
 
 import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
@@ -26,46 +26,6 @@ def test_draws_and_parameters_satisfy_their_constraints(case: Case) -> None:
     assert not law.support.check(3.0 * x / x.norm(dim=-1, keepdim=True)).any() or case.label.endswith("flat")
     for name, constraint in law.arg_constraints.items():
         assert constraint.check(getattr(law, name)).all()
-
-
-@pytest.mark.parametrize("c", [0.0, 0.7, 4.0])
-@pytest.mark.parametrize("length", [0.0, 0.3, 3.0])
-@pytest.mark.parametrize("d", [1, 3])
-def test_ball_transform(d: int, length: float, c: float) -> None:
-    """biject_to of the support: inverse, and its determinant against that of the Jacobian by autograd."""
-    law = ht.RiemannianNormal(torch.zeros(d, dtype=torch.float64), 1.0, c)
-    transform = biject_to(law.support)
-    assert transform == transform_to(law.support)
-    assert transform == transform.with_cache()
-    v = torch.tensor(ball(d, length))
-    x = transform(v)
-    assert law.support.check(x)
-    assert torch.allclose(transform.inv(x), v, rtol=1e-12, atol=1e-14)
-    expected = torch.linalg.slogdet(torch.func.jacrev(transform)(v)).logabsdet
-    assert torch.allclose(transform.log_abs_det_jacobian(v, x), expected, rtol=1e-12, atol=1e-12)
-
-
-EXTREMES = {torch.float32: [0.0, 1e-44, 1e-30, 20.0, 1e18, 1e38], torch.float64: [0.0, 5e-324, 1e-200, 40.0, 1e308]}
-
-
-@pytest.mark.parametrize("dtype", EXTREMES, ids=str)
-@pytest.mark.parametrize("d", [1, 3, 1000])
-def test_transforms_reach_their_support_from_any_vector(dtype: torch.dtype, d: int) -> None:
-    """Where squares under- or overflow, and where no number is left between a point and the boundary."""
-    for size in EXTREMES[dtype]:
-        x = torch.full((d,), size, dtype=dtype, requires_grad=True)
-        assert constraints.angles.check(transform_to(constraints.angles)(x))
-        for c in (0.3, 1.0, 1e6):
-            direction = transform_to(constraints.unit_sphere)(x)
-            assert constraints.unit_sphere.check(direction)
-            ball = biject_to(constraints.PoincareBall(c))
-            y = ball(x)
-            assert constraints.PoincareBall(c).check(y)
-            assert torch.equal(y == 0.0, x / 2.0 == 0.0)
-            log_det = ball.log_abs_det_jacobian(x, y)
-            assert log_det < 0.0
-            total = y.sum() + direction.sum() + torch.where(log_det.isfinite(), log_det, 0.0)
-            assert torch.autograd.grad(total, x)[0].isfinite().all()
 
 
 def test_constraints_name_their_bounds() -> None:
@@ -86,17 +46,12 @@ def test_transformed_density_is_the_chart_s() -> None:
     transform = biject_to(law.support)
     v = torch.tensor([0.5, 1.2], dtype=torch.float64)
     x = transform(v)
-    volume = 2.0 * torch.log(2.0 / (1.0 - 0.7 * x.square().sum()))
     chart = hd.Tangent(0.7).log_volume(v.numpy())
-    got = law.log_prob(x) + volume + transform.log_abs_det_jacobian(v, x)
+    got = law.log_prob(x) + transform.log_abs_det_jacobian(v, x)
     assert got.item() == pytest.approx(law.log_prob(v, model="tangent").item() + float(chart), rel=1e-12)
 
 
-def test_other_transforms() -> None:
-    x = transform_to(constraints.unit_sphere)(torch.randn(5, 4))
-    assert constraints.unit_sphere.check(x).all()
-    with pytest.raises(NotImplementedError):
-        biject_to(constraints.unit_sphere)
+def test_positive_numbers_and_the_hyperboloid() -> None:
     for constraint in (constraints.positive, constraints.non_negative):
         assert constraint.check(biject_to(constraint)(torch.tensor([-3.0, 2.0]))).all()
     assert not constraints.positive.check(torch.tensor([0.0, -1.0, math.inf, math.nan])).any()

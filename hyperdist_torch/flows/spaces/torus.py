@@ -9,6 +9,7 @@ from torch.distributions import constraints
 from hyperdist.spaces import torus
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
+from hyperdist_torch.transforms import wrap
 
 
 class Torus(Space):
@@ -24,8 +25,7 @@ class Torus(Space):
         return torus.from_frame(x, v)
 
     def retract(self, x: Tensor) -> Tensor:
-        # Wrapping is a shift by a constant: the derivative stays 1 also where rounding at the cut would make it 0.
-        return torus.wrap(x.detach()) + (x - x.detach())
+        return wrap(x)
 
     def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
         return torus.dist_sq(x, y)
