@@ -18,8 +18,9 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, sphere
 from hyperdist.stable import log_sinhc_sq, sinc_sq
+from hyperdist_torch import _parameters
 from hyperdist_torch.distributions.base import ManifoldDistribution
-from hyperdist_torch.flows.cnf import RiemannianCNF
+from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
 
 _TURN = 2.0 * math.pi
@@ -76,8 +77,7 @@ class PushedFlow(ManifoldDistribution):
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at ``value`` (*batch, width), in the coordinates of ``model`` on hyperbolic space."""
         model = self._check_model(model)
-        if model is None or model == self.space.model:
-            value = self.space.check(value)
+        value = read(self.space, _parameters.real(value, "value", self._dtype), model)
         shape = checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
         return torch.logsumexp(self._terms(value, model), dim=0).expand(shape)
 
@@ -112,8 +112,10 @@ class StereographicFlow(PushedFlow):
         return poincare.log_volume(v, -1.0)
 
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
-        pole = (x[..., 1:] == 0.0).all(dim=-1) & (x[..., 0] < 0.0)
-        y = torch.where(pole[..., None], 0.0, sphere.to_stereographic(x))
+        y = sphere.to_stereographic(x)
+        # There, and so near to it that the dtype does not hold the projection.
+        pole = ~torch.isfinite(y).all(dim=-1)
+        y = torch.where(pole[..., None], 0.0, y)
         found = self.flow.log_prob(y) - self._log_stretch(y)
         return torch.where(pole, -torch.inf, found)[None]
 

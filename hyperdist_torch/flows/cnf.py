@@ -17,7 +17,13 @@ from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.mixture import Mixture
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
-from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space
+from hyperdist_torch.flows.spaces import Euclidean, Space, in_model
+
+
+def read(space: Space, x: Tensor, model: str | None = None, name: str = "value") -> Tensor:
+    """Points in the coordinates of a model (by None the space's own), without what rounding put them off by."""
+    there = in_model(space, model)
+    return there.retract(there.check(x, name))
 
 
 def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
@@ -112,18 +118,11 @@ class RiemannianCNF(ManifoldDistribution):
     def _read(self, value: Tensor, model: str | None) -> Tensor:
         """Points in the solver's coordinates; ValueError for rows that are none, whatever ``validate_args`` says: a
         point off the space would be moved onto it without a word."""
-        value = _parameters.real(value, "value", self._dtype)
-        if model is None or model == self.space.model:
-            x = self.space.check(value)
-        else:
-            x = self._convert(self._space_of(model).check(value), model, str(self.space.model))
+        x = read(self.space, _parameters.real(value, "value", self._dtype), model)
+        if model is not None and model != self.space.model:
+            x = self._convert(x, model, str(self.space.model))
         shape = checks.broadcast(value=tuple(x.shape[:-1]), batch=tuple(self.batch_shape))
         return x.expand(*shape, self.space.width)
-
-    def _space_of(self, model: str) -> Space:
-        """Where the coordinates of ``model`` lie."""
-        d, c = self.space.d, self.space.c
-        return Euclidean(d) if model == "tangent" else PoincareBall(d, c) if model == "poincare" else Lorentz(d, c)
 
     def _convert(self, x: Tensor, model: str, to: str) -> Tensor:
         c = self.space.curvature(x)

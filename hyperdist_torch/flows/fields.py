@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from hyperdist import checks
 from hyperdist_torch.flows._derivative import along
 from hyperdist_torch.flows.features import Coordinates, Features
 from hyperdist_torch.flows.networks import Network
-from hyperdist_torch.flows.spaces import Space
+from hyperdist_torch.flows.spaces import Space, Torus
 
 NOISES = ("gaussian", "rademacher")
 
@@ -21,6 +22,7 @@ NOISES = ("gaussian", "rademacher")
 class VectorField(nn.Module, ABC):
     """A tangent at every point x (*batch, width) and time t (), in the coordinates of ``space``.
 
+    A new field gives ``forward``; what solvers and objectives take of it is its tangent part, see ``velocity``.
     context_width : numbers a row of the context, on which a conditional field depends.
     """
 
@@ -40,24 +42,34 @@ class VectorField(nn.Module, ABC):
         """
         e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
 
-        def velocity(y: Tensor) -> Tensor:
-            return self(t, self.space.retract(y), context)
-
-        f, change = along(velocity, x, e)
+        f, change = along(lambda y: velocity(self, t, self.space.retract(y), context), x, e)
         trace = self.space.embedded_inner(x, e, change).sum(dim=0)
         # In a chart the derivatives of the components are not yet the covariant ones.
         return f, trace + along(self.space.log_volume, x, f[None])[1][0]
 
 
 class FunctionField(VectorField):
-    """Any function f(t, x) or f(t, x, context) that returns tangents; the divergence by automatic differentiation."""
+    """Any function f(t, x) or f(t, x, context) of points (*batch, width) to vectors of that shape, or to one for all.
+
+    The field is the function's part in the tangent space, on the sphere f - (x.f) x and on the hyperboloid
+    f + c <x, f> x; the divergence is that field's, by automatic differentiation. The function has to be continuous on
+    the space: on the torus periodic, which a solve checks. Tensors in the function's closure get their gradients from
+    every solver.
+    Raises  ValueError where the function returns another shape, which would broadcast.
+    """
 
     def __init__(self, space: Space, function: Callable[..., Tensor], context_width: int = 0) -> None:
         super().__init__()
         self.space, self.function, self.context_width = space, function, context_width
 
     def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return self.function(t, x) if context is None else self.function(t, x, context)
+        f = self.function(t, x) if context is None else self.function(t, x, context)
+        if f.shape != x.shape and f.shape != x.shape[-1:]:
+            raise ValueError(
+                f"function must return the shape of its points, {tuple(x.shape)}, or {tuple(x.shape[-1:])}, "
+                f"got {tuple(f.shape)}"
+            )
+        return self.space.project(x, f.expand(x.shape).to(x.dtype))
 
 
 class FrameField(VectorField):
@@ -91,6 +103,15 @@ class FrameField(VectorField):
             raise ValueError(f"context_width must be >= 0, got {context_width}")
         self.network = Network(self.features.width + 1 + self.context_width, self.frame.size, **network)
 
+    def _time(self, t: Tensor, x: Tensor) -> Tensor:
+        """t beside x; TypeError where x has not the field's dtype, which the error of a matrix product does not say."""
+        wanted = next((parameter.dtype for parameter in self.parameters()), x.dtype)
+        if wanted != x.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise TypeError(
+                f"points must be {wanted}, as the field is, got {x.dtype}: convert one to the other's dtype"
+            )
+        return t.to(x)
+
     def _inputs(self, features: Tensor, t: Tensor, context: Tensor | None) -> Tensor:
         if (context.shape[-1] if context is not None else 0) != self.context_width:
             shape = None if context is None else tuple(context.shape)
@@ -103,15 +124,15 @@ class FrameField(VectorField):
         return u if self.finest is None else self.finest**t * u
 
     def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
-        t = t.to(x)
+        t = self._time(t, x)
         u = self.network(self._inputs(self.features(x, t), t, context))
         return self.frame.push(x, self._scaled(t, u))
 
     def with_divergence(
         self, t: Tensor, x: Tensor, context: Tensor | None = None, noise: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
+        t = self._time(t, x)
         e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
-        t = t.to(x)
         features, moved = self.features.linearised(x, t, e)
         u, du = self.network.linearised(self._inputs(features, t, context), moved)
         u, du = self._scaled(t, u), self._scaled(t, du)
@@ -120,6 +141,34 @@ class FrameField(VectorField):
 
     def extra_repr(self) -> str:
         return f"{self.space!r}, frame={self.kind!r}"
+
+
+def velocity(field: VectorField, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
+    """The field at x: what moves a point off the space is left out, and its divergence with it."""
+    f = field(t, x, context)
+    return f if isinstance(field, FrameField | FunctionField) else field.space.project(x, f)
+
+
+@torch.no_grad()
+def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor | None = None) -> None:
+    """ValueError where a field on the torus jumps from pi to -pi: what crosses there would have no density.
+
+    Between neighbours a periodic field changes by less than the bound, unless it has waves shorter than 2^-15. Those of
+    frames are periodic.
+    """
+    if not isinstance(field.space, Torus) or isinstance(field, FrameField) or not x.numel():
+        return
+    pi = x.new_tensor(math.pi)
+    ends = -pi, torch.nextafter(pi, torch.zeros_like(pi))
+    for axis in range(field.space.d):
+        at = torch.tensor([axis], device=x.device)
+        start, end = (velocity(field, t, x.index_fill(-1, at, side), context) for side in ends)
+        jump, size = (start - end).abs().amax(), torch.maximum(start.abs(), end.abs()).amax()
+        if bool(jump > 2.0**16 * torch.finfo(x.dtype).eps * size):
+            raise ValueError(
+                f"a field on {field.space!r} must be periodic, got one that jumps by {jump.item():.3g} where angle "
+                f"{axis} passes from pi to -pi: let it read cosines and sines of the angles"
+            )
 
 
 def draw_noise(space: Space, x: Tensor, kind: str, generator: torch.Generator | None = None) -> Tensor:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
-from hyperdist_torch.flows.cnf import RiemannianCNF
+from hyperdist_torch import _parameters
+from hyperdist_torch.flows.cnf import RiemannianCNF, read
+from hyperdist_torch.flows.fields import velocity
 from hyperdist_torch.flows.spaces import Space
 
 
@@ -18,10 +20,24 @@ def reverse_kl(
 ) -> Tensor:
     """log q(x) - log target(x) of draws x of q, (samples, *batch): its mean estimates KL(q | target) + const.
 
-    log_target : log density of the target, up to a constant, at points in q's coordinates.
+    log_target : log density of the target, up to a constant, at points in q's coordinates: (samples, *batch, width) to
+                 (samples, *batch).
+    Raises ValueError where log_target returns another shape, which would broadcast, or NaN.
     """
-    x, log_prob = q.rsample_and_log_prob((samples,), generator=generator)
-    return log_prob - log_target(x)
+    x, log_prob = q.rsample_and_log_prob((checks.dimension(samples, "samples"),), generator=generator)
+    wanted = log_target(x)
+    if wanted.shape != log_prob.shape:
+        raise ValueError(
+            f"log_target must return shape {tuple(log_prob.shape)} for points of shape {tuple(x.shape)}, "
+            f"got {tuple(wanted.shape)}"
+        )
+    if bool(torch.isnan(wanted).any()):
+        first = tuple(torch.nonzero(torch.isnan(wanted))[0].tolist())
+        count = int(torch.isnan(wanted).sum())
+        raise ValueError(
+            f"log_target must be a number or -inf, got nan at {x[first].tolist()} ({count} of {wanted.numel()} points)"
+        )
+    return log_prob - wanted
 
 
 def flow_matching(
@@ -39,14 +55,20 @@ def flow_matching(
                same weight, contraction to a point is a velocity of one size all along, which a solver's equal steps
                can follow, and q ends as the data's law blurred by about ``finest``: for data with much finer structure
                than the base, such as repeated places. Give the field the same ``finest``.
-    Raises ValueError where q has a batch shape.
+    Raises ValueError where q has a batch shape, and where a row of x is no point: of another width, not finite, off the
+    space, or an angle outside [-pi, pi). TypeError where q is no ``RiemannianCNF``.
     The mean is least where f carries the base's law to that of x. No differential equation is solved.
     On the sphere a draw that is antipodal to x has no one shortest path; the odds are rounding's.
     Source  Chen & Lipman 2023 (arXiv 2302.03660), eq. 13 and section 3.1 with d the geodesic distance, and with the
             scheduler kappa(t) = finest^t; Pooladian et al. 2023 (arXiv 2304.14772) for the coupling.
     """
+    if not isinstance(q, RiemannianCNF):
+        raise TypeError(f"q must be a RiemannianCNF, got {type(q).__name__}: match its flow, in that one's coordinates")
     if q.batch_shape:
         raise ValueError(f"q must have no batch shape, got {tuple(q.batch_shape)}")
+    x = read(q.space, _parameters.real(x, "x", q._dtype), name="x")
+    if x.ndim != 2:
+        raise ValueError(f"x must have shape (n, {q.space.width}), got {tuple(x.shape)}")
     space, coupling = q.space, checks.dimension(coupling, "coupling")
     rate = None if finest is None else -math.log(checks.fraction(finest, "finest"))
     with torch.no_grad():
@@ -57,8 +79,8 @@ def flow_matching(
         left, speed, unit = _schedule(t, rate)
         along = space.log(x0, x)
         at = space.retract(space.exp(x0, (1.0 - left) * along))
-        velocity = space.transport(x0, at, speed * along)
-    miss = (q.field(t, at, q.context) - velocity) / unit
+        wanted = space.transport(x0, at, speed * along)
+    miss = (velocity(q.field, t, at, q.context) - wanted) / unit
     return space.inner(at, miss, miss)
 
 

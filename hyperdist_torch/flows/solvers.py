@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hyperdist import checks
-from hyperdist_torch.flows.fields import VectorField
+from hyperdist_torch.flows._graph import leaves
+from hyperdist_torch.flows.fields import FrameField, VectorField, check_continuous, velocity
 
 _TABLEAUX: dict[str, tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]] = {
     "euler": ((), (1.0,)),
@@ -68,6 +69,7 @@ class FixedGrid:
         step = (end - start) / self.steps
         times = torch.linspace(start, end, self.steps + 1, dtype=x.dtype, device=x.device)
         divergences: list[Tensor] = []
+        check_continuous(field, times[0], x, context)
 
         def advance(t: Tensor, y: Tensor) -> tuple[Tensor, Tensor | None]:
             return self._step(field, t, y, step, context, noise, density)
@@ -99,11 +101,11 @@ class FixedGrid:
         if density:
             first, divergence = field.with_divergence(t, x, context, noise)
         else:
-            first = field(t, x, context)
+            first = velocity(field, t, x, context)
         slopes = [first]
         for row in rows:
             stage = field.space.land(x + step * _combined(row, slopes))
-            slopes.append(field(t + step * sum(row), stage, context))
+            slopes.append(velocity(field, t + step * sum(row), stage, context))
         return field.space.land(x + step * _combined(weights, slopes)), divergence
 
 
@@ -136,7 +138,9 @@ class Adaptive:
     rtol, atol : bounds of the estimated error of a step.
     method     : "dopri5" (default), "dopri8", "bosh3", "fehlberg2" or "adaptive_heun".
     adjoint    : gradients by a second solve backwards in time, in memory that does not grow with the steps
-                 (Chen et al. 2018); otherwise by backpropagation through the steps.
+                 (Chen et al. 2018); otherwise by backpropagation through the steps. They reach all that the field
+                 depends on at the start of the solve: parameters of modules, and tensors that a function's closure
+                 holds, or those from which these were worked out. What enters later alone raises ValueError.
     max_evaluations : of the field in a solve; beyond, the solve is given up as too stiff. Without ``adjoint`` the graph
                  of all of them is kept: a wide network on many points can fill the memory before that.
     """
@@ -163,11 +167,9 @@ class Adaptive:
             return FixedGrid(1, "euler").solve(field, x, start, end, context=context, noise=noise, density=density)
         odeint = _torchdiffeq().odeint_adjoint if self.adjoint else _torchdiffeq().odeint
         system = _System(field, context, noise, density, self.max_evaluations)
-        options = {}
-        if self.adjoint:
-            given = [context] if context is not None and context.requires_grad else []
-            options["adjoint_params"] = (*(p for p in field.parameters() if p.requires_grad), *given)
         times = torch.tensor([start, end], dtype=x.dtype, device=x.device)
+        check_continuous(field, times[0], x, context)
+        options = {"adjoint_params": system.find_parameters(times[0], x)} if self.adjoint else {}
         state = (x, x.new_zeros(x.shape[:-1])) if density else (x,)
         try:
             found = odeint(system, state, times, rtol=self.rtol, atol=self.atol, method=self.method, **options)
@@ -195,12 +197,45 @@ class _System(nn.Module):
         super().__init__()
         self.field, self.context, self.noise, self.density, self.most = field, context, noise, density, most
         self.evaluations = 0
+        self._first: tuple[Tensor, ...] | None = None
+        self._known: dict[int, Tensor] | None = None
+
+    def find_parameters(self, t: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """What the field depends on and has gradients, by a call of it that is the solve's first."""
+        if not torch.is_grad_enabled():
+            return ()
+        slopes = self(t, (x.detach(),))
+        self._first = tuple(slope.detach() for slope in slopes)
+        given = [self.context] if self.context is not None and self.context.requires_grad else []
+        own = {id(parameter): parameter for parameter in self.field.parameters() if parameter.requires_grad}
+        found = own | leaves(slopes, given)
+        behind = leaves(given)
+        if behind.keys() & found.keys() - {id(tensor) for tensor in given}:
+            # What the context depends on too would count twice, as itself and through the context.
+            given, found = [], found | behind
+        self._known = found | {id(tensor): tensor for tensor in given}
+        return tuple(self._known.values())
+
+    def _check_known(self, slopes: tuple[Tensor, ...], state: tuple[Tensor, ...], t: Tensor) -> None:
+        """ValueError where on the way back the field depends on what it did not at the start."""
+        assert self._known is not None
+        given = [tensor for tensor in self._known.values() if tensor.grad_fn is not None]
+        new = leaves(slopes, given).keys() - leaves((*state, t)).keys() - self._known.keys()
+        if new:
+            raise ValueError(
+                f"with adjoint=True the field must depend on the same tensors at all times, got {len(new)} with "
+                f"gradient at time {t.item():.6g} on which it did not depend at the start: let the function be an "
+                "nn.Module that has them as parameters, or take adjoint=False"
+            )
 
     def count_anew(self, _: Tensor) -> None:
         """The solve backwards in time may ask as often as the one before it."""
         self.evaluations = 0
 
     def forward(self, t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         self.evaluations += 1
         if self.evaluations > self.most:
             raise SolverError(
@@ -211,8 +246,10 @@ class _System(nn.Module):
         if self.density:
             slope: tuple[Tensor, ...] = self.field.with_divergence(t, x, self.context, self.noise)
         else:
-            slope = (self.field(t, x, self.context),)
+            slope = (velocity(self.field, t, x, self.context),)
         _finite(slope[0], f"in evaluation {self.evaluations}", "velocities")
+        if self._known is not None and torch.is_grad_enabled() and not isinstance(self.field, FrameField):
+            self._check_known(slope, state, t)
         return slope
 
 

@@ -142,6 +142,9 @@ def test_stereographic_projection() -> None:
     q = flows.StereographicFlow(euclidean(2))
     pole = -torch.eye(1, 3, dtype=DOUBLE)
     assert q.log_prob(pole).tolist() == [-math.inf]
+    # nor have points whose projection is beyond the dtype
+    near = torch.tensor([[-1.0, 1e-200, 0.0], [-1.0, 0.0, -1e-310]], dtype=DOUBLE)
+    assert q.log_prob(near).tolist() == [-math.inf] * 2
 
 
 @torch.no_grad()

@@ -126,6 +126,87 @@ def test_flow_matching_of_a_batch_is_refused() -> None:
         flows.flow_matching(q, ht.SphericalUniform(2).sample((4,)))
 
 
+@pytest.mark.parametrize("space", shared.SURFACES, ids=_id)
+def test_flow_matching_looks_at_its_points(space: flows.Space) -> None:
+    """As ``log_prob`` does: width, finite, on the space; nothing trains in silence."""
+    q, x = law(space), shared.points(space, 6)
+    for bad in (OFF[space.name], [math.nan] * space.width):
+        off = x.clone()
+        off[4] = torch.tensor(bad, dtype=x.dtype)
+        with pytest.raises(ValueError, match=r"x must lie on .*: 1 of 6 rows do not, the first is row 4, "):
+            flows.flow_matching(q, off)
+    for shape in ((6, space.width + 1), (6, space.width - 1)):
+        with pytest.raises(ValueError, match=rf"x must have {space.width} coordinates on its last axis, got shape"):
+            flows.flow_matching(q, torch.zeros(shape, dtype=x.dtype))
+    for off in (x[0], x[None]):
+        with pytest.raises(ValueError, match=rf"x must have shape \(n, {space.width}\), got"):
+            flows.flow_matching(q, off)
+    with pytest.raises(TypeError, match=r"x must be a torch.Tensor, got list"):
+        flows.flow_matching(q, x.tolist())  # type: ignore[arg-type]
+
+
+def test_units_are_told() -> None:
+    degrees = torch.tensor([[45.0, 120.0]], dtype=shared.DOUBLE)
+    for call in (
+        lambda: law(flows.Torus(2)).log_prob(degrees),
+        lambda: flows.flow_matching(law(flows.Torus(2)), degrees),
+    ):
+        with pytest.raises(ValueError, match=r"row 0, \[45.0, 120.0\]; angles are in radians, in \[-pi, pi\)"):
+            call()
+    with pytest.raises(ValueError, match=r"row 0, \[2.0, 0.0, 0.0\]; divide vectors by their lengths"):
+        flows.flow_matching(law(flows.Sphere(2)), 2.0 * torch.eye(3, dtype=shared.DOUBLE))
+
+
+def test_flow_matching_is_of_the_flow_itself() -> None:
+    pushed = flows.StereographicFlow(law(flows.Euclidean(2)))
+    with pytest.raises(TypeError, match=r"q must be a RiemannianCNF, got StereographicFlow: match its flow"):
+        flows.flow_matching(pushed, shared.points(flows.Sphere(2), 3))  # type: ignore[arg-type]
+
+
+def test_log_targets_of_another_shape_or_that_are_nan() -> None:
+    q, target = law(flows.Sphere(2)), shared.base(flows.Sphere(2))
+    assert flows.reverse_kl(q, target.log_prob, 5).shape == (5,)
+    for wrong in (lambda x: target.log_prob(x)[:, None], lambda x: target.log_prob(x).sum()):
+        with pytest.raises(ValueError, match=r"log_target must return shape \(5,\) for points of shape \(5, 3\), got"):
+            flows.reverse_kl(q, wrong, 5)
+    with pytest.raises(ValueError, match=r"log_target must be a number or -inf, got nan at \[.*\] \(5 of 5 points\)"):
+        flows.reverse_kl(q, lambda x: target.log_prob(x) * math.nan, 5)
+    with pytest.raises(ValueError, match="samples must be an integer >= 1, got 0"):
+        flows.reverse_kl(q, target.log_prob, 0)
+    assert flows.reverse_kl(q, lambda x: target.log_prob(x) - math.inf, 5).isinf().all()
+
+
+@pytest.mark.parametrize("space", [space for space in shared.SURFACES if space.name != "euclidean"], ids=_id)
+def test_pushed_flows_look_at_their_points(space: flows.Space) -> None:
+    """In every model that they take."""
+    flat = law(flows.Euclidean(2))
+    q = flows.WrappedFlow(flat, space)
+    for model in ("poincare", "lorentz", "tangent") if space.model else (None,):
+        options: dict[str, Any] = {"model": model} if model else {}
+        x = q.sample((4,), **options)
+        assert torch.isfinite(q.log_prob(x, **options)).all()
+        with pytest.raises(ValueError, match=rf"value must have {x.shape[-1]} coordinates on its last axis, got shape"):
+            q.log_prob(torch.zeros(4, x.shape[-1] + 1, dtype=x.dtype), **options)
+        with pytest.raises(TypeError, match=r"value must be a torch.Tensor, got list"):
+            q.log_prob(x.tolist(), **options)  # type: ignore[arg-type]
+        for bad in (math.nan, 9.0) if model != "tangent" else (math.nan,):
+            x[2] = bad
+            with pytest.raises(ValueError, match=r"value must lie on .*: 1 of 4 rows do not, the first is row 2, "):
+                q.log_prob(x, **options)
+
+
+def test_another_dtype_than_the_field_s() -> None:
+    """By name, not by the error of a matrix product."""
+    single = flows.FrameField(flows.Sphere(2), hidden=4)
+    q = flows.RiemannianCNF(ht.SphericalUniform(2), single)
+    x = shared.points(flows.Sphere(2), 3)
+    for call in (lambda: q.log_prob(x), lambda: flows.flow_matching(q, x), lambda: single(torch.tensor(0.0), x)):
+        with pytest.raises(TypeError, match=r"points must be torch.float32, as the field is, got torch.float64"):
+            call()
+    with pytest.raises(TypeError, match=r"x must be float32 or float64, got torch.bfloat16"):
+        flows.flow_matching(q, x.bfloat16())
+
+
 OPTIONS = [
     (lambda: flows.Sphere(0), "d must be an integer >= 1, got 0"),
     (lambda: flows.Lorentz(2, -1.0), r"c must be > 0, got .*-1\.0"),

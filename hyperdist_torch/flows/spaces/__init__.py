@@ -2,8 +2,8 @@
 
 from hyperdist_torch.flows.spaces.base import Space
 from hyperdist_torch.flows.spaces.euclidean import Euclidean
-from hyperdist_torch.flows.spaces.hyperbolic import Lorentz, PoincareBall
+from hyperdist_torch.flows.spaces.hyperbolic import Lorentz, PoincareBall, in_model
 from hyperdist_torch.flows.spaces.sphere import Sphere
 from hyperdist_torch.flows.spaces.torus import Torus
 
-__all__ = ["Euclidean", "Lorentz", "PoincareBall", "Space", "Sphere", "Torus"]
+__all__ = ["Euclidean", "Lorentz", "PoincareBall", "Space", "Sphere", "Torus", "in_model"]

@@ -22,6 +22,8 @@ class Space(ABC):
     model: str | None = None
     """Those of hyperbolic space: "lorentz" or "poincare"."""
     c: float = 0.0
+    _hint: str = ""
+    """What an error says of points that are none."""
 
     def __init__(self, d: int) -> None:
         self.d = checks.dimension(d)
@@ -70,6 +72,10 @@ class Space(ABC):
         """A tangent e with E e e^T the identity of the tangent space where E noise noise^T is; smooth in x."""
         return self.from_frame(x, noise)
 
+    def project(self, x: Tensor, u: Tensor) -> Tensor:
+        """The tangent at x nearest to u (*batch, width), any vector of the embedding."""
+        return u
+
     def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """<u, v> at x, (*batch)."""
         return euclidean.inner(x, u, v)
@@ -117,7 +123,7 @@ class Space(ABC):
             point = x.detach().reshape(-1, self.width)[row].tolist()
             raise ValueError(
                 f"{name} must lie on {self!r}: {int((~inside).sum())} of {inside.numel()} rows do not, the first is "
-                f"row {row}, {point}"
+                f"row {row}, {point}{self._hint}"
             )
         return x
 

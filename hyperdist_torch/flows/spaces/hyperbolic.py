@@ -10,6 +10,10 @@ from hyperdist import checks
 from hyperdist.spaces import charts, lorentz, poincare
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
+from hyperdist_torch.flows.spaces.euclidean import Euclidean
+
+_ROUNDING = 64.0
+"""Machine epsilons of the terms of a product that is 0, to which functions that return tangents may have rounded."""
 
 
 class Lorentz(Space):
@@ -31,6 +35,15 @@ class Lorentz(Space):
 
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         return lorentz.from_frame(x, v, self.c)
+
+    def project(self, x: Tensor, u: Tensor) -> Tensor:
+        # u + c <x, u> x. Far out the product of tangents is the rounding of large numbers, which x would make larger
+        # still: then its value, though not its derivatives, is left out.
+        space, time = (x[..., 1:] * u[..., 1:]).sum(dim=-1), x[..., 0] * u[..., 0]
+        off = space - time
+        rounding = off.detach().abs() <= _ROUNDING * torch.finfo(x.dtype).eps * (space.abs() + time.abs()).detach()
+        off = off - torch.where(rounding, off.detach(), 0.0)
+        return u + (self.c * off)[..., None] * x
 
     def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         return lorentz.inner(x, u, v, self.c)
@@ -98,3 +111,12 @@ class PoincareBall(Space):
 
     def features(self, x: Tensor) -> Tensor:
         return charts.poincare_to_tangent(x, self.c)
+
+
+def in_model(space: Space, model: str | None) -> Space:
+    """Where points of a space lie in the coordinates of a model, by None its own."""
+    if model is None or model == space.model:
+        return space
+    if model == "tangent":
+        return Euclidean(space.d)
+    return (PoincareBall if model == "poincare" else Lorentz)(space.d, space.c)

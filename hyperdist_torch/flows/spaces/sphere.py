@@ -15,6 +15,7 @@ class Sphere(Space):
     """The unit sphere S^d: a point is a unit vector of R^(d+1)."""
 
     name = "sphere"
+    _hint = "; divide vectors by their lengths"
 
     def __init__(self, d: int) -> None:
         super().__init__(d)
@@ -34,9 +35,12 @@ class Sphere(Space):
     def noise_width(self) -> int:
         return self.width
 
+    def project(self, x: Tensor, u: Tensor) -> Tensor:
+        return u - sphere.inner(x, u, x)[..., None] * x
+
     def random_tangent(self, x: Tensor, noise: Tensor) -> Tensor:
         # No frame on the sphere is continuous; the projection of noise in the embedding is.
-        return noise - sphere.inner(x, noise, x)[..., None] * x
+        return self.project(x, noise)
 
     def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
         return sphere.dist_sq(x, y)

@@ -16,6 +16,7 @@ class Torus(Space):
     """The flat torus: a point is d angles in [-pi, pi)."""
 
     name = "torus"
+    _hint = "; angles are in radians, in [-pi, pi): torch.deg2rad takes degrees there, retract what is a turn away"
 
     @property
     def support(self) -> constraints.Constraint:
