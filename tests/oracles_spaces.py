@@ -97,3 +97,38 @@ def exp_polar(mu: Sequence[float], radius: float, direction: Sequence[float], c:
             return [t / (1 + time) / k for t in space]
         size = mp.sqrt(_dot(space, space))
         return [t * mp.asinh(size) / size / k if size else t for t in space]
+
+
+def _lifted(x: Sequence[float], c: float, model: str) -> list[Any]:
+    """(cosh(r), sinh(r) u) of a point of a model."""
+    v, k = _exact(x), mp.sqrt(mp.mpf(c))
+    if model == "lorentz":
+        space = [k * t for t in v[1:]]
+    elif model == "poincare":
+        space = [2 * k * t / (1 - k * k * _dot(v, v)) for t in v]
+    else:
+        size = mp.sqrt(_dot(v, v))
+        space = [mp.sinh(k * size) / size * t if size else mp.mpf(0) for t in v]
+    return [mp.sqrt(1 + _dot(space, space)), *space]
+
+
+def _apart(p: list[Any], q: list[Any]) -> Any:
+    """2 asinh of half the Minkowski length of p - q."""
+    difference = [s - t for s, t in zip(p, q, strict=True)]
+    return 2 * mp.asinh(mp.sqrt(abs(_dot(difference[1:], difference[1:]) - difference[0] ** 2)) / 2)
+
+
+def geodesic_error(
+    got: Sequence[float], x: Sequence[float], y: Sequence[float], t: float, c: float, model: str
+) -> tuple[float, float, float]:
+    """(error, radius, distance) in units of 1/sqrt(c): how far ``got`` is from the point at time t of the geodesic from
+    x to y, the radius of that point, and the distance of x and y."""
+    with mp.workdps(DIGITS):
+        p, q, s = _lifted(x, c, model), _lifted(y, c, model), mp.mpf(float(t))
+        distance = _apart(p, q)
+        want = p
+        if distance > mp.mpf(10) ** (150 - DIGITS):
+            from_x, from_y = mp.sinh((1 - s) * distance), mp.sinh(s * distance)
+            want = [(from_x * a + from_y * b) / mp.sinh(distance) for a, b in zip(p, q, strict=True)]
+        origin = [mp.mpf(1), *(mp.mpf(0) for _ in want[1:])]
+        return float(_apart(_lifted(got, c, model), want)), float(_apart(origin, want)), float(distance)

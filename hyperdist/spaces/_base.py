@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.spaces._rows import column, dot, root
+from hyperdist.spaces._rows import dot, root
 
 
 def too_long(x: np.ndarray, bad: np.ndarray, name: str) -> str:
@@ -110,8 +110,11 @@ class Space(ABC):
 
     @final
     def exp(self, x: Any, u: Any) -> np.ndarray:
-        """The point that the geodesic from x with velocity u reaches at time 1, (*batch, k)."""
-        return self._call("exp", x=x, u=u)
+        """The point that the geodesic from x with velocity u reaches at time 1, (*batch, k).
+
+        Raises ValueError where coordinates of its dtype cannot hold that point.
+        """
+        return self._check_result(self._call("exp", x=x, u=u))
 
     @final
     def log(self, x: Any, y: Any) -> np.ndarray:
@@ -135,11 +138,25 @@ class Space(ABC):
 
     @final
     def geodesic(self, x: Any, y: Any, t: Any) -> np.ndarray:
-        """The point at time t (*batch) of the shortest geodesic from x (t = 0) to y (t = 1), (*batch, k)."""
-        t = checks.finite(checks.as_float(t, "t"), "t")
-        u = self.log(x, y)
-        checks.broadcast(t=t.shape, geodesic=u.shape[:-1])
-        return self.exp(x, column(t).astype(u.dtype) * u)
+        """The point at time t (*batch) of the shortest geodesic from x (t = 0) to y (t = 1), (*batch, k).
+
+        The error is what rounding of x, y and the result implies where 0 <= t <= 1, at any distance; x and y themselves
+        come back at 0 and 1. Beyond, ValueError where coordinates of the dtype cannot hold the point.
+        """
+        x, t = self.check_point(x), checks.finite(checks.as_float(t, "t"), "t")
+        y = self.check_point(checks.points(y, "y", x.shape[-1]), "y")
+        self._broadcast({"x": x, "y": y, "t": t[..., None]})
+        dtype = np.result_type(x, y)
+        with np.errstate(all="ignore"):
+            cast = (a.astype(dtype, copy=False) for a in (x, y, t))
+            result = self._kernels.geodesic(*cast, *self._parameters(dtype))
+        # No coordinates tell a point far out from its neighbours: the ends, and a pair of equal points, come back as
+        # they are.
+        t = t[..., None]
+        result = np.where((t == 0) | (x == y).all(axis=-1, keepdims=True), x, np.where(t == 1, y, result))
+        # Between its ends a geodesic is no further out than they are.
+        self._check_result(np.where((t >= 0) & (t <= 1), result.dtype.type(0), result))
+        return result.astype(dtype, copy=False)
 
     @final
     def to_frame(self, mu: Any, u: Any) -> np.ndarray:
@@ -187,6 +204,17 @@ class Space(ABC):
         with np.errstate(all="ignore"):
             cast = [a.astype(dtype, copy=False) for a in arrays.values()]
             return getattr(self._kernels, kernel)(*cast, *parameters)[()]
+
+    def _check_result(self, x: np.ndarray) -> np.ndarray:
+        """Points that were worked out, where the coordinates hold them; else ValueError."""
+        with np.errstate(all="ignore"):
+            bad = ~np.isfinite(dot(x, x))
+        if bad.any():
+            raise ValueError(
+                f"{int(bad.sum())} of {bad.size} points lie further out than coordinates of {x.dtype} hold: "
+                "take a shorter way or a wider dtype; hyperdist.Tangent holds any radius"
+            )
+        return x
 
     def _broadcast(self, arrays: dict[str, np.ndarray]) -> None:
         """Check that the batch shapes of the arrays and of the space's parameter, c, go together."""

@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._rows import column, dot, reject
+from hyperdist._namespace import Array, namespace, settled
+from hyperdist.spaces._rows import column, dot, reject, scaled
 from hyperdist.stable import asinhc_sq
 
 _LOG_FAR = 40.0
 """log H beyond which D = log(4 H) and sinh D = 2 H to the last bit of a double."""
+_GROWN = 21.0
+"""Growth beyond which sinh(D) is e^D/2 to the last bit of a double, D > growth - 1."""
 
 
 class Half(NamedTuple):
@@ -120,3 +122,77 @@ def half_rotate(half: Half, c: Any, w: Array) -> Array:
     along_e = 2.0 * c * (xw * lift - c * dot(half.ball, half.ball) * ew) / size
     along_x = 2.0 * c * (part.height * xw + half.x_ratio * part.growth * ew) / size
     return w + column(along_e) * part.vector - column(along_x) * half.ball
+
+
+class Shares(NamedTuple):
+    """Of the point p = w_x x + w_y y of a geodesic, written on the hyperboloid; row scalars."""
+
+    x: Array
+    """w_x exp(-x_growth)"""
+    y: Array
+    """w_y exp(-y_growth)"""
+    x_growth: Array
+    y_growth: Array
+    rest: Array
+    """1 - w_x - w_y"""
+
+
+def shares(square: Array, t: Array) -> Shares:
+    """The weights sinh((1 - t) D)/sinh(D) and sinh(t D)/sinh(D) of D^2 = ``square``, 1 - t and t at 0.
+
+    A geodesic through far points needs no velocity, whose coordinates would have to hold numbers that differ by e^D:
+    since w_x <= e^(-t D) where 0 <= t <= 1, what rounding does to w_x x and w_y y is what it does to x, y and p, eps
+    times the largest coordinate of p. A relative error of the weights moves p by half of it along the geodesic.
+    """
+    xp = namespace(square, t)
+    left = 1.0 - t
+    growth, sinhc, _ = scaled(square)
+    x_growth, x_sinhc, _ = scaled(left * left * square)
+    y_growth, y_sinhc, _ = scaled(t * t * square)
+    half_growth, _, half_cosh = scaled(0.25 * square)
+    before, before_sinhc, _ = scaled(0.25 * t * t * square)
+    after, after_sinhc, _ = scaled(0.25 * left * left * square)
+    rest = 0.5 * t * left * square * before_sinhc * after_sinhc / half_cosh
+    return Shares(
+        x=left * x_sinhc / sinhc,
+        y=t * y_sinhc / sinhc,
+        x_growth=x_growth - growth,
+        y_growth=y_growth - growth,
+        rest=rest * xp.exp(before + after - half_growth),
+    )
+
+
+class Beyond(NamedTuple):
+    """Of times t outside of [0, 1]: the nearer end, the other end, and the share of the way that leads on from it."""
+
+    outside: Any
+    start: Array
+    end: Array
+    step: Array
+
+
+def beyond(x: Array, y: Array, t: Array) -> Beyond | None:
+    """None where no time is outside."""
+    xp = namespace(x, y, t)
+    outside = (t < 0.0) | (t > 1.0)
+    if settled(outside) is False:
+        return None
+    first = (t < 0.5)[..., None]
+    step = xp.where(outside, xp.where(t < 0.5, t, 1.0 - t), t * 0.0)
+    return Beyond(outside, xp.where(first, x, y), xp.where(first, y, x), step)
+
+
+def within(t: Array) -> Array:
+    """t, and the nearer of 0 and 1 where it lies beyond."""
+    xp = namespace(t)
+    return xp.where(t < 0.0, t * 0.0, xp.where(t > 1.0, t * 0.0 + 1.0, t))
+
+
+def shrink(square: Array, growth: Array) -> Array:
+    """e^growth D/sinh(D) where sinh(D) = e^growth sqrt(square); where growth is beyond 21, D > growth - 1."""
+    xp = namespace(square)
+    far = (growth > _GROWN) & (square > 0.0)
+    grown = xp.exp(xp.where(far, square * 0.0, growth))
+    near = grown * asinhc_sq(xp.where(far, square * 0.0, square) * grown * grown)
+    safe = xp.where(far, square, square * 0.0 + 1.0)
+    return xp.where(far, (growth + 0.5 * xp.log(4.0 * safe)) / xp.sqrt(safe), near)

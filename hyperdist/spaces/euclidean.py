@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hyperdist._namespace import Array
-from hyperdist.spaces._rows import dot
+from hyperdist.spaces._rows import column, dot
 
 
 def dist_sq(x: Array, y: Array) -> Array:
@@ -45,3 +45,8 @@ def from_frame(x: Array, v: Array) -> Array:
 def log_volume(x: Array) -> Array:
     """0, (*batch)."""
     return x[..., 0] * 0.0
+
+
+def geodesic(x: Array, y: Array, t: Array) -> Array:
+    """x + t (y - x), t (*batch)."""
+    return exp(x, column(t) * log(x, y))

@@ -101,20 +101,23 @@ class PoincareBall(Hyperbolic):
             f"({int(bad.sum())} of {bad.size} points outside)"
         )
 
+    def _check_result(self, x: np.ndarray) -> np.ndarray:
+        return charts.check_holdable(x, self.c)
+
     def conformal_factor(self, x: Any) -> np.ndarray:
         """lambda_x = 2/(1 - c|x|^2), (*batch)."""
         return self._call("conformal_factor", x=x)
 
     def mobius_add(self, x: Any, y: Any) -> np.ndarray:
-        """x (+) y, (*batch, d)."""
-        return self._call("mobius_add", x=x, y=y)
+        """x (+) y, (*batch, d); ValueError where the ball cannot hold it in its dtype, as for the next two."""
+        return self._check_result(self._call("mobius_add", x=x, y=y))
 
     def mobius_scalar_mul(self, t: Any, x: Any) -> np.ndarray:
         """t (x) x, the point at t times the distance from the origin; t (*batch)."""
         x, t = self.check_point(x), checks.finite(checks.as_float(t, "t"), "t")
         checks.broadcast(t=t.shape, x=x.shape[:-1], c=self.c.shape)
         with np.errstate(all="ignore"):
-            return poincare.mobius_scalar_mul(t.astype(x.dtype), x, self.c.astype(x.dtype))
+            return self._check_result(poincare.mobius_scalar_mul(t.astype(x.dtype), x, self.c.astype(x.dtype)))
 
     def mobius_matvec(self, m: Any, x: Any) -> np.ndarray:
         """exp_0(m log_0 x) of a matrix m (*batch, e, d), (*batch, e)."""
@@ -123,7 +126,7 @@ class PoincareBall(Hyperbolic):
         if m.ndim < 2:
             raise ValueError(f"m must have shape (*batch, e, d), got shape {m.shape}")
         with np.errstate(all="ignore"):
-            return poincare.mobius_matvec(m.astype(x.dtype), x, self.c.astype(x.dtype))
+            return self._check_result(poincare.mobius_matvec(m.astype(x.dtype), x, self.c.astype(x.dtype)))
 
     def gyration(self, x: Any, y: Any, u: Any) -> np.ndarray:
         """gyr[x, y] u, the rotation by which (+) fails to associate, (*batch, d)."""

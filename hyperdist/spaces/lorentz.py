@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
+from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate, shares
 from hyperdist.spaces._rows import column, dot, root, scaled
 
 _NEAR = 1.5
@@ -129,8 +129,7 @@ def dist(x: Array, y: Array, c: Any) -> Array:
 def exp(x: Array, u: Array, c: Any) -> Array:
     """cosh(r) x + sinh(r)/r u, r = sqrt(c) |u|, put back on the hyperboloid by its space part."""
     v = to_frame(x, u, c)
-    z = c * dot(v, v)
-    growth, sinhc, cosh = scaled(z)
+    growth, sinhc, cosh = scaled(c * dot(v, v))
     space = column(cosh) * x[..., 1:] + column(sinhc) * u[..., 1:]
     return lift(column(namespace(x, u, c).exp(growth)) * space, c)
 
@@ -153,3 +152,16 @@ def transport(x: Array, y: Array, u: Array, c: Any) -> Array:
 def log_volume(x: Array, c: Any) -> Array:
     """0, (*batch): densities on the hyperboloid are with respect to its own volume."""
     return x[..., 0] * 0.0 + c * 0.0
+
+
+def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+    """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t.
+
+    (sinh((1 - t) D) x + sinh(t D) y)/sinh(D), D = sqrt(c) dist(x, y), put on the hyperboloid by its space part.
+    Accuracy  where 0 <= t <= 1, what rounding of x, y and the result implies: eps (1 + D) cosh(a)/sqrt(c), a the
+              result's radius in units of 1/sqrt(c).
+    """
+    xp = namespace(x, y, t, c)
+    share = shares(c * dist_sq(x, y, c), t)
+    from_x = column(share.x * xp.exp(share.x_growth)) * x[..., 1:]
+    return lift(from_x + column(share.y * xp.exp(share.y_growth)) * y[..., 1:], c)

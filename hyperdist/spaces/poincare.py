@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._rows import column, dot, root
+import numpy as np
+
+from hyperdist._namespace import Array, namespace, settled
+from hyperdist.spaces._hyperbolic import beyond, shares, within
+from hyperdist.spaces._rows import column, dot, root, scaled
 from hyperdist.stable import asinhc_sq, tanhc_sq
 
 
@@ -37,10 +40,14 @@ def mobius_add(x: Array, y: Array, c: Any) -> Array:
 
     ((1 - c|x|^2)(x + y) + c|x + y|^2 x) / ((1 - c|x|^2)(1 - c|y|^2) + c|x + y|^2).
     """
+    return _added(x, y, gap(y, c), c)
+
+
+def _added(x: Array, y: Array, gap_y: Array, c: Any) -> Array:
     total = x + y
     size = c * dot(total, total)
     gap_x = gap(x, c)
-    return (column(gap_x) * total + column(size) * x) / column(gap_x * gap(y, c) + size)
+    return (column(gap_x) * total + column(size) * x) / column(gap_x * gap_y + size)
 
 
 def mobius_scalar_mul(t: Any, x: Array, c: Any) -> Array:
@@ -89,8 +96,11 @@ def dist(x: Array, y: Array, c: Any) -> Array:
 def exp(x: Array, u: Array, c: Any) -> Array:
     """x (+) (tanh(sqrt(c) lambda |u|/2)/(sqrt(c)|u|)) u: the point reached from x with velocity u in unit time."""
     half = 0.5 * column(conformal_factor(x, c)) * u
-    step = column(tanhc_sq(c * dot(half, half))) * half
-    return mobius_add(x, step, c)
+    square = c * dot(half, half)
+    growth, _, cosh = scaled(square)
+    # 1 - c|step|^2 from the length itself, which the coordinates of a long step do not hold
+    gap_step = namespace(x, u).square(namespace(x, u).exp(-growth) / cosh)
+    return _added(x, column(tanhc_sq(square)) * half, gap_step, c)
 
 
 def log(x: Array, y: Array, c: Any) -> Array:
@@ -149,3 +159,38 @@ def dist_to_gyroplane(x: Array, p: Array, a: Array, c: Any) -> Array:
     square = dot(a, a)
     sinh = 2.0 * toward / (gap(x, c) * root(square))
     return sinh * asinhc_sq(c * sinh * sinh)
+
+
+def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+    """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t.
+
+    On the hyperboloid it is w_x x + w_y y (``_hyperbolic.shares``); in the ball therefore
+
+        (A x + B y)/(A + B + (1 - w_x - w_y)/2),      A = w_x/(1 - c|x|^2),  B = w_y/(1 - c|y|^2),
+
+    a mean of x and y where c = 0. Where 0 <= t <= 1 it lies no further out than x or y, and so within the ball: where
+    rounding says otherwise, it is put on the sphere of the further one.
+    """
+    xp = namespace(x, y, t, c)
+    share, start_end = shares(c * dist_sq(x, y, c), within(t)), beyond(x, y, t)
+    from_x, from_y = share.x * xp.exp(share.x_growth) / gap(x, c), share.y * xp.exp(share.y_growth) / gap(y, c)
+    total = from_x + from_y + 0.5 * share.rest
+    result = _no_further(column(from_x / total) * x + column(from_y / total) * y, x, y, c)
+    if start_end is None:
+        return result
+    onward = exp(start_end.start, column(start_end.step) * log(start_end.start, start_end.end, c), c)
+    return xp.where(start_end.outside[..., None], onward, result)
+
+
+def _no_further(p: Array, x: Array, y: Array, c: Any) -> Array:
+    """p, and where rounding took it out of the ball p at the length of x or y, less what rounds in a square length."""
+    xp = namespace(p)
+    size = dot(p, p)
+    outside = c * size >= 1.0
+    if settled(outside) is False:
+        return p
+    x_size, y_size = dot(x, x), dot(y, y)
+    least = 1.0 - (p.shape[-1] + 4.0) * float(np.finfo(str(p.dtype).rpartition(".")[2]).eps)
+    safe = xp.where(outside, size, size * 0.0 + 1.0)
+    factor = xp.where(outside, least * xp.sqrt(xp.where(x_size > y_size, x_size, y_size) / safe), safe * 0.0 + 1.0)
+    return column(factor.detach() if hasattr(factor, "detach") else factor) * p

@@ -56,13 +56,18 @@ def exp(x: Array, u: Array) -> Array:
 
 
 def _departure(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
-    """(p, |x - y|^2, |x + y|^2, antipodal): p = sin(theta) times the unit tangent at x that points to y."""
+    """(p, |x - y|^2, |x + y|^2, antipodal): p = sin(theta) times the unit tangent at x that points to y.
+
+    Near y = -x, where p is small, the rounding of |x| and |y| is not: what it leaves along x is taken out of p.
+    """
     xp = namespace(x, y)
     difference, total = y - x, y + x
     apart, together = dot(difference, difference), dot(total, total)
     near = difference + 0.5 * apart[..., None] * x
-    far = total - 0.5 * together[..., None] * x
-    return xp.where((apart < together)[..., None], near, far), apart, together, together == 0.0
+    far = total - column(dot(total, x) / dot(x, x)) * x
+    far = far - column(dot(far, x) / dot(x, x)) * x
+    close = apart < together
+    return xp.where(close[..., None], near, far), apart, together, ~close & (dot(far, far) == 0.0)
 
 
 def _first_axis(x: Array) -> Array:
@@ -74,14 +79,22 @@ def _first_axis(x: Array) -> Array:
 
 
 def log(x: Array, y: Array) -> Array:
-    """theta/sin(theta) (y - cos(theta) x); at y = -x, pi along the first frame axis."""
+    """theta/sin(theta) (y - cos(theta) x); at y = -x, pi along the first frame axis.
+
+    Accuracy  of length theta and orthogonal to x to a few eps, wherever y is; its direction to eps/sin(theta), which is
+              what rounding of x and y implies.
+    """
     xp = namespace(x, y)
     p, apart, together, antipodal = _departure(x, y)
     one = apart * 0.0 + 1.0
-    ratio_sq = _angle_sq(apart, together) / xp.where(apart == 0.0, one, apart)
-    stretch = xp.where(apart == 0.0, one, root(xp.where(apart == 0.0, one, ratio_sq)))
-    # theta / sin(theta) = (theta / |x - y|) * 2 / |x + y|
-    vector = column(2.0 * stretch / xp.sqrt(xp.where(antipodal, one, together))) * p
+    square = _angle_sq(apart, together)
+    near = apart < together
+    # theta/sin(theta) = (theta/|x - y|) 2/|x + y| where x = y may be; far from it p's own length is the sine.
+    ratio = root(xp.where(near & (apart > 0.0), square / xp.where(apart > 0.0, apart, one), one))
+    close = 2.0 * ratio / xp.sqrt(xp.where(near, together, one))
+    length_sq = xp.where(near | antipodal, one, dot(p, p))
+    far = root(xp.where(near, one, square)) / xp.sqrt(length_sq)
+    vector = column(xp.where(near, close, far)) * p
     return xp.where(antipodal[..., None], math.pi * _first_axis(x + y * 0.0), vector)
 
 
@@ -96,16 +109,25 @@ def log_volume(x: Array) -> Array:
 
 
 def transport(x: Array, y: Array, u: Array) -> Array:
-    """u - (y.u)/(1 + x.y) (x + y); at y = -x along the geodesic that ``log`` takes there."""
+    """u - (y.u)/(1 + x.y) (x + y); at y = -x along the geodesic that ``log`` takes there.
+
+    Beyond a right angle, where x + y cancels, by the unit tangent e at x: u - (e.u) ((1 - cos theta) e + sin(theta) x).
+    """
     xp = namespace(x, y, u)
-    total = x + y
-    together = dot(total, total)
-    antipodal = together == 0.0
-    safe = xp.where(antipodal, together * 0.0 + 1.0, together)
-    axis = _first_axis(x + y * 0.0)
-    moved = u - column(2.0 * dot(y, u) / safe) * total
-    turned = u - column(2.0 * dot(axis, u)) * axis
-    return xp.where(antipodal[..., None], turned, moved)
+    p, apart, together, antipodal = _departure(x, y)
+    near = apart < together
+    safe = xp.where(near, together, together * 0.0 + 1.0)
+    moved = u - column(2.0 * dot(y, u) / safe) * (x + y)
+    sine = xp.sqrt(xp.where(near | antipodal, safe * 0.0 + 1.0, dot(p, p)))
+    e = xp.where(antipodal[..., None], _first_axis(x + y * 0.0), p / sine[..., None])
+    sine = xp.where(antipodal, sine * 0.0, sine)
+    turned = u - column(dot(e, u)) * (column(0.5 * apart) * e + column(sine) * x)
+    return xp.where(near[..., None], moved, turned)
+
+
+def geodesic(x: Array, y: Array, t: Array) -> Array:
+    """The point at time t (*batch) of the shortest geodesic from x (t = 0) to y (t = 1), (*batch, d + 1)."""
+    return exp(x, column(t) * log(x, y))
 
 
 def from_frame(mu: Array, v: Array) -> Array:

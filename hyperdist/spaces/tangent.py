@@ -15,7 +15,17 @@ from __future__ import annotations
 from typing import Any
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate
+from hyperdist.spaces._hyperbolic import (
+    Half,
+    bearing,
+    beyond,
+    half_dist_sq,
+    half_log,
+    half_rotate,
+    shares,
+    shrink,
+    within,
+)
 from hyperdist.spaces._rows import STEEPEST, column, dot, exponent_gap, reject, root, scaled, steepness
 from hyperdist.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
 
@@ -191,3 +201,24 @@ def transport(x: Array, y: Array, u: Array, c: Any) -> Array:
 def log_volume(x: Array, c: Any) -> Array:
     """log sqrt det G = (d - 1) log(sinh(a)/a), (*batch)."""
     return (x.shape[-1] - 1.0) * log_sinhc_sq(c * dot(x, x))
+
+
+def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+    """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t, at any radius.
+
+    Accuracy  where 0 <= t <= 1, what rounding of the result and of the distance implies: eps (cosh(a) + D + b)/sqrt(c),
+              a the result's radius, b the larger one of x and y, D their distance, in units of 1/sqrt(c).
+    """
+    xp = namespace(x, y, t, c)
+    share, start_end = shares(c * dist_sq(x, y, c), within(t)), beyond(x, y, t)
+    a_growth, a_sinhc, _ = scaled(c * dot(x, x))
+    b_growth, b_sinhc, _ = scaled(c * dot(y, y))
+    from_x, from_y = share.x_growth + a_growth, share.y_growth + b_growth
+    growth = xp.where(from_x > from_y, from_x, from_y)
+    space = column(share.x * a_sinhc * xp.exp(from_x - growth)) * x
+    space = space + column(share.y * b_sinhc * xp.exp(from_y - growth)) * y
+    result = column(shrink(c * dot(space, space), growth)) * space
+    if start_end is None:
+        return result
+    onward = boost(start_end.start, column(start_end.step) * log_frame(start_end.start, start_end.end, c), c)
+    return xp.where(start_end.outside[..., None], onward, result)

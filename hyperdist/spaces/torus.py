@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.spaces._rows import dot
+from hyperdist.spaces._rows import column, dot
 from hyperdist.spaces.euclidean import from_frame, inner, log_volume, to_frame, transport
 
-__all__ = ["dist_sq", "exp", "from_frame", "inner", "log", "log_volume", "to_frame", "transport", "wrap"]
+__all__ = ["dist_sq", "exp", "from_frame", "geodesic", "inner", "log", "log_volume", "to_frame", "transport", "wrap"]
 
 _TURN = 2.0 * math.pi
 
@@ -45,3 +45,8 @@ def exp(x: Array, u: Array) -> Array:
 def log(x: Array, y: Array) -> Array:
     """y - x, wrapped."""
     return wrap(y - x)
+
+
+def geodesic(x: Array, y: Array, t: Array) -> Array:
+    """The point at time t (*batch) of the shortest way from x (t = 0) to y (t = 1), (*batch, d)."""
+    return exp(x, column(t) * log(x, y))

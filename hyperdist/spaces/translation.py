@@ -10,11 +10,9 @@ from typing import Any
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces import charts
+from hyperdist.spaces._hyperbolic import shrink
 from hyperdist.spaces._rows import column, dot, scaled
-from hyperdist.stable import asinhc_sq, coshm1_sq, sinhc_sq
-
-_FAR = 21.0
-"""Radius k|b| beyond which sinh(D) is e^D/2 to the last bit of a double, wherever k|v| < 1."""
+from hyperdist.stable import coshm1_sq, sinhc_sq
 
 
 def translate(b: Array, v: Array, c: Any) -> Array:
@@ -53,14 +51,4 @@ def _translate_near(b: Array, v: Array, c: Any) -> Array:
     v_sinhc, v_cosh = sinhc_sq(z), 1.0 + z * coshm1_sq(z)
     along = b_sinhc * v_cosh + b_coshm1 * v_sinhc * c * dot(b, v)
     space = column(along) * b + column(xp.exp(-growth) * v_sinhc) * v
-    return column(_shrink(c * dot(space, space), growth)) * space
-
-
-def _shrink(square: Array, growth: Array) -> Array:
-    """e^growth D/sinh(D) where sinh(D) = e^growth sqrt(square); D > growth - 1."""
-    xp = namespace(square)
-    far = (growth > _FAR) & (square > 0.0)
-    grown = xp.exp(xp.where(far, square * 0.0, growth))
-    near = grown * asinhc_sq(xp.where(far, square * 0.0, square) * grown * grown)
-    safe = xp.where(far, square, square * 0.0 + 1.0)
-    return xp.where(far, (growth + 0.5 * xp.log(4.0 * safe)) / xp.sqrt(safe), near)
+    return column(shrink(c * dot(space, space), growth)) * space
