@@ -113,6 +113,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared angle.
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least sigma.
+        The mean is the global one on the circle, and above as ``Sphere.frechet_mean`` says.
         Raises ValueError where no finite sigma > 0 is best: equal points, or points as spread as the uniform law's.
         """
         unit = _unit_points(x)

@@ -1,9 +1,9 @@
 """Frechet means: the point with the least weighted sum of squared distances.
 
-Hyperbolic space and the sphere by Newton's method in the frame at the current point: half the squared distance to a
-point at distance D has gradient -log and Hessian 1 along it, D coth D (on the sphere D cot D) across it. On hyperbolic
-space the sum is convex and has one minimum. On the torus exactly, by trying every place to cut the circle (Hotz and
-Huckemann 2015, section 3).
+Hyperbolic space by Newton's method in the frame at the current point: half the squared distance to a point at distance
+D has gradient -log and Hessian 1 along it, D coth D (on the sphere D cot D) across it. On hyperbolic space the sum is
+convex and has one minimum. On the torus exactly, by trying every place to cut the circle (Hotz and Huckemann 2015,
+section 3). The sphere, where there may be many minima, is in ``frechet_sphere``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hyperdist.spaces import charts, poincare, sphere, tangent, torus
+from hyperdist.spaces import charts, poincare, tangent, torus
 from hyperdist.spaces._rows import column, dot
-from hyperdist.stable import sinc_sq, tanhc_sq
+from hyperdist.stable import tanhc_sq
 
 _CANDIDATES = 8
 """Data points tried as a start, besides an average."""
@@ -32,7 +32,7 @@ _BALL_RADIUS = 8.0
 """Radius up to which ball coordinates are as good as tangent ones, and cheaper."""
 
 
-class _Problem:
+class Problem:
     """Points, weights (n, B) that sum to 1, and one space's maps between points and frames."""
 
     def __init__(
@@ -69,7 +69,8 @@ class _Problem:
             along = (1.0 - across) / np.where(square > 0.0, square, 1.0)
             cost += 0.5 * np.sum(w * square, axis=0)
             gradient = gradient + np.einsum("nb,nbi->bi", w, v)
-            hessian = hessian + np.einsum("nb,nbi,nbj->bij", w * along, v, v)
+            rows = np.moveaxis(v, 1, 0)
+            hessian = hessian + np.swapaxes(rows * np.moveaxis(w * along, 1, 0)[..., None], -1, -2) @ rows
             hessian = hessian + np.sum(w * across, axis=0)[:, None, None] * np.eye(v.shape[-1])
         size, axes = np.linalg.eigh(hessian)
         size = np.abs(size)
@@ -78,7 +79,7 @@ class _Problem:
         return cost, step
 
 
-def _descend(problem: _Problem, starts: list[np.ndarray]) -> np.ndarray:
+def descend(problem: Problem, starts: list[np.ndarray]) -> np.ndarray:
     """Newton's method from the best start of each batch element, halving a step that does not go down.
 
     Ends where steps are a few eps of the spread of the points, or have stopped shrinking at the size of rounding.
@@ -101,7 +102,7 @@ def _descend(problem: _Problem, starts: list[np.ndarray]) -> np.ndarray:
 
 
 def _downhill(
-    problem: _Problem, y: np.ndarray, cost: np.ndarray, step: np.ndarray, trusted: np.ndarray
+    problem: Problem, y: np.ndarray, cost: np.ndarray, step: np.ndarray, trusted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(point, found): the first of y + step, y + step/2, ... whose cost is no higher; a trusted step as it is."""
     length = np.ones(len(y))
@@ -116,7 +117,7 @@ def _downhill(
     return candidate, lower
 
 
-def _some(points: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
+def some(points: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
     """Up to ``_CANDIDATES`` of the points (n, B or 1, k), evenly spaced, each repeated for every batch element."""
     index = np.unique(np.linspace(0, len(points) - 1, _CANDIDATES).round().astype(int))
     return [np.broadcast_to(points[i], (weights.shape[1], points.shape[-1])) for i in index]
@@ -131,13 +132,13 @@ def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.nda
     x, w = points.reshape(len(points), -1, d), weights.reshape(len(points), -1)
     c = np.broadcast_to(c, batch).reshape(-1)
     starts = [np.einsum("nb,nbi->bi", w, np.broadcast_to(x, (*w.shape, d))), np.zeros((w.shape[1], d))]
-    starts += _some(x, w)
+    starts += some(x, w)
 
     def across(square: np.ndarray) -> np.ndarray:
         return 1.0 / tanhc_sq(c * square)
 
     if np.sqrt(c * np.max(dot(x, x), axis=0)).max() > _BALL_RADIUS:
-        problem = _Problem(
+        problem = Problem(
             x,
             w,
             lambda y, z: tangent.dist_sq(y, z, c),
@@ -145,9 +146,9 @@ def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.nda
             lambda y, v: tangent.boost(y, v, c),
             across,
         )
-        return _descend(problem, starts).reshape(*batch, d)
+        return descend(problem, starts).reshape(*batch, d)
 
-    problem = _Problem(
+    problem = Problem(
         charts.tangent_to_poincare(x, c),
         w,
         lambda y, z: poincare.dist_sq(y, z, c),
@@ -155,34 +156,8 @@ def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.nda
         lambda y, v: poincare.exp(y, poincare.from_frame(y, v, c), c),
         across,
     )
-    mean = _descend(problem, [charts.tangent_to_poincare(start, c) for start in starts])
+    mean = descend(problem, [charts.tangent_to_poincare(start, c) for start in starts])
     return charts.poincare_to_tangent(mean, c).reshape(*batch, d)
-
-
-def spherical(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean (*batch, k) of unit vectors (n, k), weights (n, *batch) of sum 1: the way down from the best start.
-
-    Starts are the direction of the mean vector and some of the points; several minima are possible where the points do
-    not lie in a half-sphere, and the one found need not be the least.
-    """
-    batch, k = weights.shape[1:], points.shape[-1]
-    w = weights.reshape(len(points), -1)
-    average = np.tensordot(w, points, axes=(0, 0))
-    norm = np.sqrt(dot(average, average))[:, None]
-    average = np.where(norm > 0.0, average / np.where(norm > 0.0, norm, 1.0), points[:1])
-
-    def across(square: np.ndarray) -> np.ndarray:
-        """D cot D, kept from its pole at pi: the factor there steers the descent, not the mean."""
-        cosine = np.cos(np.sqrt(square))
-        return cosine / np.maximum(sinc_sq(square), 0.01)
-
-    def exp_frame(y: np.ndarray, v: np.ndarray) -> np.ndarray:
-        z = sphere.exp(y, sphere.from_frame(y, v))
-        return z / np.sqrt(dot(z, z))[:, None]
-
-    x = points[:, None, :]
-    problem = _Problem(x, w, sphere.dist_sq, lambda y, z: sphere.to_frame(y, sphere.log(y, z)), exp_frame, across)
-    return _descend(problem, [average, *_some(x, w)]).reshape(*batch, k)
 
 
 def toroidal(points: np.ndarray, weights: np.ndarray) -> np.ndarray:

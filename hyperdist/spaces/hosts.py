@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.spaces import charts, euclidean, frechet, lorentz, poincare, sphere, tangent, torus
+from hyperdist.spaces import charts, euclidean, frechet, frechet_sphere, lorentz, poincare, sphere, tangent, torus
 from hyperdist.spaces._base import Space, too_long
 from hyperdist.spaces._rows import column, dot
 
@@ -234,8 +234,10 @@ class Sphere(_Fixed):
     """The unit sphere S^d; a point is a unit vector of d + 1 coordinates, the origin (1, 0, ..., 0).
 
     Where y = -x, ``log`` and ``transport`` take the geodesic along the first axis of the frame at x. ``frechet_mean``
-    is the best of several descents' starting points followed downhill: the least one where the points lie in a half-
-    sphere, a local least one in general.
+    is the global minimum on the circle, and above where the points lie within pi/2 of it or mostly near it. Where they
+    are as good as spread over the sphere, so that there may be many minima, it is the least that descents from several
+    dozen starts reach, always the same for the same data; points without a preference, as a pole and its opposite,
+    have many means, of which it is one.
     """
 
     _kernels = sphere
@@ -261,7 +263,7 @@ class Sphere(_Fixed):
         return np.eye(1, checks.dimension(d) + 1)[0]
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return frechet.spherical(x, weights)
+        return frechet_sphere.spherical(x, weights)
 
 
 @final
