@@ -10,6 +10,7 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -210,12 +211,17 @@ def sphere_tolerance(x: np.ndarray) -> float:
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The broadcast of named shapes; the message lists them all."""
-    try:
-        return np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"shapes do not broadcast: {listed}") from None
+    """The broadcast of named shapes; the message lists them all. In plain Python, which every torch can compile."""
+    axes: list[int] = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes.values()), fillvalue=1):
+        axes.append(1)
+        for length in lengths:
+            if length != 1 and axes[-1] not in (1, length):
+                listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+                raise ValueError(f"shapes do not broadcast: {listed}")
+            if length != 1:
+                axes[-1] = length
+    return tuple(axes[::-1])
 
 
 def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:

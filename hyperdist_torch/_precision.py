@@ -21,8 +21,10 @@ _HALVES = (torch.float16, torch.bfloat16)
 
 
 def _autocast(device: str) -> bool:
-    # On a device that has none, such as "meta", torch refuses to say whether it is on.
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    try:
+        return torch.is_autocast_enabled(device)
+    except RuntimeError:  # a device that has none, such as "meta"; asking for that first breaks a graph in torch 2.8
+        return False
 
 
 def upcast(x: Tensor, name: str) -> Tensor:
@@ -42,7 +44,7 @@ def exempt(function: Callable[P, T]) -> Callable[P, T]:
     def run(*arguments: P.args, **options: P.kwargs) -> T:
         given = dict(zip(names, arguments, strict=False)) | options
         tensors = {name: upcast(x, name) for name, x in given.items() if isinstance(x, Tensor)}
-        device = next((x.device.type for x in tensors.values()), "cpu")
+        device = [*(x.device.type for x in tensors.values()), "cpu"][0]  # torch 2.8 cannot compile next's default
         if not _autocast(device):
             return function(*arguments, **options)
         with torch.autocast(device, enabled=False):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from graphlib import TopologicalSorter
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "hyperdist"
@@ -64,6 +70,11 @@ TORCH_LAYERS = (
 """The same of hyperdist_torch, which imports hyperdist and never the other way."""
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "hyperdist", "hyperdist_torch", "tests", "validation"}
+
+INSTALLED = {canonicalize_name(found.metadata["Name"]): found for found in distributions()}
+
+OF_A_MACHINE = ("triton", "cuda-toolkit", "cuda-bindings", "cuda-pathfinder")
+"""What torch's builds for a GPU bring, each that of its own version."""
 
 OPTIONAL = {"matplotlib": "hyperdist.plot", "tqdm": "hyperdist.distributions.mixture_fit"}
 """Packages that may be missing, and the one place that asks for each."""
@@ -182,14 +193,80 @@ def test_extras_and_python_are_as_promised():
     assert project["requires-python"] == ">=3.11"
 
 
-def test_every_requirement_has_a_tested_version():
+def requirements() -> list[str]:
+    """Those of the package and of all its extras, but for the extras themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + [r for extra, of in extras.items() if extra != "all" for r in of]
-    pins = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = {line.partition("==")[0].lower() for line in pins if "==" in line}
-    assert {r.split(">")[0].lower() for r in wanted if not r.startswith("hyperdist[")} <= pinned
-    assert "torch==2.13.0" in pins
+    return [requirement for requirement in wanted if not requirement.startswith("hyperdist[")]
+
+
+def pins(name: str) -> dict[str, str]:
+    """The versions of a file of constraints by the packages' names."""
+    lines = (ROOT / ".ci" / name).read_text(encoding="utf-8").splitlines()
+    found = [line.partition(";")[0].strip().partition("==") for line in lines if "==" in line.partition("#")[0]]
+    return {canonicalize_name(package): version for package, _, version in found}
+
+
+def test_every_requirement_has_a_tested_version():
+    pinned = pins("constraints.txt")
+    assert {canonicalize_name(Requirement(r).name) for r in requirements()} <= set(pinned)
+    assert pinned["torch"] == "2.13.0"
+
+
+def test_every_package_that_a_requirement_brings_is_pinned():
+    """As far as it is installed here: what one brings that is not cannot be known."""
+    left, seen = [(canonicalize_name(Requirement(r).name), "") for r in requirements()], set[tuple[str, str]]()
+    while left:
+        package, extra = left.pop()
+        if (package, extra) in seen or package not in INSTALLED:
+            continue
+        seen.add((package, extra))
+        for line in INSTALLED[package].requires or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                left += [(canonicalize_name(needed.name), extra) for extra in ("", *needed.extras)]
+    assert {package for package, _ in seen} <= {*pins("constraints.txt"), *OF_A_MACHINE}
+
+
+def test_the_lowest_versions_tested_are_those_declared():
+    """On Python 3.11, the least that is declared: what its marker keeps from there is tested by the newest alone."""
+    declared = {}
+    for requirement in map(Requirement, requirements()):
+        if requirement.marker is None or requirement.marker.evaluate({"python_version": "3.11"}):
+            (least,) = (bound.version for bound in requirement.specifier if bound.operator == ">=")
+            declared[canonicalize_name(requirement.name)] = least
+    lowest = pins("lowest.txt")
+    assert {package: lowest.get(package) for package in declared} == declared
+
+
+def test_description_for_an_index_has_no_picture_beside_it(tmp_path):
+    """README's pictures stand for themselves in their words; all else of it is there."""
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        text = archive.read(name).decode().partition("\n\n")[2]
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)", text)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("*Picture: ") == readme.count("![") >= 3
+    assert len(text.splitlines()) == len(readme.splitlines())
+
+
+def test_source_distribution_holds_what_its_tests_read(tmp_path):
+    (path,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    run = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False, cwd=ROOT)
+    tracked = set(run.stdout.splitlines()) if (ROOT / ".git").exists() else {"README.md", ".github/picture.webp"}
+    assert tracked - names <= {".pre-commit-config.yaml"}
+
+
+def test_editable_installs_put_two_packages_on_the_path(tmp_path):
+    pytest.importorskip("editables")
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["editable"])
+    with zipfile.ZipFile(wheel) as archive:
+        text = "".join(archive.read(name).decode() for name in archive.namelist() if not name.startswith("hyperdist-"))
+    assert set(re.findall(r"map_module\('(\w+)'", text)) == {"hyperdist", "hyperdist_torch"}
 
 
 def test_wheel_holds_the_two_packages(tmp_path):

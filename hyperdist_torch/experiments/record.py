@@ -12,7 +12,7 @@ from hyperdist._record import row
 __all__ = ["provenance", "row"]
 
 _SOURCES = ("hyperdist", "hyperdist_torch")
-_PACKAGES = ("numpy", "scipy", "torch", "lightning", "torchdiffeq", "gpytorch", "scikit-learn", "matplotlib")
+_PACKAGES = ("numpy", "scipy", "torch", "lightning", "torchdiffeq", "gpytorch", "matplotlib")
 
 
 def provenance() -> dict[str, Any]:

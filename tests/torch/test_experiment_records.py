@@ -26,6 +26,12 @@ def test_record_makes_its_table_again(name: str, tmp_path: Path) -> None:
     EXPERIMENTS[name].summarise(tmp_path)
     assert (tmp_path / "table.md").read_bytes() == (REPORTS / name / "table.md").read_bytes()
     again = tables.rows(record["cells"])
-    assert again == record["rows"][: len(again)]
+    for made, kept in zip(again, record["rows"], strict=False):
+        # SciPy's quantile of Student's t has changed in its last digits.
+        if made["interval95"] is not None:
+            assert made["interval95"] == pytest.approx(kept["interval95"], rel=1e-12)
+            kept["interval95"] = made["interval95"]
+        assert made == kept
+    assert 0 < len(again) <= len(record["rows"])
     assert len(cells.results(tmp_path)) == len(record["cells"])
     assert {cell["seed"] for cell in record["cells"]} == set(record["seeds"])
