@@ -50,19 +50,41 @@ def _one_side(count: int, size: int) -> bool | None:
     return True if count == size else None if count else False
 
 
-def constant(array: Array) -> bool:
-    """Whether no derivative in ``array`` can be asked for."""
+def constant(*arrays: Array) -> bool:
+    """Whether no derivative in any of ``arrays`` can be asked for, in whatever mode.
+
+    In reverse mode none is where gradients are off or the tensor takes none. Forward mode does not look at that: there
+    a tensor carries a tangent, or belongs to a transform of ``torch.func``, which may differentiate it.
+    """
+    return all(_constant(array) for array in arrays)
+
+
+def _constant(array: Array) -> bool:
     if isinstance(array, (np.ndarray, np.generic)):
         return True
     torch = sys.modules.get("torch")
-    if torch is None or type(array) is not torch.Tensor or transformed(torch):
+    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
         return False
-    return not (torch.is_grad_enabled() and array.requires_grad)
+    if torch.is_grad_enabled() and array.requires_grad:
+        return False
+    if transformed(torch) and torch._C._functorch.is_functorch_wrapped_tensor(array):
+        return False
+    return not (forward_mode(torch) and torch.autograd.forward_ad.unpack_dual(array).tangent is not None)
+
+
+def values(array: Array) -> Array:
+    """``array`` without its derivatives."""
+    return array.detach() if hasattr(array, "detach") else array
 
 
 def transformed(torch: Any) -> bool:
     """Whether torch is compiling, or inside a transform of ``torch.func``."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
+def forward_mode(torch: Any) -> bool:
+    """Whether derivatives are carried forward: by ``torch.func.jvp`` or in a ``forward_ad.dual_level``."""
+    return torch.autograd.forward_ad._current_level >= 0
 
 
 def special(xp: Any) -> ModuleType:

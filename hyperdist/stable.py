@@ -48,6 +48,7 @@ _ATANHC = tuple(1.0 / (2 * k + 1) for k in range(12))
 _ASINHC = tuple((-1.0) ** k * math.comb(2 * k, k) / 4.0**k / (2 * k + 1) for k in range(12))
 # asinh(sqrt z)^2 / z = sum_k (-1)^k 2^(2k+1) (k!)^2 / (2k+2)! z^k
 _ASINH_SQ = tuple((-4.0) ** k * 2.0 * math.factorial(k) ** 2 / math.factorial(2 * k + 2) for k in range(14))
+_DECAYC = tuple((-1.0) ** k / math.factorial(k + 1) for k in range(10))
 _SINHCM1 = tuple(1.0 / math.factorial(2 * k + 3) for k in range(9))
 
 
@@ -146,7 +147,7 @@ def log_sinhc_sq(z: Array) -> Array:
 def log_sinhc(x: Array) -> Array:
     """log(sinh(x)/x), 0 at 0; x^2 may overflow, the result does not."""
     xp = namespace(x)
-    a = xp.abs(x)
+    a = xp.where(x < 0.0, -x, x)  # abs has no derivative at 0
     small = a < 1.0
     near = xp.where(small, a, a * 0.0)
     return _log_sinhc(xp, small, near * near, a)
@@ -164,9 +165,9 @@ def decayc(x: Array) -> Array:
     if constant(x):
         x = x + _LEAST
         return -xp.expm1(-x) / x
-    zero = x == 0.0
-    safe = xp.where(zero, x * 0.0 + 1.0, x)
-    return xp.where(zero, x * 0.0 + 1.0, -xp.expm1(-safe) / safe)
+    small = x < _SERIES
+    safe = xp.where(small, x * 0.0 + 1.0, x)
+    return xp.where(small, polynomial(xp.where(small, x, x * 0.0), _DECAYC), -xp.expm1(-safe) / safe)
 
 
 def langevinc_sq(z: Array) -> Array:

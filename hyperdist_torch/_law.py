@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import quadrature
-from hyperdist._namespace import namespace
+from hyperdist._namespace import constant, forward_mode, namespace
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._implicit import attach
@@ -88,7 +88,7 @@ class Law(ABC):
             total = mass.sum(dim=(0, 1))
             nodes, share = nodes.flatten(0, 1), (mass / total).flatten(0, 1)
             value = kernel.log_peak + total.log()
-        if not torch.is_grad_enabled():
+        if constant(theta):
             return Measure(nodes, share, value)
         weights = share * torch.exp(_variation(self.log_kernel(nodes, theta)))
         norm = weights.sum(dim=0)
@@ -191,10 +191,10 @@ class Fixed:
     @property
     def log_normalizer(self) -> Tensor:
         """That of ``Law.measure``, with its derivatives."""
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or forward_mode(torch):
             return self.law.measure(self.theta).log_normalizer
         value, mean_score, _ = self._constants
-        if not _wanted(self.theta):
+        if constant(self.theta):
             return tensor(value)
         return attach(self.theta, tensor(value), tensor(mean_score), lambda _, theta: self.law.mean_score(theta))
 
@@ -209,7 +209,7 @@ class Fixed:
 
         Accuracy  dy/dtheta: relative error <= 1e-10 for the cells of the core's ``parameter_gradient``.
         """
-        if not _wanted(self.theta):
+        if constant(self.theta):
             return y
         return attach(self.theta, y, self._slope(y), self.law.slope)
 
@@ -262,11 +262,6 @@ def _edges(centre: Array) -> tuple[Array, Array, Array]:
 
 def _signed(upper: Array, value: Array) -> Array:
     return namespace(value).where(upper, value, -value)
-
-
-def _wanted(theta: Tensor) -> bool:
-    """Whether derivatives in theta may be asked for."""
-    return (torch.is_grad_enabled() and theta.requires_grad) or torch._C._are_functorch_transforms_active()
 
 
 def _in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, theta: Tensor) -> Tensor:

@@ -53,11 +53,6 @@ def _somewhere(x: Tensor) -> Tensor:
     return torch.where((x == 0.0).all(dim=-1, keepdim=True), axis, x)
 
 
-def wrap(x: Tensor) -> Tensor:
-    """x modulo 2 pi in [-pi, pi), with derivative 1 also where rounding at the cut would make it a constant."""
-    return torus.wrap(x.detach()) + (x - x.detach())
-
-
 class ExponentialTransform(Transform):
     """From R^d to hyperbolic space of curvature -c, v -> exp_0(v): v are the exponential coordinates at the origin.
 
@@ -258,7 +253,7 @@ class CircleTransform(Transform):
     def _call(self, x: Tensor) -> Tensor:
         self.forward_shape(x.shape)
         cosine, sine = _direction(_somewhere(x.unflatten(-1, (-1, 2)))).unbind(dim=-1)
-        return wrap(torch.atan2(sine, cosine))
+        return torus.wrap(torch.atan2(sine, cosine))
 
     def _inverse(self, y: Tensor) -> Tensor:
         return torch.stack([y.cos(), y.sin()], dim=-1).flatten(-2)

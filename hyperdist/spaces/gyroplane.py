@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace, settled
+from hyperdist._namespace import Array, namespace, settled, values
 from hyperdist.spaces import charts
 from hyperdist.spaces._hyperbolic import bearing
 from hyperdist.spaces._rows import column, dot, exponent_gap, scaled, steepness
@@ -196,7 +196,7 @@ def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, A
     excess = None
     far = x > most
     if settled(far) is not False:
-        over = (x.detach() if hasattr(x, "detach") else x) - least
+        over = values(x) - least
         excess = xp.where(far, over, over * 0.0)
     growth, fall = xp.exp(x if excess is None else x - excess), xp.expm1(-2.0 * x)
     sinhc = xp.where(near, 1.0 + small / 6.0, -0.5 * growth * fall / x)

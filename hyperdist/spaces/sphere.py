@@ -130,6 +130,18 @@ def geodesic(x: Array, y: Array, t: Array) -> Array:
     return exp(x, column(t) * log(x, y))
 
 
+def _branch(x: Array) -> tuple[Array, Array, Array]:
+    """(m, s, |x_0|) of x = (x_0, m), s the sign of x_0, 1 where it is 0: there |x_0| has the derivative of that side.
+
+    ``abs`` has none at 0: a map that is smooth up to x_0 = 0 on either side would have that of neither.
+    """
+    xp = namespace(x)
+    m, first = x[..., 1:], x[..., :1]
+    south = first < 0.0
+    one = first * 0.0 + 1.0
+    return m, xp.where(south, -one, one), xp.where(south, -first, first)
+
+
 def from_frame(mu: Array, v: Array) -> Array:
     """The tangent at mu with frame coordinates v (*batch, d).
 
@@ -138,20 +150,16 @@ def from_frame(mu: Array, v: Array) -> Array:
     by what can be small, at the price of a jump where mu_0 changes sign. No frame on an even sphere is continuous
     everywhere.
     """
-    xp = namespace(mu, v)
-    m, first = mu[..., 1:], mu[..., :1]
-    sign = xp.where(first >= 0.0, first * 0.0 + 1.0, first * 0.0 - 1.0)
+    m, sign, size = _branch(mu)
     part = dot(m, v)[..., None]
-    return xp.concat([-sign * part, v - part / (1.0 + xp.abs(first)) * m], axis=-1)
+    return namespace(mu, v).concat([-sign * part, v - part / (1.0 + size) * m], axis=-1)
 
 
 def to_frame(mu: Array, u: Array) -> Array:
     """Frame coordinates (*batch, d) of the tangent u at mu; the transpose of ``from_frame``."""
-    xp = namespace(mu, u)
-    m, first = mu[..., 1:], mu[..., :1]
-    sign = xp.where(first >= 0.0, first * 0.0 + 1.0, first * 0.0 - 1.0)
+    m, sign, size = _branch(mu)
     rest = u[..., 1:]
-    return rest - (sign * u[..., :1] + dot(m, rest)[..., None] / (1.0 + xp.abs(first))) * m
+    return rest - (sign * u[..., :1] + dot(m, rest)[..., None] / (1.0 + size)) * m
 
 
 def exp_polar(mu: Array, radius: Array, direction: Array) -> Array:
@@ -200,8 +208,8 @@ def to_stereographic(x: Array) -> Array:
     Where x_0 < 0 it is (1 - x_0) m/|m|^2, which does not cancel near -e_0; there it is NaN.
     """
     xp = namespace(x)
-    m, first = x[..., 1:], x[..., :1]
-    south = first < 0.0
+    m, sign, size = _branch(x)
+    south = sign < 0.0
     square = dot(m, m)[..., None]
-    height = 1.0 + xp.abs(first)
+    height = 1.0 + size
     return m * xp.where(south, height / xp.where(south, square, square * 0.0 + 1.0), 1.0 / height)

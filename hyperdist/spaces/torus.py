@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from hyperdist._namespace import Array, namespace
+from hyperdist._namespace import Array, namespace, values
 from hyperdist.spaces._rows import column, dot
 from hyperdist.spaces.euclidean import from_frame, inner, log_volume, to_frame, transport
 
@@ -22,6 +22,13 @@ def wrap(x: Array) -> Array:
     Accuracy  eps |x|: 2 pi is rounded, so that a turn is off by 2.4e-16 in float64. Where that is more than a turn the
     result is still an angle, and says nothing.
     """
+    fixed = values(x)
+    wrapped = _wrapped(fixed)
+    # A shift by a constant: the derivative stays 1 where rounding at the cut makes the value -pi.
+    return wrapped if fixed is x else wrapped + (x - fixed)
+
+
+def _wrapped(x: Array) -> Array:
     xp = namespace(x)
     half = xp.full_like(x, math.pi)
     inside = (x >= -half) & (x < half)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from hyperdist._namespace import constant, forward_mode
 from hyperdist_torch._host import known_signature
+from hyperdist_torch._implicit import written_out
 
 if TYPE_CHECKING:
     from hyperdist_torch.distributions._radial import Radial
@@ -35,7 +37,6 @@ class _OfCdf(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, at, theta, ctx.radial, ctx.upper = inputs
         ctx.save_for_backward(output, at, theta)
-        ctx.save_for_forward(output, at, theta)
 
 
 class _LogTail(_OfCdf):
@@ -47,13 +48,6 @@ class _LogTail(_OfCdf):
         hazard = grad * _hazard(ctx.radial, value, y, theta, ctx.upper)
         return None, hazard, _narrow(-hazard * ctx.radial.slope(y, theta), theta), None, None
 
-    @staticmethod
-    def jvp(ctx: Any, _: Any, dy: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
-        value, y, theta = ctx.saved_tensors
-        moved = torch.zeros_like(y) if dy is None else dy
-        moved = moved if dtheta is None else moved - ctx.radial.slope(y, theta) * dtheta
-        return _hazard(ctx.radial, value, y, theta, ctx.upper) * moved
-
 
 def _hazard(radial: Radial, value: Tensor, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
     """d log tail/dy = f/F, or -f/(1 - F)."""
@@ -61,10 +55,18 @@ def _hazard(radial: Radial, value: Tensor, y: Tensor, theta: Tensor, upper: bool
     return -rate if upper else rate
 
 
-def log_tails(radial: Radial, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """log cdf and log sf at 0 < y < end, differentiable in y and theta to any order."""
-    log_cdf, log_sf = radial.tails(y.detach(), theta.detach())
-    return _LogTail.apply(log_cdf, y, theta, radial, False), _LogTail.apply(log_sf, y, theta, radial, True)
+def log_tail(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
+    """log cdf at 0 < y < end, or log sf where ``upper``, differentiable in y and theta: see ``_implicit``."""
+    value = radial.tails(y.detach(), theta.detach())[upper]
+    if constant(y, theta):
+        return value
+    if not forward_mode(torch):
+        return _LogTail.apply(value, y, theta, radial, upper)
+
+    def differential(value: Tensor, at: tuple[Tensor, ...], step: tuple[Tensor, ...]) -> Tensor:
+        return _hazard(radial, value, *at, upper) * (step[0] - radial.slope(*at) * step[1])
+
+    return written_out(value, differential, y, theta)
 
 
 class _AtCdf(_OfCdf):
@@ -77,12 +79,6 @@ class _AtCdf(_OfCdf):
         in_theta = _narrow(grad * ctx.radial.slope(y, theta), theta) if ctx.needs_input_grad[2] else None
         return None, in_p, in_theta, None, None
 
-    @staticmethod
-    def jvp(ctx: Any, _: Any, dp: Any, dtheta: Any, *others: Any) -> Tensor:  # type: ignore[override]
-        y, _, theta = ctx.saved_tensors
-        by_p = torch.zeros_like(y) if dp is None else _stretch(ctx.radial, y, theta, ctx.upper) * dp
-        return by_p if dtheta is None else by_p + ctx.radial.slope(y, theta) * dtheta
-
 
 def _stretch(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
     """dy/dp = 1/f, or -1/f."""
@@ -92,4 +88,13 @@ def _stretch(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
 
 def at_cdf(radial: Radial, y: Tensor, theta: Tensor, p: Tensor | None = None, upper: bool = False) -> Tensor:
     """y, the quantile of p, with its gradient in p and theta; without p, a draw with its gradient in theta."""
-    return _AtCdf.apply(y, theta.new_zeros(()) if p is None else p, theta, radial, upper)
+    if constant(y, theta) if p is None else constant(y, theta, p):
+        return y
+    if not forward_mode(torch):
+        return _AtCdf.apply(y, theta.new_zeros(()) if p is None else p, theta, radial, upper)
+
+    def differential(y: Tensor, at: tuple[Tensor, ...], step: tuple[Tensor, ...]) -> Tensor:
+        along = radial.slope(y, at[0]) * step[0]
+        return along if p is None else along + _stretch(radial, y, at[0], upper) * step[1]
+
+    return written_out(y, differential, theta, *(() if p is None else (p,)))

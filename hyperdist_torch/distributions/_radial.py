@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import quadrature
+from hyperdist._namespace import constant
 from hyperdist.radial import circular
 from hyperdist.spaces import torus
 from hyperdist.stable import log1mexp
@@ -75,14 +76,14 @@ class KernelRadial(Radial):
             kernel, fixed = self.law.kernel(theta.detach()), y.detach()
             value = kernel.log_ratio(fixed, fixed - kernel.centre) - quadrature.log_mass(kernel)
             inner = (fixed > 0.0) & (fixed < self.end)
-        if not torch.is_grad_enabled():
+        if constant(y, theta):
             return value
         # The textbook form cancels far out, its derivatives do not.
         smooth = self.law.log_kernel(torch.where(inner, y, kernel.centre), theta)
         return value + _variation(smooth - self.law.measure(theta).log_normalizer)
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
-        if torch.is_grad_enabled():
+        if not constant(y, theta):
             return self.law.slope(y, theta)
         return _in_chunks(lambda part: self.law.slope(part, theta), y, theta)
 
@@ -128,7 +129,7 @@ class KernelRadial(Radial):
             present = log_ratio > _NEGLIGIBLE
             log_ratio, mass = torch.where(present, log_ratio, 0.0), torch.where(present, mass, 0.0)
             share, log_mass = mass / mass.sum(dim=0), quadrature.log_mass(kernel)
-        if not torch.is_grad_enabled():
+        if constant(theta):
             return log_mass - (share * log_ratio).sum(dim=0)
         change = _variation(self.law.log_kernel(torch.where(present, nodes, centre), theta))
         weights = share * change.exp()

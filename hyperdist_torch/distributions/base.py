@@ -87,8 +87,8 @@ class ManifoldDistribution(BatchedDistribution):
         method: str = "rejection",
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """``rsample`` without gradient."""
-        return self._rsample(sample_shape, model, method, generator, False)[0]
+        """``rsample`` without gradient, in forward mode too, which ``no_grad`` does not switch off."""
+        return self._rsample(sample_shape, model, method, generator, False)[0].detach()
 
     def _rsample(
         self, sample_shape: Any, model: str | None, method: str, generator: torch.Generator | None, density: bool

@@ -125,7 +125,8 @@ class Mixture(BatchedDistribution):
         x = torch.gather(x, -2, index).squeeze(-2)
         if c is None or model is None or model == "tangent":
             return x
-        return hold(charts.from_tangent(x, c[..., 0], model), c[..., 0], model)
+        c = c[..., 0].detach()
+        return hold(charts.from_tangent(x, c, model), c, model)
 
     def _choose(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """The component of each draw, shape + batch."""

@@ -11,7 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist_torch import _parameters
-from hyperdist_torch.distributions._cdf import at_cdf, log_tails
+from hyperdist_torch.distributions._cdf import at_cdf, log_tail
 from hyperdist_torch.distributions._radial import Radial
 from hyperdist_torch.distributions.base import METHODS
 from hyperdist_torch.distributions.batched import BatchedDistribution
@@ -68,22 +68,22 @@ class Radius(BatchedDistribution):
     def log_cdf(self, value: Tensor) -> Tensor:
         """Log probability of a radius <= value, (*broadcast)."""
         y, inside, r = self._read(value)
-        return self._finish(log_tails(self._radial, y, self._theta)[0], inside, r, -torch.inf, 0.0)
+        return self._finish(log_tail(self._radial, y, self._theta, False), inside, r, -torch.inf, 0.0)
 
     def log_sf(self, value: Tensor) -> Tensor:
         """Log probability of a radius > value, (*broadcast), far below the logarithm of the smallest double too."""
         y, inside, r = self._read(value)
-        return self._finish(log_tails(self._radial, y, self._theta)[1], inside, r, 0.0, -torch.inf)
+        return self._finish(log_tail(self._radial, y, self._theta, True), inside, r, 0.0, -torch.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         """Probability of a radius <= value, (*broadcast); relative accuracy in the lower tail."""
         y, inside, r = self._read(value)
-        return self._finish(log_tails(self._radial, y, self._theta)[0].exp(), inside, r, 0.0, 1.0)
+        return self._finish(log_tail(self._radial, y, self._theta, False).exp(), inside, r, 0.0, 1.0)
 
     def sf(self, value: Tensor) -> Tensor:
         """Probability of a radius > value, (*broadcast); relative accuracy in the upper tail."""
         y, inside, r = self._read(value)
-        return self._finish(log_tails(self._radial, y, self._theta)[1].exp(), inside, r, 1.0, 0.0)
+        return self._finish(log_tail(self._radial, y, self._theta, True).exp(), inside, r, 1.0, 0.0)
 
     def icdf(self, value: Tensor) -> Tensor:
         """The radius with cdf ``value``, (*broadcast); NaN unless 0 <= value <= 1."""
@@ -106,7 +106,7 @@ class Radius(BatchedDistribution):
         self, sample_shape: Any = (), *, method: str = "rejection", generator: torch.Generator | None = None
     ) -> Tensor:
         """``rsample`` without gradient."""
-        return self.rsample(sample_shape, method=method, generator=generator)
+        return self.rsample(sample_shape, method=method, generator=generator).detach()
 
     @property
     def mean(self) -> Tensor:

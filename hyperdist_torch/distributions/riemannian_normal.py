@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hyperdist._namespace import constant
 from hyperdist.spaces import charts
 from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
@@ -114,4 +115,4 @@ class RiemannianNormal(HyperbolicDistribution):
     @property
     def _followed(self) -> bool:
         """Whether derivatives of draws may be asked for."""
-        return torch.is_grad_enabled() and any(v.requires_grad for v in (self.mu, self.sigma, self.c))
+        return not constant(self.mu, self.sigma, self.c)

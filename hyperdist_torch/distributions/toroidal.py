@@ -18,7 +18,6 @@ from hyperdist_torch.distributions._cdf import at_cdf
 from hyperdist_torch.distributions._radial import CircleRadial
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.radius import Radius
-from hyperdist_torch.transforms import wrap
 
 _LOG_TURN = math.log(2.0 * math.pi)
 
@@ -92,7 +91,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     @property
     def mean(self) -> Tensor:
         """The Frechet mean mu, in [-pi, pi), (*batch, d)."""
-        return wrap(self.mu)
+        return torus.wrap(self.mu)
 
     @property
     def variance(self) -> Tensor:
@@ -115,7 +114,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         Gradients in value, mu and sigma, of any order, finite and right at value = mu and half a turn from it too.
         """
         x, inside = self._read(value)
-        return self._outside(self._log_density(wrap(x - self.mu)), inside, value)
+        return self._outside(self._log_density(torus.wrap(x - self.mu)), inside, value)
 
     def _log_density(self, deviation: Tensor) -> Tensor:
         # The density is smooth in the signed deviation; abs would lose the second derivative at 0.
@@ -131,8 +130,8 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         else:
             z = torch.randn(full, generator=generator, device=self.mu.device, dtype=self.mu.dtype)
             deviation = circular.deviations(self.sigma, z)
-        x = wrap(wrap(self.mu) + deviation)
-        return x, self._log_density(wrap(deviation)) if density else None
+        x = torus.wrap(torus.wrap(self.mu) + deviation)
+        return x, self._log_density(torus.wrap(deviation)) if density else None
 
     def _by_inversion(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         circle, sigma = CircleRadial(), self.sigma.double()

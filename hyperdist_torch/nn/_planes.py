@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hyperdist._namespace import constant
 from hyperdist.spaces import gyroplane as kernel
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
@@ -29,7 +30,7 @@ def distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor:
     factors = _factors(x, weight, bias, c) if untransformed() else None
     if factors is None:
         return differentiable(x, weight, bias, c)
-    if torch.is_grad_enabled():
+    if not constant(x, weight, bias, c):
         return _Distances.apply(x, weight, bias, c, factors)
     return _values(factors, None).reshape(*x.shape[:-1], weight.shape[0])
 
@@ -39,7 +40,7 @@ def differentiable(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor
     points = kernel.lift_points(x, c)
     planes, rho = kernel.lift_planes(weight, bias, c)
     growth = kernel.growth(points, planes)
-    return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=c.requires_grad)
+    return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=not constant(c))
 
 
 class _Factors(NamedTuple):

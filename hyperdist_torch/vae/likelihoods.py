@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
+from hyperdist._namespace import constant
 from hyperdist_torch._precision import exempt, upcast
 
 _LEAST_MEAN = 1e-4
@@ -42,7 +43,7 @@ class BernoulliLikelihood:
         output's: a second one would leave the caches, and take 1.3 times as long. On the few draws of training such
         products take three times as long as one pass over all.
         """
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or not constant(output, x):
             return torch.linalg.vecdot(output, x) - functional.softplus(output).sum(dim=-1)
         fit = torch.einsum("...bd,bd->...b", output, x)
         return fit - functional.softplus(output, out=output).sum(dim=-1)  # type: ignore[call-arg]

@@ -9,7 +9,6 @@ from torch.distributions import constraints
 from hyperdist.spaces import torus
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
-from hyperdist_torch.transforms import wrap
 
 
 class Torus(Space):
@@ -26,7 +25,7 @@ class Torus(Space):
         return torus.from_frame(x, v)
 
     def retract(self, x: Tensor) -> Tensor:
-        return wrap(x)
+        return torus.wrap(x)
 
     def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
         return torus.dist_sq(x, y)

@@ -1,0 +1,191 @@
+"""One contract of derivatives: reverse, forward, functional, with gradients on or off, first and second, agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from mpmath import mp, mpf  # noqa: E402
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist.spaces import charts  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
+from hyperdist_torch.nn import gyroplane  # noqa: E402
+from tests import oracles  # noqa: E402
+from tests.oracles_derivatives import differences  # noqa: E402
+from tests.tables import Table  # noqa: E402
+from tests.torch import derivatives  # noqa: E402
+
+# torch's own warning, where its forward-mode derivatives load
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+
+
+def numbers(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def unit(v: torch.Tensor) -> torch.Tensor:
+    return v / torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+
+
+OFF: dict[str, Any] = {"validate_args": False}
+LAWS: dict[str, tuple[Callable[[torch.Tensor], Any], torch.Tensor]] = {
+    "riemannian-ball": (lambda p: ht.RiemannianNormal(p[:2], p[2], p[3], **OFF), numbers(0.2, -0.1, 0.8, 0.7)),
+    "riemannian-tangent": (
+        lambda p: ht.RiemannianNormal(p[:2], p[2], p[3], model="tangent", **OFF), numbers(0.9, -0.4, 0.8, 0.7)
+    ),
+    "wrapped": (lambda p: ht.WrappedNormal(p[:2], p[2:4], p[4], **OFF), numbers(0.2, -0.1, 0.8, 0.5, 0.7)),
+    "fisher": (lambda p: ht.VonMisesFisher(unit(p[:3]), p[3], **OFF), numbers(0.1, -0.6, 0.8, 3.0)),
+    "fisher-circle": (lambda p: ht.VonMisesFisher(unit(p[:2]), p[2], **OFF), numbers(-0.6, 0.8, 3.0)),
+    "spherical": (lambda p: ht.SphericalRiemannianNormal(unit(p[:3]), p[3], **OFF), numbers(0.1, -0.6, 0.8, 0.7)),
+    "torus": (lambda p: ht.ToroidalWrappedNormal(p[:2], p[2:], **OFF), numbers(0.3, 3.0, 0.7, 1.9)),
+}  # fmt: skip
+"""Laws of a vector of all their parameters."""
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_density_and_constants(name: str) -> None:
+    """In the parameters and in the point."""
+    law, p = LAWS[name]
+    y = law(p).sample(generator=generator())
+
+    def f(v: torch.Tensor) -> torch.Tensor:
+        q, x = law(v[: len(p)]), v[len(p) :]
+        x = unit(x) if isinstance(q.support, type(ht.SphericalUniform(2).support)) else x
+        return torch.stack([q.log_prob(x), q.entropy(), q.variance, q.log_normalizer()])
+
+    derivatives.agree(f, torch.cat([p, y]))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_draws(name: str) -> None:
+    """By inversion: at a fixed seed they move with the parameters at fixed cdf and direction."""
+    law, p = LAWS[name]
+
+    def f(v: torch.Tensor) -> torch.Tensor:
+        x, log_q = law(v).rsample_and_log_prob(method="inverse", generator=generator())
+        return torch.cat([x, log_q[None]])
+
+    derivatives.agree(f, p)
+
+
+RADII: dict[str, tuple[Any, Any, float]] = {
+    "hyperbolic": (
+        lambda s: ht.RiemannianNormal(torch.zeros(2, dtype=s.dtype), s, 1.0, **OFF), oracles.hyperbolic, 0.8
+    ),
+    "chi": (lambda s: ht.WrappedNormal(torch.zeros(3, dtype=s.dtype), s, 1.0, **OFF), oracles.chi, 0.8),
+    "fisher": (lambda s: ht.VonMisesFisher(torch.eye(3, dtype=s.dtype)[0], s, **OFF), oracles.von_mises_fisher, 3.0),
+    "spherical": (
+        lambda s: ht.SphericalRiemannianNormal(torch.eye(3, dtype=s.dtype)[0], s, **OFF), oracles.spherical, 0.8
+    ),
+    "circle": (lambda s: ht.ToroidalWrappedNormal(numbers(0.0), s[None], **OFF), lambda _, s: oracles.circle(s), 0.8),
+}  # fmt: skip
+"""(law of its parameter, the oracle's, a parameter)."""
+DIMENSIONS = {"hyperbolic": 2, "chi": 3, "fisher": 3, "spherical": 2, "circle": 1}
+AT, SHARE = 0.7, 0.3
+
+
+def exact(oracle: Any, d: int, theta: Any, r: Any) -> list[Any]:
+    """What the radius's law tells at a parameter and a radius."""
+    table = Table(oracle(d, theta))
+    mean, log_z = table.average["mean"], table.log_normaliser()
+    return [
+        table.log_pdf(r),
+        mp.log(table.tail(r, False)[0]),
+        table.quantile(mpf(SHARE), False),
+        mean,
+        table.average["second_moment"] - mean**2,
+        log_z - table.average["phi"],
+    ]
+
+
+def told(law: Any, r: torch.Tensor) -> list[torch.Tensor]:
+    """The same by the law, which has one batch element."""
+    radius = law.radius
+    p = torch.full_like(r, SHARE)
+    return [
+        v.reshape(())
+        for v in (radius.log_prob(r), radius.log_cdf(r), radius.icdf(p), radius.mean, radius.variance, radius.entropy())
+    ]
+
+
+@pytest.mark.parametrize("name", RADII)
+def test_the_radius(name: str) -> None:
+    """First and second derivatives in parameter and radius are those of mpmath's values, in every mode."""
+    build, oracle, theta = RADII[name]
+    at = numbers(theta, AT)
+    with mp.workdps(30):
+        want = differences(lambda v: exact(oracle, DIMENSIONS[name], *v), [mpf(theta), mpf(AT)])
+
+    def f(v: torch.Tensor) -> torch.Tensor:
+        return torch.stack(told(build(v[0]), v[1]))
+
+    derivatives.compare({"value": f(at)}, torch.tensor(want.value, dtype=at.dtype), 1e-12)
+    derivatives.compare(derivatives.first(f, at), torch.tensor(want.first, dtype=at.dtype), 1e-10)
+    modes = derivatives.QUICK if name in ("chi", "fisher") else ()  # of one mechanism with the others
+    weights = derivatives.weights(f(at))
+    hessian = (torch.tensor(want.second, dtype=at.dtype) * weights[:, None, None]).sum(dim=0)
+    derivatives.compare(derivatives.second(derivatives.total(f), at, modes), hessian, 1e-9)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_sample_has_no_derivative(name: str) -> None:
+    """``sample`` is made without gradient, in forward mode too, and ``rsample`` is not."""
+    law, p = LAWS[name]
+    for method, moves in (("sample", False), ("rsample", True)):
+        draw = lambda v, method=method: getattr(law(v), method)(generator=generator())  # noqa: E731
+        found = derivatives.first(draw, p) if moves else {"jacfwd": derivatives.forwards(draw)(p)}
+        assert all(bool((jacobian != 0.0).any()) == moves for jacobian in found.values())
+
+
+def test_inputs_of_a_node_that_depend_on_one_another() -> None:
+    """A centre in ball coordinates depends on c in the tangent coordinates of the draw's node: c counts once."""
+    x = numbers(0.3, 0.2)
+    for model in ("poincare", "lorentz"):
+        at = x if model == "poincare" else charts.poincare_to_lorentz(x, torch.ones((), dtype=x.dtype))
+
+        def f(p: torch.Tensor, model: str = model, at: torch.Tensor = at) -> torch.Tensor:
+            q = ht.RiemannianNormal(p[:2], 0.8, p[2], **OFF)
+            draw = q.rsample(method="inverse", generator=generator(), model=model)
+            return torch.cat(
+                [draw, q.log_prob(at, model=model)[None], gyroplane(draw, p[None, :2], p[:1], p[2], model)]
+            )
+
+        derivatives.agree(f, numbers(0.2, -0.1, 1.0), modes=("reverse twice",))
+
+
+def test_the_divergence_of_a_field_that_asks_a_law() -> None:
+    """It is a ``jvp``, which ``no_grad`` around the density does not switch off."""
+    space = flows.Sphere(2)
+    q = ht.VonMisesFisher(unit(numbers(0.0, 0.6, 0.8)), numbers(2.0)[0], **OFF)
+
+    def velocity(t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        angle = torch.acos((x @ q.mu).clamp(-0.999, 0.999))
+        pull = q.radius.log_prob(angle) + q.radius.cdf(angle) + q.radius.icdf(0.2 + 0.1 * x[..., 0])
+        return 0.3 * pull[..., None] * (q.mu - (x @ q.mu)[..., None] * x)
+
+    flow = flows.RiemannianCNF(
+        ht.SphericalUniform(2, dtype=q.mu.dtype),
+        flows.FunctionField(space, velocity),
+        solver=flows.FixedGrid(1, "euler"),
+    )
+    x = unit(numbers(0.0, 1.0, -0.3, 0.5, -0.2, 0.7).reshape(2, 3))
+    with torch.no_grad():
+        without = flow.log_prob(x)
+    assert torch.equal(without, flow.log_prob(x).detach())
+    # The divergence by differences of the velocity along the sphere.
+    field, t = flow.field, torch.zeros((), dtype=x.dtype)
+    with torch.no_grad():
+        _, divergence = field.with_divergence(t, x)
+    for row, found in zip(x, divergence, strict=True):
+        basis = space.basis(row)
+        jacobian = derivatives.differences(lambda v, row=row: field(t, unit(row + v)), torch.zeros_like(row))
+        assert float(torch.einsum("ki,ij,kj->", basis, jacobian, basis)) == pytest.approx(float(found), abs=1e-8)
