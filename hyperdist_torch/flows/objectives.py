@@ -77,9 +77,8 @@ def flow_matching(
             x0 = torch.cat([_dealt(space, *part) for part in zip(x0.split(coupling), x.split(coupling), strict=True)])
         t = torch.rand(len(x), 1, dtype=x.dtype, device=x.device, generator=generator)
         left, speed, unit = _schedule(t, rate)
-        along = space.log(x0, x)
-        at = space.retract(space.exp(x0, (1.0 - left) * along))
-        wanted = space.transport(x0, at, speed * along)
+        at, onward = space.path(x0, x, left)
+        wanted = speed * onward
     miss = (velocity(q.field, t, at, q.context) - wanted) / unit
     return space.inner(at, miss, miss)
 

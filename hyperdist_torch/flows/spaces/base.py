@@ -104,6 +104,15 @@ class Space(ABC):
         """The tangent u at x carried to y along the geodesic."""
         return euclidean.transport(x, y, u)
 
+    def path(self, x: Tensor, y: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """(at, velocity) of the geodesic from x to y where the share ``left`` of its way, (*batch, 1), is to go.
+
+        velocity : at the point ``at``, such that the whole way takes unit time.
+        """
+        along = self.log(x, y)
+        at = self.retract(self.exp(x, (1.0 - left) * along))
+        return at, self.transport(x, at, along)
+
     def features(self, x: Tensor) -> Tensor:
         """Smooth functions of a point for a network's input, (*batch, ``feature_width``)."""
         return x

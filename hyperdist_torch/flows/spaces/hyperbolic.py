@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 from torch.distributions import constraints
@@ -16,7 +18,23 @@ _ROUNDING = 64.0
 """Machine epsilons of the terms of a product that is 0, to which functions that return tangents may have rounded."""
 
 
-class Lorentz(Space):
+class _Hyperbolic(Space):
+    """What both models share."""
+
+    @abstractmethod
+    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+        """The point at time t (*batch) of the geodesic from x to y."""
+
+    def path(self, x: Tensor, y: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        # Coordinates of a velocity at x do not hold where it leads: the point comes from both ends, its velocity from
+        # the further one.
+        at = self._geodesic(x, y, 1.0 - left[..., 0])
+        early = left > 0.5
+        end = torch.where(early, y, x)
+        return at, self.log(at, end) / torch.where(early, left, left - 1.0)
+
+
+class Lorentz(_Hyperbolic):
     """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first."""
 
     name = model = "lorentz"
@@ -61,6 +79,9 @@ class Lorentz(Space):
     def log(self, x: Tensor, y: Tensor) -> Tensor:
         return lorentz.log(x, y, self.curvature(x))
 
+    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+        return lorentz.geodesic(x, y, t, self.curvature(x))
+
     def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
         return lorentz.transport(x, y, u, self.curvature(x))
 
@@ -72,7 +93,7 @@ class Lorentz(Space):
         return self.d
 
 
-class PoincareBall(Space):
+class PoincareBall(_Hyperbolic):
     """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points."""
 
     name = model = "poincare"
@@ -105,6 +126,9 @@ class PoincareBall(Space):
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:
         return poincare.log(x, y, self.c)
+
+    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
+        return poincare.geodesic(x, y, t, self.c)
 
     def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
         return poincare.transport(x, y, u, self.c)
