@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, torus, vmf
+from hyperdist_torch.experiments.options import alone
 
 _EXPERIMENTS = {
     "branching": branching,
@@ -19,7 +20,7 @@ _EXPERIMENTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment; 2 where the input is bad, with what is wrong on stderr."""
+    """Run one experiment; 2 where the input is bad, with what is wrong on stderr, 130 where it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m hyperdist_torch.experiments", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in _EXPERIMENTS.items():
@@ -27,10 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(names.add_parser(name, help=about, description=module.__doc__))
     options = parser.parse_args(arguments)
     try:
-        _EXPERIMENTS[options.name].main(options, _say)
+        with alone(options):
+            _EXPERIMENTS[options.name].main(options, _say)
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{parser.prog}: interrupted; the same command with --resume goes on from here\n")
+        return 130
     return 0
 
 

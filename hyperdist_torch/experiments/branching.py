@@ -97,17 +97,24 @@ def rows(seed: int) -> Split:
     return Split(data.rows[data.training], data.rows[data.test])
 
 
+def _columns() -> list[str]:
+    return [_column(std) for std in PRIOR_STDS]
+
+
+def finished(out: Path) -> list[tables.Result]:
+    """The results of a folder, in order; ValueError where one is another experiment's."""
+    return tables.ordered(cells.results(out).values(), [_model(c) for c in CURVATURES], _columns())
+
+
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
-    columns = [_column(std) for std in PRIOR_STDS]
-    results = tables.ordered(cells.results(out).values(), [_model(c) for c in CURVATURES], columns)
     settings = {
         "epochs": EPOCHS, "batch": BATCH, "learning_rate": RATE, "hidden": HIDDEN, "samples": SAMPLES,
         "optimiser": "Adam, AMSGrad", "decoder": vae_cells.DECODER, "encoder": vae_cells.ENCODER,
         "data": "dimension 50, depth 6, 2 children, variance 1, 5 siblings with variance 1/5, 635 rows, 444 to train",
         "note": "a row's name says in brackets what differs",
     }  # fmt: skip
-    tables.write(out, "Branching diffusion", results, columns, settings)
+    tables.write(out, "Branching diffusion", finished(out), _columns(), settings)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
@@ -118,6 +125,7 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
         return
     if not args.no_pictures and find_spec("gpytorch") is None:
         raise ImportError("pictures need GPyTorch: pip install 'hyperdist[experiments]', or give --no-pictures")
+    finished(args.out)
     options.run(table, args, say, lambda: summarise(args.out))
     if not args.no_pictures:
         draw(table, args.out, steps=_QUICK["gplvm_steps"] if args.quick else 1000)

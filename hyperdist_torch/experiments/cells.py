@@ -33,6 +33,9 @@ _BLOCK = 250
 """Rows whose likelihoods are kept together; the draws of a block follow from (seed, block)."""
 
 
+RESULT = ("name", "row", "column", "variant", "seed", "published", "nll", "standard_error", "n")
+"""What every result has."""
+
 T_co = TypeVar("T_co", bound=Task, covariant=True)
 
 
@@ -88,7 +91,7 @@ def results(out: Path) -> dict[str, dict[str, Any]]:
     """Those of all finished cells by their keys, in order: from their files, or else from the record."""
     kept = tables.recorded(out).get("cells", [])
     found = {_key(result["name"], result["variant"], result["seed"]): result for result in kept}
-    found |= {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (out / "cells").glob("*.json")}
+    found |= {path.stem: tables.read(path, RESULT, "the result of a cell") for path in (out / "cells").glob("*.json")}
     return dict(sorted(found.items()))
 
 
@@ -199,8 +202,10 @@ def evaluate(model: nn.Module, test: Tensor, cell: Cell[Task], path: Path, machi
 
 def _kept(path: Path, setting: dict[str, Any]) -> tuple[list[float], float]:
     """The likelihoods in a file of the same setting, as far as the file says what it was, and their seconds."""
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    same = "setting" in kept and all(setting.get(name) == value for name, value in kept["setting"].items())
+    if not path.exists():
+        return [], 0.0
+    kept = tables.read(path, ("setting", "values"), "the likelihoods of a cell")
+    same = all(setting.get(name) == value for name, value in kept["setting"].items())
     return (kept["values"], kept.get("seconds", 0.0)) if same else ([], 0.0)
 
 

@@ -6,7 +6,6 @@ digits. Its first layer is the gyroplane layer of the latent space's curvature, 
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,8 @@ def run(cell: Cell[VAETask], train: Digits, test: Digits, out: Path, epochs: int
 
 def results(out: Path) -> list[dict[str, Any]]:
     """Those in the folder's files, and what only its record has."""
-    files = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "digits").glob("*.json")]
+    keys = ("row", "variant", "seed", "n", "per_cent")
+    files = [tables.read(path, keys, "the accuracies of a model") for path in (out / "digits").glob("*.json")]
     known = [*tables.recorded(out).get("digits", []), *files]
     found = {(kept["row"], kept["variant"], kept["seed"]): kept for kept in known}
     return [found[key] for key in sorted(found)]

@@ -87,8 +87,11 @@ def published(model: str, name: str, kind: str) -> float | None:
 def split(name: str, kind: str, seed: int, args: argparse.Namespace) -> EarthSplit:
     """The rows, cut to the sizes asked for."""
     found = load_earth(name, kind, seed, args.data_dir)
-    size = QUICK["rows"] if args.quick else args.training_rows
-    return found.with_training(min(size, len(found.training))) if size else found
+    rows, asked = len(found.training), args.training_rows
+    if asked and asked > rows:
+        raise ValueError(f"--training-rows must be <= {rows}, those of {name} ({kind}), got {asked}: see --cells")
+    size = asked or (min(QUICK["rows"], rows) if args.quick else rows)
+    return found.with_training(size) if size < rows else found
 
 
 def task(model: str, name: str, kind: str, found: Waves | None, args: argparse.Namespace) -> FlowTask:
@@ -192,9 +195,12 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
+    finished(args.out)
     # The models of a split share its rows and its baselines.
-    for cell in {(cell.column, cell.row.partition(": ")[0], cell.schedule.seed): cell for cell in table}.values():
-        split(cell.column, cell.row.partition(": ")[0], cell.schedule.seed, args)
+    splits = {(cell.column, cell.row.partition(": ")[0], cell.schedule.seed): cell for cell in table}
+    for name, kind, seed in splits:  # all of them, before the first is worked on
+        split(name, kind, seed, args)
+    for cell in splits.values():
         baselines(cell, args)
     summarise(args.out)
     options.run(table, args, say, lambda: summarise(args.out))
@@ -206,15 +212,21 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 def _order(result: dict[str, Any]) -> tuple[Any, ...]:
     kind, _, model = result["row"].partition(": ")
+    if kind not in earth.KINDS or model not in MODELS or result["column"] not in earth.SETS:
+        raise tables.foreign(result)
     rows = [int(word) for word in result["variant"].replace(",", " ").split() if word.isdigit()]
     column = earth.SETS.index(result["column"])
     return earth.KINDS.index(kind), MODELS.index(model), result["variant"] != "", rows, column, result["seed"]
 
 
+def finished(out: Path) -> list[tables.Result]:
+    """The results of a folder, in order; ValueError where one is another experiment's."""
+    return sorted(cells.results(out).values(), key=_order)
+
+
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
-    results = sorted(cells.results(out).values(), key=_order)
-    tables.write(out, "Events on the globe", results, list(earth.SETS), settings(EVALUATION.steps), decimals=3)
+    tables.write(out, "Events on the globe", finished(out), list(earth.SETS), settings(EVALUATION.steps), decimals=3)
 
 
 def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:

@@ -69,7 +69,8 @@ def summarise(out: Path) -> None:
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the cells; after each one the record and the table are written anew, at the end the picture."""
-    known_cells.run(table_of_cells(args), args, say, lambda: summarise(args.out), panel)
+    rows = list(models(1.0))
+    known_cells.run(table_of_cells(args), args, say, lambda: summarise(args.out), panel, TARGETS, rows)
 
 
 class _OnDisc:

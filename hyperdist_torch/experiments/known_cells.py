@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,15 +179,17 @@ Panel = Callable[[Figure, tuple[int, int, int], str, KnownLaw, Callable[[Tensor]
 
 def run(
     table: list[Cell[FlowTask]], args: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None],
-    panel: Panel, height: float = 3.1,
+    panel: Panel, targets: Collection[str], rows: Sequence[str], height: float = 3.1,
 ) -> None:  # fmt: skip
     """Run the cells; then ``densities.png``: a row a column of the table, the target first, of the first seed.
 
+    targets, rows  of the experiment: ValueError where the folder has another's results.
     height  of a row, in inches; a panel is 3.2 wide.
     """
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
+    tables.ordered(cells.results(args.out).values(), rows, list(targets))
     for target in {cell.column: cell.task.target for cell in table}.values():
         assert isinstance(target, KnownLaw)
         say(f"{target.name}: entropy {target.entropy:.6f} nats")

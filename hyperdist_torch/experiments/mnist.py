@@ -120,10 +120,15 @@ def best_wrapped(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def finished(out: Path) -> list[tables.Result]:
+    """The results of a folder, in the order of running; ValueError where one is another experiment's."""
+    models = list(dict.fromkeys(_model(law, c) for law, c, _ in _order()))
+    return tables.ordered(cells.results(out).values(), models, [_column(d) for d in DIMENSIONS])
+
+
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far, in the order of running."""
-    models, columns = list(dict.fromkeys(_model(law, c) for law, c, _ in _order())), [_column(d) for d in DIMENSIONS]
-    results = tables.ordered(cells.results(out).values(), models, columns)
+    results, columns = finished(out), [_column(d) for d in DIMENSIONS]
     classified = digits.results(out)
     best, told = best_wrapped(results), digits.rows(classified)
     diverged = [f"c = {c} at d = {d}" for c, row in _RIEMANNIAN.items() for d, nll in zip(DIMENSIONS, row, strict=True)
@@ -161,6 +166,8 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
+    finished(args.out)
+    digits.results(args.out)
     train, test = parts()
     options.run(table, args, say, lambda: summarise(args.out))
     for cell in table:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
 
 from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Machine
@@ -35,6 +39,34 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     )
     parser.add_argument("--list", action="store_true", help="print the names of the cells, in order, and end")
     parser.add_argument("--epochs", type=count, help="other than published")
+
+
+@contextmanager
+def alone(args: argparse.Namespace) -> Iterator[None]:
+    """Nobody else runs in the folder of results meanwhile; ValueError at once where somebody does.
+
+    The lock is ``.lock`` in the folder, and nothing of it stays. A training's further processes are of this run.
+    """
+    if args.list or os.environ.get("LOCAL_RANK", "0") != "0":
+        yield
+        return
+    made = [folder for folder in (args.out, *args.out.parents) if not folder.exists()]
+    args.out.mkdir(parents=True, exist_ok=True)
+    path = args.out / ".lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(f"--out {args.out} is in use by another run: wait for it, or give another folder") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+        with suppress(OSError):  # what holds results stays
+            for folder in made:
+                folder.rmdir()
 
 
 def count(text: str) -> int:

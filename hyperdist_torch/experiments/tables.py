@@ -21,8 +21,22 @@ KEPT = (
 )  # fmt: skip
 """What a record keeps of each cell beside its curve: the table can be made from it again."""
 
+_LOST = "delete it, and it is worked out again"
+
 ONE_SEED = "test NLL in nats, one seed, interval over test rows"
 SEEDS = "test NLL in nats, mean over seeds, t interval"
+
+
+def read(path: Path, keys: Sequence[str], what: str) -> Result:
+    """The object of a JSON file that has all of ``keys``, else a ValueError that names the file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON, and of UTF-8
+        raise ValueError(f"{path} must be {what}, got what cannot be read ({error}): {_LOST}") from error
+    lacking = [key for key in keys if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise ValueError(f"{path} must be {what}, got one without {', '.join(lacking)}: {_LOST}")
+    return found
 
 
 def recorded(out: Path) -> Result:
@@ -50,8 +64,18 @@ def label(result: Result) -> str:
 
 
 def ordered(results: Iterable[Result], models: Sequence[str], columns: Sequence[str]) -> list[Result]:
-    """By model, what differs from its published setting, column and seed."""
+    """By model, what differs from its published setting, column and seed; ValueError for another experiment's."""
+    results = list(results)
+    for result in results:
+        if result["row"] not in models or result["column"] not in columns:
+            raise foreign(result)
     return sorted(results, key=lambda r: (models.index(r["row"]), r["variant"], columns.index(r["column"]), r["seed"]))
+
+
+def foreign(result: Result) -> ValueError:
+    """The error of a result that no cell of the experiment can have."""
+    at = f"{label(result)}, {result['column']}"
+    return ValueError(f"--out must be a folder of this experiment, got one with another's result ({at}): give another")
 
 
 def rows(results: Iterable[Result]) -> list[Row]:

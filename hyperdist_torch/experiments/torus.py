@@ -59,7 +59,7 @@ def summarise(out: Path) -> None:
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the cells; after each one the record and the table are written anew, at the end the picture."""
-    known_cells.run(table_of_cells(args), args, say, lambda: summarise(args.out), panel)
+    known_cells.run(table_of_cells(args), args, say, lambda: summarise(args.out), panel, TARGETS, list(MODELS))
 
 
 def panel(

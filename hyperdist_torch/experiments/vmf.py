@@ -58,6 +58,9 @@ def _row(model: str, loss: str) -> str:
     return f"{model}, {loss}"
 
 
+_ROWS = [_row(*key) for key in _PUBLISHED]
+
+
 def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
     """All cells, one seed after another."""
     table = []
@@ -81,13 +84,15 @@ def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
     settings = known_cells.settings({_row(*key): (_CONFIGS[key[0]], key[1], _SETTINGS[key[0]]) for key in _PUBLISHED})
     targets: dict[str, KnownLaw] = {_column(kappa): VonMisesFisherSphere(kappa) for kappa in KAPPAS}
-    rows = [_row(*key) for key in _PUBLISHED]
-    known_cells.summarise(out, "Flows on von Mises-Fisher laws on S^2", targets, rows, settings)
+    known_cells.summarise(out, "Flows on von Mises-Fisher laws on S^2", targets, _ROWS, settings)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the cells; after each one the record and the table are written anew, at the end the picture."""
-    known_cells.run(table_of_cells(args), args, say, lambda: summarise(args.out), panel, height=1.9)
+    columns = [_column(kappa) for kappa in KAPPAS]
+    known_cells.run(
+        table_of_cells(args), args, say, lambda: summarise(args.out), panel, columns, _ROWS, height=1.9
+    )  # fmt: skip
 
 
 class _Turned:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from torch import Tensor
 
 
-def leaves(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> dict[int, Tensor]:
+def leaves(outputs: Collection[Tensor], stop: Collection[Tensor] = ()) -> dict[int, Tensor]:
     """The tensors with gradient that outputs were worked out from and that nothing else was, by their ids.
 
     stop : tensors behind which not to look.
     """
     found = {id(output): output for output in outputs if output.requires_grad and output.grad_fn is None}
     seen = {tensor.grad_fn for tensor in stop}
-    waiting = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    waiting = [output.grad_fn for output in outputs]
     while waiting:
         node = waiting.pop()
         if node is None or node in seen:
@@ -24,5 +24,5 @@ def leaves(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> dict[int, 
         leaf = getattr(node, "variable", None)
         if leaf is not None:
             found[id(leaf)] = leaf
-        waiting.extend(before for before, _ in node.next_functions)
+        waiting += [before for before, _ in node.next_functions]
     return found
