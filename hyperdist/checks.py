@@ -16,6 +16,15 @@ from typing import Any
 import numpy as np
 
 
+class Unavailable(NotImplementedError, AttributeError):
+    """What a law has no closed form for. A property that raises it is one that the object lacks: for ``hasattr``,
+    for ``inspect.getmembers``, and for whatever else asks every attribute in turn."""
+
+
+class Undefined(ValueError, AttributeError):
+    """What a law has for some of its parameters only, and not for these; to ``hasattr`` it is absent."""
+
+
 def as_float(value: Any, name: str) -> np.ndarray:
     """A float32 or float64 NumPy array of ``value``; float16 and integers become float64.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +33,13 @@ def kl_divergence(p: Distribution, q: Distribution) -> np.ndarray:
     """KL(p || q) = E_p[log p - log q] in nats, (*batch), batch axes broadcast.
 
     Forms: von Mises-Fisher and uniform laws in any pair and with any centres; Riemannian and wrapped normals, also
-    of each other, about one centre, and about two where c = 0; torus laws against the uniform one.
+    of each other, about one centre, and about two where c = 0; torus laws against the uniform one. A subclass has the
+    form of the law that it derives from.
     Raises NotImplementedError for other pairs and centres, where the integral has more than one dimension:
     average ``p.log_prob(x) - q.log_prob(x)`` over ``x = p.sample(n)``. ValueError where the spaces differ.
     """
-    form = _FORMS.get((type(p), type(q)))
+    pairs = itertools.product(type(p).__mro__, type(q).__mro__)
+    form = next((_FORMS[pair] for pair in pairs if pair in _FORMS), None)
     if form is None:
         raise NotImplementedError(
             f"KL({type(p).__name__} || {type(q).__name__}) has no closed or one-dimensional form here; "

@@ -26,7 +26,8 @@ class Mixture(Distribution):
     component : a distribution of batch shape (*batch, K) whose last batch axis is the mixture's
     record    : of a mixture that ``fit`` made, a ``Record`` (an array of them for batched weights), else None
     The density is the kernel, so that ``log_normalizer`` is 0. ``mean``, ``variance``, ``mode`` and ``entropy`` have no
-    closed form and raise NotImplementedError, with what to estimate them from.
+    closed form and raise NotImplementedError, with what to estimate them from, the first three as attributes that it
+    lacks (``hasattr`` is False).
 
     >>> import hyperdist
     >>> q = hyperdist.Mixture([0.3, 0.7], hyperdist.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [20.0, 5.0]))
@@ -93,8 +94,8 @@ class Mixture(Distribution):
         raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
 
     @staticmethod
-    def _unavailable(what: str, instead: str) -> NotImplementedError:
-        return NotImplementedError(f"a mixture's {what} has no closed form; estimate it by {instead}")
+    def _unavailable(what: str, instead: str) -> checks.Unavailable:
+        return checks.Unavailable(f"a mixture's {what} has no closed form; estimate it by {instead}")
 
     @quiet
     def responsibilities(self, x: Any, *, model: str | None = None) -> np.ndarray:

@@ -54,10 +54,15 @@ class WrappedNormal(HyperbolicDistribution):
 
     @property
     def radius(self) -> RiemannianNormalRadius:
-        """The law of dist(x, mu), sigma times chi_d; ValueError where the coordinates' scales differ."""
+        """The law of dist(x, mu), sigma times chi_d.
+
+        Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
+        """
         sigma = self._wide_sigma
         if not (sigma == sigma[..., :1]).all():
-            raise ValueError("radius needs one scale for all coordinates, got different sigma along the last axis")
+            raise checks.Undefined(
+                "radius needs one scale for all coordinates, got different sigma along the last axis"
+            )
         return RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0, dtype=self.dtype)
 
     def log_normalizer(self) -> np.ndarray:

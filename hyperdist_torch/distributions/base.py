@@ -33,6 +33,29 @@ class ManifoldDistribution(BatchedDistribution):
         return ()
 
     @property
+    def mean(self) -> Tensor:
+        """The Frechet mean, (*batch, k), where it is known."""
+        raise self._unknown("mean")
+
+    @property
+    def mode(self) -> Tensor:
+        """The point of largest density, (*batch, k), where it is known."""
+        raise self._unknown("mode")
+
+    @property
+    def variance(self) -> Tensor:
+        """E dist^2 to the Frechet mean, where it is known: one number a law, (*batch).
+
+        torch's own laws have one a coordinate there. So ``MixtureSameFamily`` over laws of this package has the right
+        ``log_prob`` and draws, but its ``variance`` mistakes this one's shape and its ``mean`` averages coordinates
+        across the space: ``Mixture`` is the mixture that says so.
+        """
+        raise self._unknown("variance")
+
+    def _unknown(self, what: str) -> checks.Unavailable:
+        return checks.Unavailable(f"the {what} of {type(self).__name__} has no closed form: estimate it from draws")
+
+    @property
     @abstractmethod
     def _dtype(self) -> torch.dtype: ...
 

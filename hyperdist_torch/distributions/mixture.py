@@ -25,7 +25,8 @@ class Mixture(BatchedDistribution):
     ``log_prob`` has gradients in the weights, the components' parameters and the value; a draw has none, since a
     choice cannot move continuously: ``has_rsample`` is False, as torch's own ``MixtureSameFamily``'s.
     ``mean``, ``variance``, ``mode`` and ``entropy`` have no closed form and raise NotImplementedError, with what to
-    estimate them from; E dist^2 to a mixture's mean is not the mixture of its components' variances.
+    estimate them from, the first three as attributes that it lacks; E dist^2 to a mixture's mean is not the mixture of
+    its components' variances.
 
     >>> import torch, hyperdist_torch
     >>> q = hyperdist_torch.Mixture([0.3, 0.7], hyperdist_torch.VonMisesFisher(torch.eye(3)[:2], [20.0, 5.0]))
@@ -164,5 +165,5 @@ class Mixture(BatchedDistribution):
         raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
 
     @staticmethod
-    def _unavailable(what: str, instead: str) -> NotImplementedError:
-        return NotImplementedError(f"a mixture's {what} has no closed form; estimate it by {instead}")
+    def _unavailable(what: str, instead: str) -> checks.Unavailable:
+        return checks.Unavailable(f"a mixture's {what} has no closed form; estimate it by {instead}")

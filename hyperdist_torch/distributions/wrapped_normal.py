@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from hyperdist import checks
 from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
@@ -53,10 +54,15 @@ class WrappedNormal(HyperbolicDistribution):
 
     @property
     def radius(self) -> Radius:
-        """The law of dist(x, mu), sigma times chi_d; ValueError where the coordinates' scales differ."""
+        """The law of dist(x, mu), sigma times chi_d.
+
+        Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
+        """
         sigma = self.sigma.double()
         if not bool((sigma == sigma[..., :1]).all()):
-            raise ValueError("radius needs one scale for all coordinates, got different sigma along the last axis")
+            raise checks.Undefined(
+                "radius needs one scale for all coordinates, got different sigma along the last axis"
+            )
         scale = sigma.mean(dim=-1)
         chi = KernelRadial(HyperbolicLaw(self.event_shape[0]))
         return Radius(chi, torch.zeros_like(scale), scale, dtype=self._dtype, validate_args=self._validate_args)

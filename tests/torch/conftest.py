@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-collect_ignore = [] if find_spec("torch") else ["device.py", "flows.py", "inference.py", "laws.py"]
+collect_ignore = [] if find_spec("torch") else ["device.py", "flows.py", "inference.py", "laws.py", "tools.py"]
 
 
 @pytest.fixture(autouse=True)
