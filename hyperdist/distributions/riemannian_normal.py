@@ -26,7 +26,8 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
                          where the ball's metric is 4 |dx|^2: lengths are twice those of its coordinates
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
-    Sampling  exact, by rejection from two hats, at least 0.907 of the proposals accepted for every d, sigma and c.
+    Sampling  exact, by rejection from a gamma or a normal hat, in the plane also from a normal truncated at 0: at least
+              0.907 of the proposals accepted for every d, sigma and c.
     Accuracy  log_normalizer, radial cdf and moments to 1e-13 (1 + |value|) for d <= 1000, sqrt(c) sigma <= 1e3.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
 

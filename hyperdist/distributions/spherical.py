@@ -71,7 +71,8 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the Frechet mean
     sigma : (*batch)     scale in radians
-    Sampling  exact, by rejection from two hats, at least 0.92 of the proposals accepted.
+    Sampling  exact, by rejection from a gamma or a spherical Cauchy hat, on the circle by inversion or, where it is
+              nearly uniform, from the second: at least 0.92 of the proposals accepted.
     Accuracy  as ``RiemannianNormal``.
     """
 

@@ -119,13 +119,19 @@ def ball_radius_limit(dtype: Any, c: Any) -> Any:
         return np.log((2.0 - eps) / eps) / np.sqrt(np.asarray(c, dtype=np.float64))[()]
 
 
-def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
-    """``x`` where ball coordinates of its dtype tell a point from its neighbours; else ValueError.
+def holdable(x: Array, c: Any) -> Array:
+    """Whether ball coordinates tell points x (*batch, d) from their neighbours, (*batch); False for NaN.
 
     The bound is 1 - c|x|^2 >= 2 eps, the gap at ``ball_radius_limit``: beyond, rounding moves a point by more than half
     of 1/sqrt(c), and one much further out comes back as the last below the boundary, where nothing shows it.
     """
-    bad = ~(1.0 - np.asarray(c, dtype=x.dtype) * dot(x, x) >= 2.0 * np.finfo(x.dtype).eps)
+    eps = float(np.finfo(str(x.dtype).rpartition(".")[2]).eps)
+    return 1.0 - c * dot(x, x) >= 2.0 * eps
+
+
+def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
+    """``x`` where all points are ``holdable``; else ValueError."""
+    bad = ~holdable(x, np.asarray(c, dtype=x.dtype))
     if bad.any():
         limit = float(np.min(ball_radius_limit(x.dtype, c)))
         raise ValueError(

@@ -17,9 +17,6 @@ from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import Hyperboloid, PoincareBall, TangentVector, finite_vector, tangent_vector
 from hyperdist_torch.distributions.base import CentredDistribution, ManifoldDistribution
 
-_BOUNDARY = 8.0
-"""Machine epsilons of c |x|^2 below 1 at which a ball point counts as lost in rounding."""
-
 
 class OutOfReach(ValueError):
     """Draws that coordinates of their model and dtype cannot hold."""
@@ -28,8 +25,7 @@ class OutOfReach(ValueError):
 def hold(x: Tensor, c: Tensor, model: str, *others: Tensor) -> Tensor:
     """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``; c and ``others`` made them."""
     if model == "poincare":
-        edge = 1.0 - _BOUNDARY * torch.finfo(x.dtype).eps
-        lost = int((~(c * (x * x).sum(dim=-1) < edge)).sum())
+        lost = int((~charts.holdable(x.detach(), c.detach())).sum())
         if lost:
             _check_finite(c, *others)
             raise OutOfReach(

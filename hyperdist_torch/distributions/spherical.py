@@ -20,7 +20,9 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the Frechet mean
     sigma : (*batch)     scale in radians
-    Sampling and accuracy  as ``RiemannianNormal``.
+    Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (at least 0.92 of the proposals accepted,
+              0.89 on the circle), or by inversion; gradients in mu and sigma.
+    Accuracy  as ``RiemannianNormal``.
     """
 
     _name = "sigma"
@@ -64,7 +66,8 @@ class VonMisesFisher(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the mean direction
     kappa : (*batch)     concentration, 0 < kappa <= 1e15
-    Sampling  exact, by rejection (Wood's hat or a gamma hat), or by inversion; gradients in mu and kappa.
+    Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (Wood 1994), on the circle from two arcs (at
+              least 0.90 of the proposals accepted), or by inversion; gradients in mu and kappa.
     Accuracy  that of ``hyperdist.VonMisesFisher``.
     """
 
