@@ -204,18 +204,36 @@ def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:
 
 
 def on_sphere(x: np.ndarray, name: str) -> np.ndarray:
-    """``x`` where | |x| - 1 | <= 64 eps sqrt(m): what rounding of m coordinates can do to a unit vector."""
+    """``x`` where | |x| - 1 | <= ``sphere_tolerance``; ``unit`` takes out what the length is off by."""
     finite(x, name)
     norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
     tolerance = sphere_tolerance(x)
     bad = ~(np.abs(norm - 1) <= tolerance)
     if bad.any():
-        raise ValueError(f"{name} must lie on the unit sphere to {tolerance:.1e}, got |{name}| = {_worst(norm, bad)}")
+        raise ValueError(
+            f"{name} must lie on the unit sphere to {tolerance:.1e}, got |{name}| = {_worst(norm, bad)}: "
+            "hyperdist.Sphere().project takes any vector to it"
+        )
     return x
 
 
+def unit(x: np.ndarray) -> np.ndarray:
+    """``x``, with rows whose length rounding of their dtype does not explain divided by it; |x| > 0."""
+    norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1, keepdims=True))
+    off = np.abs(norm - 1) > rounding(x)
+    return np.where(off, x / norm, x).astype(x.dtype) if off.any() else x
+
+
 def sphere_tolerance(x: np.ndarray) -> float:
-    """How far from 1 rounding may take the norm of a unit vector of this dtype and dimension."""
+    """How far from 1 the norm of a unit vector may be: what rounding to float32 explains, in float64 too.
+
+    Data are read into float64 from what was written in float32 or with seven digits.
+    """
+    return rounding(np.empty(x.shape[-1:], np.float32))
+
+
+def rounding(x: np.ndarray) -> float:
+    """64 eps sqrt(m): how far from 1 rounding may take the norm of a unit vector of this dtype and dimension."""
     return 64.0 * float(np.finfo(x.dtype).eps) * x.shape[-1] ** 0.5
 
 

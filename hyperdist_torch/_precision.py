@@ -17,7 +17,7 @@ from torch import Tensor
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_HALVES = (torch.float16, torch.bfloat16)
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def _autocast(device: str) -> bool:
@@ -29,7 +29,7 @@ def _autocast(device: str) -> bool:
 
 def upcast(x: Tensor, name: str) -> Tensor:
     """x, from half precision under autocast in float32; TypeError for half precision elsewhere."""
-    if x.dtype not in _HALVES:
+    if x.dtype not in HALVES:
         return x
     if not _autocast(x.device.type):
         raise TypeError(f"{name} must be float32 or float64, got {x.dtype}, which is taken under torch.autocast alone")

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist.radial.riemannian_normal import SCALE_RANGE
 from hyperdist.spaces import lorentz
+from hyperdist_torch._precision import HALVES, upcast
 
 __all__ = [
     "Angles",
@@ -37,8 +38,18 @@ def square(x: Tensor) -> Tensor:
 
 
 def _tolerance(x: Tensor) -> float:
-    """How far from 1 rounding may take the norm of a unit vector, or cosh over the time coordinate."""
+    """How far from 1 rounding may take cosh over the time coordinate, or the norm of a unit vector."""
     return 64.0 * torch.finfo(x.dtype).eps * x.shape[-1] ** 0.5
+
+
+def _unit_tolerance(x: Tensor) -> float:
+    """How far from 1 the norm of a unit vector may be: what rounding to float32 explains, and 4 eps in half precision.
+
+    In float64 too: data are read into it from what was written in float32 or with seven digits.
+    """
+    if x.dtype in HALVES:
+        return 4.0 * torch.finfo(x.dtype).eps
+    return 64.0 * torch.finfo(torch.float32).eps * x.shape[-1] ** 0.5
 
 
 def _range(c: Any) -> str:
@@ -119,16 +130,17 @@ class TangentVector(constraints.Constraint):
 
 
 class UnitSphere(constraints.Constraint):
-    """Unit vectors, to rounding: | |x| - 1 | <= 64 eps sqrt(m)."""
+    """Unit vectors, to rounding: | |x| - 1 | <= 64 eps sqrt(m), eps that of float32, and 4 eps in half precision."""
 
     event_dim = 1
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each vector has length 1, (*batch)."""
-        return (square(value).sqrt() - 1.0).abs() <= _tolerance(value)
+        wide = value.float() if value.dtype in HALVES else value
+        return (square(wide).sqrt() - 1.0).abs() <= _unit_tolerance(value)
 
     def __repr__(self) -> str:
-        return "UnitSphere(|x| = 1 to 64 eps sqrt(m))"
+        return "UnitSphere(|x| = 1 to 64 eps sqrt(m), eps of float32)"
 
 
 class Angles(constraints.Constraint):
@@ -145,6 +157,14 @@ class Angles(constraints.Constraint):
 
 
 angles, finite_vector, tangent_vector, unit_sphere = Angles(), FiniteVector(), TangentVector(), UnitSphere()
+
+
+def widened(x: Any, name: str) -> Any:
+    """Unit vectors of half precision, under autocast, as those of float32; the rest of x, whatever it is, unchanged."""
+    if not isinstance(x, Tensor) or x.dtype not in HALVES or not x.ndim:
+        return x
+    wide, fits = upcast(x, name), unit_sphere.check(x)[..., None]
+    return torch.where(fits, wide / torch.linalg.vector_norm(torch.where(fits, wide, 1.0), dim=-1, keepdim=True), wide)
 
 
 class Positive(constraints.Constraint):

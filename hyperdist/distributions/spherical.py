@@ -24,7 +24,7 @@ class SphericalDistribution(RadialDistribution):
     space = Sphere()
 
     def _set_centre(self, mu: Any, **others: np.ndarray) -> None:
-        mu = checks.on_sphere(checks.vector(mu, "mu", 2), "mu")
+        mu = checks.unit(checks.on_sphere(checks.vector(mu, "mu", 2), "mu"))
         self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **{name: value.shape for name, value in others.items()})
         self.event_shape = mu.shape[-1:]
         self.dtype = np.result_type(mu, *(value for value in others.values() if value.ndim))

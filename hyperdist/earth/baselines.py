@@ -191,8 +191,4 @@ def _points(value: Any, name: str) -> np.ndarray:
     x = checks.points(value, name, 3)
     if x.ndim != 2 or not len(x):
         raise ValueError(f"{name} must have shape (n, 3) with n >= 1, got shape {x.shape}")
-    checks.on_sphere(x, name)
-    if x.dtype == np.float64:
-        return x
-    x = x.astype(np.float64)
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return checks.unit(checks.on_sphere(x, name).astype(np.float64))

@@ -47,6 +47,14 @@ class Space(ABC):
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
         """What to say of points that do not: the bound and the worst value."""
 
+    def _settle(self, x: np.ndarray) -> np.ndarray:
+        """Points of the space, without what was tolerated of them."""
+        return x
+
+    def _settle_tangent(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Tangents at x, without what was tolerated of them."""
+        return u
+
     def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray | None:
         """How far u is from tangent to x over what rounding explains, (*batch); None where every vector is tangent."""
         return None
@@ -76,7 +84,7 @@ class Space(ABC):
             bad = ~self._belongs(x)
         if bad.any():
             raise ValueError(self._explain(x, bad, name))
-        return x
+        return self._settle(x)
 
     @final
     def check_tangent(self, x: Any, u: Any, name: str = "u") -> np.ndarray:
@@ -96,7 +104,7 @@ class Space(ABC):
                 f"{name} must be tangent to the space at x, orthogonal to it; it is off by "
                 f"{float(np.max(error)):.3g} times what rounding explains"
             )
-        return u
+        return self._settle_tangent(x, u)
 
     @final
     def dist_sq(self, x: Any, y: Any) -> np.ndarray:
@@ -183,7 +191,7 @@ class Space(ABC):
         """
         x = checks.observations(x, "x", 1 + self._extra, "k")
         batch = sum(p.ndim for p in self._parameters(x.dtype))
-        self.check_point(x.reshape(len(x), *(1,) * batch, -1))
+        x = self.check_point(x.reshape(len(x), *(1,) * batch, -1)).reshape(x.shape)
         with np.errstate(all="ignore"):
             return self._mean(x.astype(np.float64), checks.shares(weights, len(x))).astype(x.dtype)
 

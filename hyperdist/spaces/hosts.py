@@ -165,12 +165,12 @@ class Lorentz(Hyperbolic):
         return np.abs(np.sqrt(self.c).astype(x.dtype) * x[..., 0] - time) / time
 
     def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return self._off(x) <= checks.sphere_tolerance(x)
+        return self._off(x) <= checks.rounding(x)
 
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
         return (
             f"{name} must lie on the hyperboloid -x_0^2 + |s|^2 = -1/c, x_0 > 0: {name}_0 is off by "
-            f"{float(np.where(bad, self._off(x), 0).max())!r} relative, more than {checks.sphere_tolerance(x):.1e} "
+            f"{float(np.where(bad, self._off(x), 0).max())!r} relative, more than {checks.rounding(x):.1e} "
             f"({int(bad.sum())} of {bad.size} points)"
         )
 
@@ -179,7 +179,7 @@ class Lorentz(Hyperbolic):
         s, w = column(k) * x[..., 1:], u[..., 1:]
         time = lorentz.cosh_radius(x[..., 1:], self.c.astype(x.dtype))
         error = np.abs(dot(s / time[..., None], w) - u[..., 0])
-        return error / (checks.sphere_tolerance(x) * (1 / k + np.sqrt(dot(u, u))))
+        return error / (checks.rounding(x) * (1 / k + np.sqrt(dot(u, u))))
 
 
 @final
@@ -233,6 +233,8 @@ class Euclidean(_Fixed):
 class Sphere(_Fixed):
     """The unit sphere S^d; a point is a unit vector of d + 1 coordinates, the origin (1, 0, ..., 0).
 
+    A length may be off by what rounding to float32 explains, 64 eps sqrt(d + 1): x then stands for x/|x|. ``project``
+    takes other vectors there.
     Where y = -x, ``log`` and ``transport`` take the geodesic along the first axis of the frame at x. ``frechet_mean``
     is the global minimum on the circle, and above where the points lie within pi/2 of it or mostly near it. Where they
     are as good as spread over the sphere, so that there may be many minima, it is the least that descents from several
@@ -252,11 +254,28 @@ class Sphere(_Fixed):
         worst = float(norm[bad][np.argmax(np.abs(norm[bad] - 1))])
         return (
             f"{name} must lie on the unit sphere to {checks.sphere_tolerance(x):.1e}, got |{name}| = {worst!r} "
-            f"({int(bad.sum())} of {bad.size} points off it)"
+            f"({int(bad.sum())} of {bad.size} points off it): Sphere().project takes any vector to it"
         )
+
+    def _settle(self, x: np.ndarray) -> np.ndarray:
+        return checks.unit(x)
 
     def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         return np.abs(dot(x, u)) / (checks.sphere_tolerance(x) * (1 + np.sqrt(dot(u, u))))
+
+    def _settle_tangent(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
+        along = dot(x, u)
+        off = np.abs(along) > checks.rounding(x) * (1 + np.sqrt(dot(u, u)))
+        return u - np.where(off, along, 0)[..., None] * x if off.any() else u
+
+    def project(self, x: Any) -> np.ndarray:
+        """x/|x|, (*batch, d + 1), of vectors of any length; ValueError where one is 0, which has no direction."""
+        x = checks.finite(checks.vector(x, "x", 2), "x")
+        largest = np.abs(x).max(axis=-1, keepdims=True)
+        if not (largest > 0).all():
+            raise ValueError("x must not be 0: the projection to the sphere needs |x| > 0, got |x| = 0.0")
+        x = x / largest
+        return x / np.sqrt(dot(x, x))[..., None]
 
     def origin(self, d: int) -> np.ndarray:
         """(1, 0, ..., 0), (d + 1,)."""

@@ -101,7 +101,7 @@ class Mixture(BatchedDistribution):
     def _each(self, value: Any, model: str | None) -> Tensor:
         """Log densities of the components, (*broadcast, K)."""
         options = {} if model is None else {"model": model}
-        value = _parameters.real(value, "value", self.component._dtype)
+        _parameters.real(value, "value", self.component._dtype)
         return self.component.log_prob(value.unsqueeze(-2), **options)
 
     @torch.no_grad()

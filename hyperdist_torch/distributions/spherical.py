@@ -11,7 +11,7 @@ from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw
-from hyperdist_torch.constraints import Positive, scale, unit_sphere
+from hyperdist_torch.constraints import Positive, scale, unit_sphere, widened
 from hyperdist_torch.distributions.spherical_base import SphericalDistribution, unit
 
 
@@ -29,7 +29,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
     sigma: Tensor
 
     def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
-        given = _parameters.tensors(mu=mu, sigma=sigma)
+        given = _parameters.tensors(mu=widened(mu, "mu"), sigma=sigma)
         self._set(given["mu"], given["sigma"], validate_args)
 
     @property
@@ -75,7 +75,7 @@ class VonMisesFisher(SphericalDistribution):
     kappa: Tensor
 
     def __init__(self, mu: Any, kappa: Any, validate_args: bool | None = None) -> None:
-        given = _parameters.tensors(mu=mu, kappa=kappa)
+        given = _parameters.tensors(mu=widened(mu, "mu"), kappa=kappa)
         self._set(given["mu"], given["kappa"], validate_args)
 
     @property

@@ -13,7 +13,7 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Fixed, Law, Measure
-from hyperdist_torch.constraints import UnitSphere, unit_sphere
+from hyperdist_torch.constraints import UnitSphere, unit_sphere, widened
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.base import CentredDistribution, draw_radius
 from hyperdist_torch.distributions.radius import Radius
@@ -34,7 +34,7 @@ class OnSphere(CentredDistribution):
 
     def _read(self, value: Any) -> tuple[Tensor, Tensor]:
         """(x, inside): unit vectors, with another one standing in for those off the sphere."""
-        x = self._check_value(value, unit_sphere, self.event_shape[0])
+        x = self._check_value(widened(value, "value"), unit_sphere, self.event_shape[0])
         inside = unit_sphere.check(x)
         return unit(torch.where(inside[..., None], x, 1.0)), inside
 

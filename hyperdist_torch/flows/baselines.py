@@ -18,7 +18,6 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.spaces import charts, poincare, sphere
 from hyperdist.stable import log_sinhc_sq, sinc_sq
-from hyperdist_torch import _parameters
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
@@ -77,7 +76,7 @@ class PushedFlow(ManifoldDistribution):
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at ``value`` (*batch, width), in the coordinates of ``model`` on hyperbolic space."""
         model = self._check_model(model)
-        value = read(self.space, _parameters.real(value, "value", self._dtype), model)
+        value = read(self.space, value, self._dtype, model)
         shape = checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
         return torch.logsumexp(self._terms(value, model), dim=0).expand(shape)
 

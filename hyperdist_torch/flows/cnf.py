@@ -20,10 +20,13 @@ from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
 from hyperdist_torch.flows.spaces import Euclidean, Space, in_model
 
 
-def read(space: Space, x: Tensor, model: str | None = None, name: str = "value") -> Tensor:
-    """Points in the coordinates of a model (by None the space's own), without what rounding put them off by."""
+def read(space: Space, x: Any, dtype: torch.dtype, model: str | None = None, name: str = "value") -> Tensor:
+    """Points in the coordinates of a model (by None the space's own), without what rounding put them off by.
+
+    dtype : what integers become.
+    """
     there = in_model(space, model)
-    return there.retract(there.check(x, name))
+    return there.retract(there.check(_parameters.real(there.widened(x, name), name, dtype), name))
 
 
 def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
@@ -118,7 +121,7 @@ class RiemannianCNF(ManifoldDistribution):
     def _read(self, value: Tensor, model: str | None) -> Tensor:
         """Points in the solver's coordinates; ValueError for rows that are none, whatever ``validate_args`` says: a
         point off the space would be moved onto it without a word."""
-        x = read(self.space, _parameters.real(value, "value", self._dtype), model)
+        x = read(self.space, value, self._dtype, model)
         if model is not None and model != self.space.model:
             x = self._convert(x, model, str(self.space.model))
         shape = checks.broadcast(value=tuple(x.shape[:-1]), batch=tuple(self.batch_shape))

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
-from hyperdist_torch import _parameters
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.fields import velocity
 from hyperdist_torch.flows.spaces import Space
@@ -66,7 +65,7 @@ def flow_matching(
         raise TypeError(f"q must be a RiemannianCNF, got {type(q).__name__}: match its flow, in that one's coordinates")
     if q.batch_shape:
         raise ValueError(f"q must have no batch shape, got {tuple(q.batch_shape)}")
-    x = read(q.space, _parameters.real(x, "x", q._dtype), name="x")
+    x = read(q.space, x, q._dtype, name="x")
     if x.ndim != 2:
         raise ValueError(f"x must have shape (n, {q.space.width}), got {tuple(x.shape)}")
     space, coupling = q.space, checks.dimension(coupling, "coupling")

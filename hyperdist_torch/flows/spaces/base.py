@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -121,6 +122,10 @@ class Space(ABC):
     def feature_width(self) -> int:
         """Numbers that ``features`` returns a point."""
         return self.width
+
+    def widened(self, x: Any, name: str) -> Any:
+        """x, in half precision too, in a form in which ``check`` knows what its own rounding explains."""
+        return x
 
     def check(self, x: Tensor, name: str = "value") -> Tensor:
         """x where all its rows are points, else ValueError with the first that is not."""

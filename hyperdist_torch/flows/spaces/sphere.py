@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.distributions import constraints
@@ -24,6 +26,9 @@ class Sphere(Space):
     @property
     def support(self) -> constraints.Constraint:
         return supports.unit_sphere
+
+    def widened(self, x: Any, name: str) -> Any:
+        return supports.widened(x, name)
 
     def retract(self, x: Tensor) -> Tensor:
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
