@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from hyperdist.spaces import charts
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import DistanceLayer
 from hyperdist_torch.nn._planes import distances
+from hyperdist_torch.nn._points import to_tangent
 
 
 @exempt
@@ -17,7 +17,7 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight (m, d), rows a_j;  bias (m,);  c : scalar >= 0.
     At c = 0: x weight^T + bias. Accuracy: that of x moved by a few eps of its length, where <x, a_j> is formed.
     """
-    return distances(charts.to_tangent(x, c, model), weight, bias, c)
+    return distances(to_tangent(x, c, model), weight, bias, c)
 
 
 class Gyroplane(DistanceLayer):

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hyperdist.spaces import charts, tangent
+from hyperdist.spaces import tangent
 from hyperdist_torch._host import known_signature
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.nn._arguments import model_of
+from hyperdist_torch.nn._points import from_tangent, to_tangent
 from hyperdist_torch.nn.curvature import Curvature, as_curvature
 
 
@@ -50,9 +51,10 @@ class ExpOrigin(nn.Module):
 
     curvature : a ``Curvature``, or a number.
     model     : "tangent" (the features themselves, to radius 1e9), "lorentz" ((*batch, d + 1), to radius 88/sqrt(c) in
-                float32, 709/sqrt(c) in float64) or "poincare" (rounds to the boundary beyond 17/sqrt(c), 37/sqrt(c)).
+                float32, 709/sqrt(c) in float64) or "poincare" (to 16/sqrt(c), 36/sqrt(c)).
     riemannian_gradient : divide the gradient by the metric on its way back; see ``riemannian_gradient``.
-    Raises  ValueError for an unknown model, and for "lorentz" at c = 0.
+    Raises  ValueError for an unknown model, for "lorentz" at c = 0, and where coordinates of the model cannot hold a
+            point: in the ball it would round onto the boundary, and gradients behind it be NaN. "tangent" holds all.
 
     >>> head = ExpOrigin(1.0, "poincare")
     >>> head(torch.tensor([[0.0, 2.0]])).shape
@@ -71,7 +73,7 @@ class ExpOrigin(nn.Module):
         c = self.curvature(features.dtype)
         if self.riemannian_gradient and not self.curvature.flat:
             features = riemannian_gradient(features, c.detach())
-        return charts.from_tangent(features, c, self.model)
+        return from_tangent(features, c, self.model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""
@@ -92,7 +94,7 @@ class LogOrigin(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features (*batch, d)."""
         x = upcast(x, "x")
-        return charts.to_tangent(x, self.curvature(x.dtype), self.model)
+        return to_tangent(x, self.curvature(x.dtype), self.model)
 
     def extra_repr(self) -> str:
         """For ``repr``."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hyperdist.spaces import charts
 from hyperdist.spaces import horosphere as kernel
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import DistanceLayer
+from hyperdist_torch.nn._points import to_tangent
 
 _LEAST = 1e-18
 """The squared length that a shorter row a_j is taken to have."""
@@ -21,7 +21,7 @@ def horosphere(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = 
     x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight (m, d), rows a_j;  bias (m,);  c : scalar >= 0.
     At c = 0: x weight^T + bias.
     """
-    v = charts.to_tangent(x, c, model)
+    v = to_tangent(x, c, model)
     square = weight.square().sum(dim=-1)
     length = torch.sqrt(torch.where(square < _LEAST, torch.full_like(square, _LEAST), square))
     return length * kernel.dist(v, weight / length[:, None], torch.zeros_like(bias), c) + bias

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hyperdist.spaces import charts
 from hyperdist.spaces import klein as kernel
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
+from hyperdist_torch.nn._points import to_tangent
 
 
 @exempt
@@ -19,7 +19,7 @@ def klein(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str 
     x : points of ``model``, (*batch, d) or (*batch, d + 1), at the radius R in the direction u;  k = sqrt(c);
     weight (m, d), rows a_j;  bias (m,), or None for 0;  c : scalar >= 0. At c = 0: x weight^T + bias.
     """
-    v = charts.to_tangent(x, c, model)
+    v = to_tangent(x, c, model)
     if bias is None:
         return functional.linear(v, weight)
     return functional.linear(kernel.lift(v, c), torch.cat([weight, bias[:, None]], dim=-1))

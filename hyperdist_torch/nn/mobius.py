@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from hyperdist.spaces import charts
 from hyperdist.spaces.translation import translate
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
+from hyperdist_torch.nn._points import from_tangent, to_tangent
 
 
 @exempt
@@ -20,10 +20,10 @@ def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, mod
     In tangent coordinates M (x) x is M x, and b (+) . the boost that takes the origin to b: x W^T + b at c = 0.
     A bias held on the ball (a ``geoopt.ManifoldParameter``, say) goes in as ``charts.poincare_to_tangent(bias, c)``.
     """
-    moved = functional.linear(charts.to_tangent(x, c, model), weight)
+    moved = functional.linear(to_tangent(x, c, model), weight)
     if bias is not None:
         moved = translate(bias, moved, c)
-    return charts.from_tangent(moved, c, model)
+    return from_tangent(moved, c, model)
 
 
 class MobiusLinear(HyperbolicLayer):
