@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hyperdist._files import to_json, write_text
 from hyperdist_torch.experiments import record
 from hyperdist_torch.experiments.intervals import over_rows, over_seeds
@@ -20,6 +22,9 @@ KEPT = (
     "metrics", "published_metrics", "best_epoch", "training_seconds", "evaluation_seconds", "commit", "date",
 )  # fmt: skip
 """What a record keeps of each cell beside its curve: the table can be made from it again."""
+
+_POINTS = 32
+"""Epochs of which a record keeps the loss."""
 
 _LOST = "delete it, and it is worked out again"
 
@@ -172,19 +177,36 @@ def details(results: list[Result]) -> str:
         rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
         if "diverged" in result:
             lines.append(f"{head} | diverged: {result['diverged']} | | | |")
-        elif not result["curve"]:
+        elif not _epochs(result):
             lines.append(f"{head} 0 | | {training} | | {rows} |")
         else:
             lines.append(
-                f"{head} {_epochs(result)} | {result['curve'][-1]:.2f} | {training} | "
+                f"{head} {_trained(result)} | {thinned(result['curve'])['losses'][-1]:.2f} | {training} | "
                 f"{result['evaluation_seconds']:.0f} | {rows} |"
             )
     return "\n".join(lines) + "\n"
 
 
-def _epochs(result: Result) -> str:
-    """Those that were trained, and where validation chose one, its number."""
-    epochs = len(result["curve"])
+def thinned(curve: Any) -> Any:
+    """The losses of at most ``_POINTS`` epochs, the first and the last among them, with their numbers from 1.
+
+    A record holds these: the curve of every epoch stands in the cell's own file. What is thinned, or None, stays so.
+    """
+    if curve is None or isinstance(curve, dict):
+        return curve
+    n = len(curve)
+    epochs = np.unique(np.geomspace(1, n, _POINTS).round().astype(int)).tolist() if n else []
+    return {"epochs": epochs, "losses": [curve[epoch - 1] for epoch in epochs]}
+
+
+def _epochs(result: Result) -> int:
+    """Those that were trained."""
+    return max(thinned(result["curve"])["epochs"], default=0)
+
+
+def _trained(result: Result) -> str:
+    """Their number, and where validation chose one, its own."""
+    epochs = _epochs(result)
     return str(epochs) if result.get("best_epoch") is None else f"{epochs}, best {result['best_epoch']}"
 
 
@@ -201,7 +223,7 @@ def write(
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
         "columns": columns, "decimals": decimals,
         "cells": [{name: result[name] for name in KEPT if name in result} for result in results],
-        "curves": {_curve(result): result.get("curve") for result in results}, **more,
+        "curves": {_curve(result): thinned(result.get("curve")) for result in results}, **more,
     }  # fmt: skip
     several = any(row["metric"] == SEEDS for row in content["rows"])
     note = (

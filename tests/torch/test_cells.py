@@ -191,7 +191,7 @@ def test_a_record_stands_for_its_cells(tmp_path: Path) -> None:
     kept = cells.results(there)
     assert list(kept) == sorted(each.key for each in made)
     for each, result in zip(made, found, strict=True):
-        assert kept[each.key].items() <= result.items()
+        assert kept[each.key].items() <= {**result, "curve": tables.thinned(result["curve"])}.items()
         assert cells.at_hand(each, here)
         assert not cells.at_hand(each, there)
     tables.write(there, "title", [kept[each.key] for each in made], ["set"], {})

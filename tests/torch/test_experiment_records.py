@@ -35,3 +35,24 @@ def test_record_makes_its_table_again(name: str, tmp_path: Path) -> None:
     assert 0 < len(again) <= len(record["rows"])
     assert len(cells.results(tmp_path)) == len(record["cells"])
     assert {cell["seed"] for cell in record["cells"]} == set(record["seeds"])
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 31, 32, 33, 100, 1000])
+def test_a_curve_is_thinned_once(n: int) -> None:
+    """First and last loss are there, the epochs rise, and thinning again changes nothing."""
+    curve = [float(1000 - k) for k in range(n)]
+    kept = tables.thinned(curve)
+    assert kept["losses"] == [curve[epoch - 1] for epoch in kept["epochs"]]
+    assert kept["epochs"] == sorted(set(kept["epochs"]))
+    assert len(kept["epochs"]) <= 32
+    assert not n or (kept["epochs"][0], kept["epochs"][-1]) == (1, n)
+    assert tables.thinned(kept) == kept
+    assert tables.thinned(None) is None
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_record_is_small(name: str) -> None:
+    """Losses are of at most 32 epochs a cell, whatever was trained."""
+    record = json.loads((REPORTS / name / "record.json").read_text(encoding="utf-8"))
+    assert all(curve is None or len(curve["epochs"]) <= 32 for curve in record["curves"].values())
+    assert (REPORTS / name / "record.json").stat().st_size < 250_000
