@@ -199,5 +199,7 @@ def _scaled_beyond(z: Array, least: float, most: float) -> tuple[Array, Array, A
         over = values(x) - least
         excess = xp.where(far, over, over * 0.0)
     growth, fall = xp.exp(x if excess is None else x - excess), xp.expm1(-2.0 * x)
-    sinhc = xp.where(near, 1.0 + small / 6.0, -0.5 * growth * fall / x)
-    return sinhc, xp.where(near, 1.0 + 0.5 * small, growth * (1.0 + 0.5 * fall)), excess
+    # Squares for the second derivative in c at c = 0.
+    near_sinhc, near_cosh = 1.0 + small * (1.0 / 6.0 + small / 120.0), 1.0 + small * (0.5 + small / 24.0)
+    sinhc = xp.where(near, near_sinhc, -0.5 * growth * fall / x)
+    return sinhc, xp.where(near, near_cosh, growth * (1.0 + 0.5 * fall)), excess

@@ -11,7 +11,7 @@ import math
 
 from hyperdist._namespace import Array, namespace
 from hyperdist.spaces._rows import column, dot, root
-from hyperdist.stable import sinc_sq
+from hyperdist.stable import polynomial, sinc_sq
 
 _SWITCH = 0.05
 """sin^2(theta/2) below which (theta/2)^2 is summed as a power series."""
@@ -24,23 +24,21 @@ def _cos_sq(z: Array) -> Array:
     return 1.0 - 0.5 * z * namespace(z).square(sinc_sq(0.25 * z))
 
 
-def _angle_sq(apart: Array, together: Array) -> Array:
-    """theta^2 from |x - y|^2 and |x + y|^2, smooth where apart = 0."""
+def _angle_sq(apart: Array, together: Array) -> tuple[Array, Array]:
+    """theta^2 and theta^2/|x - y|^2 from |x - y|^2 and |x + y|^2, smooth where apart = 0."""
     xp = namespace(apart, together)
     small = apart < 4.0 * _SWITCH
-    z = 0.25 * xp.where(small, apart, apart * 0.0)
-    series = z * 0.0 + _ASIN_SQ[-1]
-    for coefficient in _ASIN_SQ[-2::-1]:
-        series = series * z + coefficient
-    chord = xp.sqrt(xp.where(small, apart * 0.0 + 1.0, apart))
-    angle = 2.0 * xp.atan2(chord, root(together))
-    return xp.where(small, 4.0 * z * series, angle * angle)
+    near, far = xp.where(small, apart, apart * 0.0), xp.where(small, apart * 0.0 + 1.0, apart)
+    series = polynomial(0.25 * near, _ASIN_SQ)
+    angle = 2.0 * xp.atan2(xp.sqrt(far), root(together))
+    square = angle * angle
+    return xp.where(small, near * series, square), xp.where(small, series, square / far)
 
 
 def dist_sq(x: Array, y: Array) -> Array:
     """Squared angle between x and y, (*batch); smooth at x = y."""
     difference, total = x - y, x + y
-    return _angle_sq(dot(difference, difference), dot(total, total))
+    return _angle_sq(dot(difference, difference), dot(total, total))[0]
 
 
 def dist(x: Array, y: Array) -> Array:
@@ -87,11 +85,10 @@ def log(x: Array, y: Array) -> Array:
     xp = namespace(x, y)
     p, apart, together, antipodal = _departure(x, y)
     one = apart * 0.0 + 1.0
-    square = _angle_sq(apart, together)
+    square, ratio_sq = _angle_sq(apart, together)
     near = apart < together
     # theta/sin(theta) = (theta/|x - y|) 2/|x + y| where x = y may be; far from it p's own length is the sine.
-    ratio = root(xp.where(near & (apart > 0.0), square / xp.where(apart > 0.0, apart, one), one))
-    close = 2.0 * ratio / xp.sqrt(xp.where(near, together, one))
+    close = 2.0 * xp.sqrt(xp.where(near, ratio_sq / xp.where(near, together, one), one))
     length_sq = xp.where(near | antipodal, one, dot(p, p))
     far = root(xp.where(near, one, square)) / xp.sqrt(length_sq)
     vector = column(xp.where(near, close, far)) * p

@@ -100,9 +100,11 @@ def pull_back(t: Triangle, x: Array, grad: Array, *, direction: bool = True, c: 
     """
     xp = namespace(t.m, grad)
     cosh_a, cosh_r = xp.cosh(t.a), xp.cosh(t.r)
-    cos_beta = (xp.sinh(t.a - t.r) + 2.0 * cosh_a * t.sinh_r * t.h) / t.sinh_rho
+    # A point that comes back to the origin lies along m, where centre and geodesic lead against one another.
+    back, one = t.rho == 0.0, xp.ones_like(t.rho)
+    cos_beta = xp.where(back, one, (xp.sinh(t.a - t.r) + 2.0 * cosh_a * t.sinh_r * t.h) / t.sinh_rho)
     sin_beta = t.sinh_r * t.sin_phi / t.sinh_rho
-    cos_gamma = (xp.sinh(t.r - t.a) + 2.0 * cosh_r * t.sinh_a * t.h) / t.sinh_rho
+    cos_gamma = xp.where(back, -one, (xp.sinh(t.r - t.a) + 2.0 * cosh_r * t.sinh_a * t.h) / t.sinh_rho)
     sin_gamma = t.sinh_a * t.sin_phi / t.sinh_rho
 
     # The part of grad in the plane, along m and along e, and the rest.
@@ -119,7 +121,7 @@ def pull_back(t: Triangle, x: Array, grad: Array, *, direction: bool = True, c: 
     in_r = outward * cos_gamma + around * sin_gamma / t.sinh_rho
     in_phi = around * t.sinh_r * cos_gamma / t.sinh_rho - outward * t.sinh_a * sin_beta
     # What lies across the plane turns rigidly about m, and about the origin.
-    across = t.rho / t.sinh_rho
+    across = (t.rho + _LEAST) / t.sinh_rho
     lift = across * (t.sinh_a * cosh_r + 2.0 * xp.square(xp.sinh(0.5 * t.a)) * t.sinh_r * t.cos_phi) / t.a
     in_mu = times(in_a, t.m) + times((around - in_phi) / t.a, e) + times(lift, rest)
     in_u = in_c = None

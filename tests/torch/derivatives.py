@@ -163,3 +163,18 @@ def differences(f: Function, x: Tensor) -> Tensor:
         parts = [w * (f(x + k * _STEP * e) - f(x - k * _STEP * e)) for k, w in enumerate(_WEIGHTS, 1)]
         columns.append(sum(parts[1:], parts[0]).detach() / _STEP)
     return torch.stack(columns, dim=-1)
+
+
+def at_points(f: Function, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Jacobians (N, m, n), and Hessians (N, n, n) of the total, at points x (N, n).
+
+    By reverse mode at each alone, where a kernel sees on which side of its switches it is, and by forward mode, for the
+    Hessian over reverse, at all of them under ``vmap``, where it does not.
+    """
+
+    whole = total(f)
+    alone = [(reverse(f, v), reverse(partial(gradient, whole), v)) for v in x]
+    return {
+        "reverse": tuple(torch.stack(parts) for parts in zip(*alone, strict=True)),  # type: ignore[dict-item]
+        "forward": (torch.vmap(jacfwd(f))(x), torch.vmap(jacfwd(jacrev(whole)))(x)[:, 0]),
+    }
