@@ -63,7 +63,7 @@ def _constant(array: Array) -> bool:
     if isinstance(array, (np.ndarray, np.generic)):
         return True
     torch = sys.modules.get("torch")
-    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or torch.compiler.is_compiling():
+    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or traced(torch):
         return False
     if torch.is_grad_enabled() and array.requires_grad:
         return False
@@ -78,8 +78,13 @@ def values(array: Array) -> Array:
 
 
 def transformed(torch: Any) -> bool:
-    """Whether torch is compiling, or inside a transform of ``torch.func``."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    """Whether torch is compiling, tracing, or inside a transform of ``torch.func``."""
+    return traced(torch) or torch._C._are_functorch_transforms_active()
+
+
+def traced(torch: Any) -> bool:
+    """Whether torch records operations to run them again, for its compiler or by ``torch.jit.trace``."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
 def forward_mode(torch: Any) -> bool:

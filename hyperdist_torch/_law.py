@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import quadrature
-from hyperdist._namespace import constant, forward_mode, namespace
+from hyperdist._namespace import constant, forward_mode, namespace, traced
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._implicit import attach
@@ -191,7 +191,7 @@ class Fixed:
     @property
     def log_normalizer(self) -> Tensor:
         """That of ``Law.measure``, with its derivatives."""
-        if torch.compiler.is_compiling() or forward_mode(torch):
+        if traced(torch) or forward_mode(torch):
             return self.law.measure(self.theta).log_normalizer
         value, mean_score, _ = self._constants
         if constant(self.theta):

@@ -59,6 +59,7 @@ TORCH_LAYERS = (
     "transforms",
     "distributions",
     "",  # hyperdist_torch/__init__.py itself
+    "pyro",
     "nn",
     "checkpoint",
     "vae",
@@ -188,7 +189,9 @@ def test_names_promised_are_there():
 
 def test_extras_and_python_are_as_promised():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(project["optional-dependencies"]) == {"torch", "experiments", "validation", "plot", "test", "all"}
+    assert set(project["optional-dependencies"]) == {
+        "torch", "pyro", "experiments", "validation", "plot", "test", "all"
+    }  # fmt: skip
     assert {requirement.split(">")[0] for requirement in project["dependencies"]} == {"numpy", "scipy"}
     assert project["requires-python"] == ">=3.11"
 
