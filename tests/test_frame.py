@@ -27,6 +27,7 @@ TORCH = ROOT / "hyperdist_torch"
 
 LAYERS = (
     "_namespace",
+    "_frozen",
     "stable",
     "checks",
     "quadrature",

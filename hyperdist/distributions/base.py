@@ -7,15 +7,15 @@ generator state gives the same draws.
 
 from __future__ import annotations
 
-import copy
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 
 from hyperdist import checks, rejection
+from hyperdist._frozen import Frozen
 from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
 
 Which = Any
@@ -31,11 +31,13 @@ class Drawn(NamedTuple):
     """A bound of their distance from the origin in units of 1/sqrt(c), or inf where a check must look at each."""
 
 
-class Distribution(ABC):
+class Distribution(Frozen):
     """A law on a manifold: densities in nats with respect to Riemannian volume, lengths geodesic.
 
     batch_shape : the broadcast of the parameters' shapes;  event_shape : (k,), the shape of a point.
     dtype       : float32 or float64, that of the parameters; results have it, the arithmetic is float64.
+    A law owns its parameters: it copies what it is given, its arrays are read-only, and setting one raises
+    AttributeError. It can be pickled and copied.
     """
 
     batch_shape: tuple[int, ...]
@@ -166,7 +168,7 @@ class Distribution(ABC):
     def _check_model(self, model: str | None) -> str | None:
         return checks.model(model, self._models, type(self).__name__)
 
-    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:  # noqa: B027
+    def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
         """Raise where coordinates of the dtype cannot hold a draw; see ``Drawn.reach``. Compact spaces hold any."""
 
     def _which(self, start: int, stop: int) -> Which:
@@ -177,8 +179,8 @@ class Distribution(ABC):
 
     def _in_order(self, order: np.ndarray) -> Self:
         """This law with draws that belong to the elements ``order`` of the flattened batch, not to each in turn."""
-        law = copy.copy(self)
-        law._order = order
+        law = object.__new__(type(self))
+        vars(law).update(vars(self), _order=order)
         return law
 
     def _flat(self, value: np.ndarray, *event: int) -> np.ndarray:

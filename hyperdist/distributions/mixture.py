@@ -219,5 +219,5 @@ class Mixture(Distribution):
             family, x, n_components, weights, family_options, starts, max_iter, tol, checks.generator(rng), progress
         )
         mixture = cls(shares.astype(laws.dtype), laws)
-        mixture.record = record
+        vars(mixture)["record"] = record
         return mixture

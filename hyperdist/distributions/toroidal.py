@@ -76,9 +76,9 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     @cached_property
     def radius(self) -> WrappedNormalAngle:
         """The law of each coordinate's absolute deviation from mu, batch shape (*batch, d)."""
-        law = WrappedNormalAngle(np.broadcast_to(self.sigma.astype(np.float64), self.batch_shape + self.event_shape))
-        law.dtype = self.dtype
-        return law
+        return WrappedNormalAngle(
+            np.broadcast_to(self.sigma.astype(np.float64), self.batch_shape + self.event_shape), dtype=self.dtype
+        )
 
     @property
     def mean(self) -> np.ndarray:

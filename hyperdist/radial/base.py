@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 
 from hyperdist import checks, quadrature, rejection
+from hyperdist._frozen import Frozen
 from hyperdist.quadrature import Kernel
 from hyperdist.stable import log1mexp
 
@@ -23,7 +24,7 @@ def quiet(function: Any) -> Any:
     return np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore")(function)
 
 
-class RadialLaw(ABC):
+class RadialLaw(Frozen):
     """The law of the geodesic distance r between a draw and its centre; densities are with respect to dr.
 
     batch_shape : the shape of the parameters; arguments r and p broadcast against it.

@@ -27,9 +27,10 @@ class WrappedNormalAngle(RadialLaw):
 
     d = 1
 
-    def __init__(self, sigma: Any) -> None:
+    def __init__(self, sigma: Any, *, dtype: Any = None) -> None:
+        """dtype: that of the results (default: that of sigma)."""
         sigma = checks.positive(sigma, "sigma")
-        self.batch_shape, self.dtype = sigma.shape, sigma.dtype
+        self.batch_shape, self.dtype = sigma.shape, np.dtype(dtype or sigma.dtype)
         self.sigma = sigma.astype(np.float64)
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from hyperdist import checks
+from hyperdist._frozen import owned
 from hyperdist.spaces import charts, euclidean, frechet, frechet_sphere, lorentz, poincare, sphere, tangent, torus
 from hyperdist.spaces._base import Space, too_long
 from hyperdist.spaces._rows import column, dot
@@ -24,7 +25,7 @@ class Hyperbolic(Space):
     c: Any = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "c", checks.curvature(self.c))
+        object.__setattr__(self, "c", owned(checks.curvature(self.c)))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and np.array_equal(self.c, other.c)

@@ -10,10 +10,22 @@ from torch.distributions import Distribution
 
 
 class BatchedDistribution(Distribution):
-    """A law that says which of its attributes have its batch."""
+    """A law that says which of its attributes have its batch, and keeps them.
+
+    As torch's own laws, it refers to the tensors that it was made of: where one is changed in place, as by a step of an
+    optimiser, the law is that of the new values, since nothing that follows from them is kept.
+    """
 
     _batched: tuple[str, ...] = ()
     """Names of the tensors and laws whose axes begin with the batch's."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if (name == "model" or name in self._batched) and name in vars(self):
+            raise AttributeError(
+                f"{name} of a {type(self).__name__} cannot be set: change the tensor that it was made of in place, or "
+                f"make another {type(self).__name__}"
+            )
+        super().__setattr__(name, value)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``."""
@@ -23,7 +35,7 @@ class BatchedDistribution(Distribution):
             if name in self._batched and value is not None:
                 shape = value.shape if isinstance(value, Tensor) else value.batch_shape
                 value = value.expand(batch + shape[len(self.batch_shape) :])
-            setattr(new, name, value)
+            vars(new)[name] = value
         Distribution.__init__(new, batch, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new

@@ -44,12 +44,11 @@ class Mixture(BatchedDistribution):
         if not isinstance(component, ManifoldDistribution):
             raise TypeError(f"component must be a law of hyperdist_torch, got {component!r}")
         like = torch.zeros(1, dtype=component._dtype, device=component.mean.device)
-        self.weights = _parameters.vector(_parameters.tensors(weights=weights, like=like)["weights"], "weights")
-        shape = component.batch_shape
-        given = self.weights.shape
+        weights = _parameters.vector(_parameters.tensors(weights=weights, like=like)["weights"], "weights")
+        shape, given = component.batch_shape, weights.shape
         if _parameters.batch(weights=given, component=shape) != shape or given[-1] != shape[-1]:
             raise ValueError(f"component must have batch shape (*batch, K) = {tuple(given)}, got {tuple(shape)}")
-        self.weights, self.component = self.weights.expand(shape), component
+        self.weights, self.component = weights.expand(shape), component
         super().__init__(shape[:-1], component.event_shape, validate_args=validate_args)
         c = self._curvatures
         if self._validate_args and c is not None and not bool((c == c[..., :1]).all()):
