@@ -37,6 +37,7 @@ def test_picture_is_small():
 
 @pytest.mark.skipif(not RECORD.exists(), reason="no accuracy record is committed")
 def test_accuracy_table_is_the_record():
+    """And says whether its sources have changed since; `python -m validation readme` writes both."""
     assert readme.fill(README, readme.table(json.loads(RECORD.read_text(encoding="utf-8")))) == README
 
 

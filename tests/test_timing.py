@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from validation import contest, timing
+from validation import contest, record, timing, timing_page
 from validation.__main__ import main
 from validation.contest import Contest
 
@@ -73,6 +73,48 @@ def test_a_run_writes_its_record(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(timing, "numpy_contests", lambda: made)
     assert main(arguments) == 1
     assert "above target:\nslow: 2.0" in capsys.readouterr().out
+
+
+def test_a_record_makes_its_page_with_what_it_missed(tmp_path, monkeypatch, capsys):
+    made = [Contest("quick", "normals", busy(1e-3), busy(1e-3), target=9.0, limit=90.0),
+            Contest("slow", "normals", busy(2e-3), busy(1e-3), target=0.5, limit=0.5)]  # fmt: skip
+    monkeypatch.setattr(timing, "numpy_contests", lambda: made)
+    assert main(["timing", "--only", "numpy", "--repetitions", "5", "--out", str(tmp_path)]) == 1
+    written = json.loads((tmp_path / "record.json").read_text())
+    assert written["settings"]["limits"] == {"quick": {"ratio": 9.0, "milliseconds": 90.0},
+                                             "slow": {"ratio": 0.5, "milliseconds": 0.5}}  # fmt: skip
+    text = (tmp_path / "table.md").read_text()
+    assert text == timing_page.page(written)
+    assert "## Limits missed: 2\n\n- slow: " in text
+    assert "changed since: no." in text
+
+
+@pytest.mark.parametrize("name", ["timing", "timing-flows"])
+def test_the_committed_pages_are_those_of_their_records(name):
+    folder = record.REPORTS / name
+    kept = json.loads((folder / "record.json").read_text())
+    assert (folder / "table.md").read_text() == timing_page.page(kept)
+    assert kept["settings"]["limits"]
+
+
+def test_a_record_tells_whether_its_sources_have_changed(tmp_path):
+    """By their bytes and names; pictures, data and experiments are no part of a figure."""
+    for name in ("hyperdist/a.py", "hyperdist/plot/b.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    first = record.sources("hyperdist", root=tmp_path)
+    (tmp_path / "hyperdist/plot/b.py").write_text("x = 2\n")
+    assert record.sources("hyperdist", root=tmp_path) == first
+    (tmp_path / "hyperdist/a.py").write_text("x = 2\n")
+    assert record.sources("hyperdist", root=tmp_path) != first
+    made = {"commit": "abc", "date": "2026-01-02 03:04 UTC", "settings": {"sources": record.sources("hyperdist")}}
+    assert record.since(made).endswith(
+        "Measured at commit abc, 2026-01-02; the sources of hyperdist have changed since: no."
+    )
+    made["settings"]["sources"]["digest"] = "0"
+    assert record.since(made).endswith("have changed since: yes.")
+    made["settings"] = {}
+    assert record.since(made) == "Measured at commit abc, 2026-01-02."
 
 
 def test_names_are_distinct():

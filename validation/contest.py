@@ -63,6 +63,12 @@ def rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield row(entry["against"], unit, amount / entry["theirs"], n=n)
 
 
+def allowed(entry: dict[str, Any]) -> dict[str, float]:
+    """The limits of an entry that has any, for the record."""
+    limits = {"ratio": entry["target"], "milliseconds": entry["limit"]}
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
 def misses(entry: dict[str, Any]) -> list[str]:
     """The targets that an entry misses, in words."""
     found = []

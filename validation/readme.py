@@ -10,7 +10,7 @@ from typing import Any
 
 from hyperdist._files import write_text
 from validation.accuracy import TARGETS
-from validation.record import REPORTS, ROOT
+from validation.record import REPORTS, ROOT, since
 
 START, STOP = "<!-- accuracy -->", "<!-- /accuracy -->"
 COLUMNS = {
@@ -21,7 +21,11 @@ COLUMNS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``readme``."""
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where the table is out of date")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; exit 1 where the table, or what it says of its age, is not right",
+    )
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--record", type=Path, default=REPORTS / "accuracy" / "record.json")
 
@@ -44,10 +48,7 @@ def table(record: dict[str, Any]) -> str:
         lines.append(f"| {function} | " + " | ".join(errors.get(law, "") for law in COLUMNS) + " |")
     lines += ["", "Errors are relative to 1 + |value|, of gradients and of the tail to |value| (in c: to r/c)."]
     lines += [f"Distances, relative: {', '.join(distances)}."] if distances else []
-    lines.append(
-        f"{acceptance}{record['settings']['cells']} cells, commit {record['commit']}, {record['date'][:10]}: "
-        f"`{record['command']}`."
-    )
+    lines.append(f"{acceptance}{record['settings']['cells']} cells: `{record['command']}`. {since(record)}")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from hyperdist._files import to_json, write_text
 from validation import accuracy, report, runner
 from validation.arguments import at_least
 from validation.judge import judge
-from validation.record import REPORTS, record
+from validation.record import REPORTS, record, sources
 from validation.validate import SEED, acceptance_tasks, distance_tasks
 
 
@@ -32,7 +32,8 @@ def main(options: argparse.Namespace) -> int:
     ]
     tasks += acceptance_tasks(options.full, SEED) + distance_tasks(SEED)
     verdict = judge(runner.run(tasks, options.workers, console=console))
-    settings = {"full": options.full, "cells": sum(task.kind == "accuracy" for task in tasks)}
+    settings = {"full": options.full, "cells": sum(task.kind == "accuracy" for task in tasks),
+                "sources": sources("hyperdist")}  # fmt: skip
     write_text(options.out / "record.json", to_json(record([SEED], settings, verdict.rows)))
     report.print_accuracy(console, verdict)
     return 0 if verdict.passed else 1

@@ -22,8 +22,9 @@ import hyperdist as hd
 from hyperdist._files import to_json, write_text
 from validation import terminal
 from validation.arguments import at_least
-from validation.contest import Contest, measure, misses, rows
-from validation.record import REPORTS, record, row
+from validation.contest import Contest, allowed, measure, misses, rows
+from validation.record import REPORTS, record, row, sources
+from validation.timing_page import page
 
 DIMENSIONS, SCALES = (2, 10, 50, 100), (0.1, 0.3, 1.0, 2.0)
 TARGETS = {2: 2.5, 10: 1.6, 50: 1.3, 100: 1.3}
@@ -51,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GROUP",
         help=f"only some of the groups {', '.join(GROUPS)} (default: all, as far as torch is there)",
     )
-    parser.add_argument("--out", type=Path, help="folder of record.json (default: reports/timing, or for --only one "
-                        "named for its groups)")  # fmt: skip
+    parser.add_argument("--out", type=Path, help="folder of record.json and table.md (default: "
+                        "reports/timing, or for --only one named for its groups)")  # fmt: skip
 
 
 def _sampling() -> Iterator[Contest]:
@@ -159,13 +160,19 @@ def main(options: argparse.Namespace) -> int:
     for entry in memory:
         console.print(f"{entry['name']}: {entry['metric']} {entry['value']:.0f}")
     missed = [words for entry in found for words in misses(entry)] + _above_memory(memory)
-    settings = {"repetitions": options.repetitions, "scalars": SCALARS, "groups": list(groups)}
+    packages = ["hyperdist", "hyperdist_torch"] if set(groups) & set(TORCH_GROUPS) else ["hyperdist"]
+    settings = {
+        "repetitions": options.repetitions, "scalars": SCALARS, "groups": list(groups), "sources": sources(*packages),
+        "limits": {entry["name"]: limits for entry in found if (limits := allowed(entry))},
+    }  # fmt: skip
     made = record(
         [1, 2, 3, 4, 5], settings, [*itertools.chain.from_iterable(map(rows, found)), *_by_dimension(found), *memory]
     )
     if set(groups) & set(TORCH_GROUPS):
         made["versions"]["torch"] = import_module("torch").__version__
-    write_text((options.out or _folder(options.only)) / "record.json", to_json(made))
+    folder = options.out or _folder(options.only)
+    write_text(folder / "record.json", to_json(made))
+    write_text(folder / "table.md", page(made))
     if missed:
         console.print("above target:\n" + "\n".join(missed))
     return int(bool(missed))
