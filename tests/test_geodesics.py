@@ -95,8 +95,8 @@ def test_ends_of_a_geodesic_come_back(space: Any, dtype: Any, rng: np.random.Gen
     x, y = (charts.from_tangent(p, 2.0, space._model).astype(dtype) for p in (x, y))
     np.testing.assert_array_equal(space.geodesic(x, y, 0.0), np.broadcast_to(x, space.geodesic(x, y, 0.0).shape))
     np.testing.assert_array_equal(space.geodesic(x, y, 1.0), np.broadcast_to(y, space.geodesic(x, y, 0.0).shape))
-    far = Lorentz(1.0).geodesic(*[charts.tangent_to_lorentz(np.array([30.0, 40.0]), 1.0)] * 2, 0.3)
-    np.testing.assert_array_equal(far, charts.tangent_to_lorentz(np.array([30.0, 40.0]), 1.0))
+    far = charts.tangent_to_lorentz(np.array([30.0, 40.0]), 1.0)
+    np.testing.assert_array_equal(Lorentz(1.0).geodesic(far, far, 0.3), far)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
@@ -165,3 +165,70 @@ def test_geodesics_across_the_cut_of_the_torus(rng: np.random.Generator) -> None
         assert Torus().contains(at).all()
         np.testing.assert_allclose(Torus().dist(x, at), t * Torus().dist(x, y), atol=1e-14)
     np.testing.assert_array_equal(Euclidean().geodesic([0.0, 1.0], [2.0, 1.0], 0.25), [0.5, 1.0])
+
+
+@DTYPES
+@pytest.mark.parametrize("model", ["tangent", "lorentz"])
+def test_tangent_vectors_are_right_or_refused(model: str, dtype: Any, rng: np.random.Generator) -> None:
+    """Norm, exp and log of unit vectors at any radius: to 1/100 where they are taken, and taken to radius 9 at least in
+    float32, 28 in float64."""
+    space = MODELS[model](dtype(1.0))
+    refused = []
+    for radius in (5.0, 9.0, 12.0, 20.0, 28.0, 32.0, 34.0, 36.0, 38.0, 40.0, 50.0, 80.0):
+        x, v = rng.standard_normal((2, 30, 3))
+        x, v = (w / np.linalg.norm(w, axis=-1, keepdims=True) for w in (x, v))
+        x = charts.from_tangent(radius * x, 1.0, model).astype(dtype)
+        try:
+            u = space.from_frame(x, v.astype(dtype))
+            length = space.norm(x, u)
+            end = space.exp(x, u)
+        except ValueError as error:
+            refused.append((radius, str(error)))
+            continue
+        np.testing.assert_allclose(length, 1.0, atol=0.01)
+        np.testing.assert_allclose(space.dist(x, end), 1.0, atol=0.1)
+    least = 9.0 if dtype is np.float32 else 28.0
+    assert refused
+    assert all(radius > least and "hold" in text and "geodesic" in text for radius, text in refused)
+    assert [radius for radius, _ in refused][-4:] == [38.0, 40.0, 50.0, 80.0]
+
+
+def test_tangent_vectors_that_coordinates_do_not_hold() -> None:
+    """At (30, 40) the unit vector along an axis reads as 1151 long; on an axis nothing is lost, at any radius."""
+    space, far = Tangent(1.0), np.array([30.0, 40.0])
+    for call in (
+        lambda: space.from_frame(far, [0.0, 1.0]),
+        lambda: space.exp(far, [0.48, 0.64]),
+        lambda: space.norm(far, [0.48, 0.64]),
+        lambda: space.log(far, [-20.0, 45.0]),
+        lambda: space.transport([1.0, 0.0], far, [0.3, 0.4]),
+        lambda: Lorentz(1.0).log(*charts.tangent_to_lorentz(np.array([[30.0, 40.0], [-20.0, 45.0]]), 1.0)),
+        # across at radius 800 a chart vector is below the least number
+        lambda: space.from_frame([800.0, 0.0], [0.0, 1.0]),
+    ):
+        with pytest.raises(ValueError, match=r"must be a tangent vector that coordinates of float64 hold: .* geodesic"):
+            call()
+    u = space.from_frame([50.0, 0.0], [1.0, 2.0])
+    np.testing.assert_allclose(np.linalg.norm(space.exp([50.0, 0.0], u)), 51.916914511483476, rtol=1e-14)
+    x, y = (charts.tangent_to_lorentz(np.array(v), 1.0) for v in ([20.0, 0.0], [-20.0, 1e-3]))
+    with pytest.raises(ValueError, match="say where it leads: their rounding moves the end"):
+        Lorentz(1.0).exp(x, Lorentz(1.0).log(x, y))
+
+
+def test_results_that_coordinates_do_not_hold() -> None:
+    ball, x = PoincareBall(1.0), [0.9, 0.0]
+    for call in (
+        lambda: ball.exp([0.0, 0.0], [30.0, 0.0]),
+        lambda: ball.mobius_add([1 - 1e-9, 0.0], [1 - 1e-9, 0.0]),
+        lambda: ball.mobius_scalar_mul(30.0, x),
+        lambda: ball.mobius_matvec(np.eye(2) * 30.0, x),
+        lambda: ball.geodesic([0.0, 0.0], x, 30.0),
+    ):
+        with pytest.raises(ValueError, match="1 of 1 points lie further from the origin than float64 ball coordinates"):
+            call()
+    with pytest.raises(ValueError, match="points lie further out than coordinates of float64 hold"):
+        Lorentz(1.0).exp([1.0, 0.0, 0.0], [0.0, 800.0, 0.0])
+    # a long way back through the ball: 1 - |step|^2 is below what the step's coordinates hold
+    far = np.tanh(10.0)
+    end = ball.exp([far, 0.0], [-20.0 * np.cosh(10.0) ** -2, 0.0])
+    np.testing.assert_allclose(ball.dist([0.0, 0.0], end), 20.0, rtol=1e-6)

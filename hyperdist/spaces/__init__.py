@@ -7,7 +7,8 @@ one function is for the hosts, and raises: ``check_holdable``.
 
 from hyperdist.spaces import charts, euclidean, lorentz, poincare, sphere, tangent, torus
 from hyperdist.spaces._base import Space
-from hyperdist.spaces.hosts import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+from hyperdist.spaces.hosts import Lorentz, PoincareBall, Tangent
+from hyperdist.spaces.hosts_fixed import Euclidean, Sphere, Torus
 
 __all__ = [
     "Euclidean",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -104,7 +105,9 @@ class Space(ABC):
                 f"{name} must be tangent to the space at x, orthogonal to it; it is off by "
                 f"{float(np.max(error)):.3g} times what rounding explains"
             )
-        return self._settle_tangent(x, u)
+        u = self._settle_tangent(x, u)
+        self._check_held(x, u, name)
+        return u
 
     @final
     def dist_sq(self, x: Any, y: Any) -> np.ndarray:
@@ -122,12 +125,19 @@ class Space(ABC):
 
         Raises ValueError where coordinates of its dtype cannot hold that point.
         """
-        return self._check_result(self._call("exp", x=x, u=u))
+        y = self._check_result(self._call("exp", x=x, u=u))
+        self._check_end(np.asarray(x), np.asarray(u), y)
+        return y
 
     @final
     def log(self, x: Any, y: Any) -> np.ndarray:
-        """The velocity at x of the shortest geodesic that reaches y at time 1, (*batch, k)."""
-        return self._call("log", x=x, y=y)
+        """The velocity at x of the shortest geodesic that reaches y at time 1, (*batch, k).
+
+        ValueError where coordinates of its dtype cannot hold it; ``dist`` and ``geodesic`` need no velocity.
+        """
+        u = self._call("log", x=x, y=y)
+        self._check_held(x, u, "log_x(y)", lambda: self.dist(x, y))
+        return u
 
     @final
     def inner(self, x: Any, u: Any, v: Any) -> np.ndarray:
@@ -142,7 +152,9 @@ class Space(ABC):
     @final
     def transport(self, x: Any, y: Any, u: Any) -> np.ndarray:
         """The tangent u at x carried along the shortest geodesic to y, (*batch, k)."""
-        return self._call("transport", x=x, y=y, u=u)
+        moved = self._call("transport", x=x, y=y, u=u)
+        self._check_held(y, moved, "the transported u", lambda: self.norm(x, u))
+        return moved
 
     @final
     def geodesic(self, x: Any, y: Any, t: Any) -> np.ndarray:
@@ -176,7 +188,9 @@ class Space(ABC):
         """The tangent at mu with coordinates v (*batch, d) in the orthonormal frame there, (*batch, k)."""
         mu = self.check_point(mu, "mu")
         v = checks.finite(checks.points(v, "v", mu.shape[-1] - self._extra), "v")
-        return self._apply("from_frame", {"mu": mu, "v": v})
+        u = self._apply("from_frame", {"mu": mu, "v": v})
+        self._check_held(mu, u, "the tangent with coordinates v", lambda: np.sqrt(dot(v, v)))
+        return u
 
     @final
     def log_volume(self, x: Any) -> np.ndarray:
@@ -212,6 +226,12 @@ class Space(ABC):
         with np.errstate(all="ignore"):
             cast = [a.astype(dtype, copy=False) for a in arrays.values()]
             return getattr(self._kernels, kernel)(*cast, *parameters)[()]
+
+    def _check_end(self, x: np.ndarray, u: np.ndarray, y: np.ndarray) -> None:  # noqa: B027
+        """Raise where rounding of the velocity u at x does not tell where it leads to, y."""
+
+    def _check_held(self, x: Any, u: np.ndarray, name: str, length: Callable[[], np.ndarray] | None = None) -> None:  # noqa: B027
+        """Raise where coordinates do not hold the tangents u at x, which should be ``length`` long."""
 
     def _check_result(self, x: np.ndarray) -> np.ndarray:
         """Points that were worked out, where the coordinates hold them; else ValueError."""

@@ -1,8 +1,9 @@
-"""The spaces that a user makes: they check the input and call the kernels of their model."""
+"""Hyperbolic space in its models, as a user makes it: hosts check the input and call the kernels of their model."""
 
 from __future__ import annotations
 
-import math
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist._frozen import owned
-from hyperdist.spaces import charts, euclidean, frechet, frechet_sphere, lorentz, poincare, sphere, tangent, torus
+from hyperdist.spaces import _held, charts, frechet, lorentz, poincare, tangent
 from hyperdist.spaces._base import Space, too_long
 from hyperdist.spaces._rows import column, dot
+from hyperdist.stable import sinhc_sq
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +144,43 @@ class PoincareBall(Hyperbolic):
         return self._apply("dist_to_gyroplane", {"x": x, "p": checks.points(p, "p", x.shape[-1]), "a": a})
 
 
+class _Stretched(Hyperbolic):
+    """Models whose coordinates of tangents are stretched so far out that they do not hold them."""
+
+    @abstractmethod
+    def _noise(self, x: np.ndarray, u: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """What rounding of u's coordinates is in the frame at x, (*batch)."""
+
+    def _check_held(self, x: Any, u: np.ndarray, name: str, length: Callable[[], np.ndarray] | None = None) -> None:
+        x = checks.as_float(x, "x").astype(u.dtype, copy=False)
+        c = self.c.astype(u.dtype)
+        with np.errstate(all="ignore"):
+            noise, v = self._noise(x, u, c), self._kernels.to_frame(x, u, c)
+            size = np.sqrt(dot(v, v))
+            true = None if length is None else length()
+            bad = _held.lost(noise, size, true)
+            if bad.any():
+                raise ValueError(_held.explain(name, bad, noise, size if true is None else true, u.dtype))
+
+    def _check_end(self, x: np.ndarray, u: np.ndarray, y: np.ndarray) -> None:
+        """Raise where rounding of u moves the end y of a geodesic by half of 1/sqrt(c), and further than that of y."""
+        x, u = x.astype(y.dtype, copy=False), u.astype(y.dtype, copy=False)
+        k, c, eps = np.sqrt(self.c), self.c.astype(y.dtype), float(np.finfo(y.dtype).eps)
+        with np.errstate(all="ignore"):
+            v = k[..., None] * self._kernels.to_frame(x, u, c)
+            moved = k * self._noise(x, u, c) * sinhc_sq(dot(v, v).astype(np.float64))
+            radius = np.sqrt(dot(*[k[..., None] * charts.to_tangent(y, c, self._model)] * 2)).astype(np.float64)
+            bad = (moved > 0.5) & (moved > 64 * eps * np.cosh(radius))
+        if bad.any():
+            raise ValueError(
+                f"u must be a velocity whose coordinates of {u.dtype} say where it leads: their rounding moves the end "
+                f"by {float(moved[bad].max()):.2g} of 1/sqrt(c) ({int(bad.sum())} of {bad.size} vectors): geodesic, "
+                "between two points, needs no velocity; a wider dtype may hold it"
+            )
+
+
 @final
-class Lorentz(Hyperbolic):
+class Lorentz(_Stretched):
     """The hyperboloid -x_0^2 + |s|^2 = -1/c of curvature -c, c > 0; a point has d + 1 coordinates, time first.
 
     It has no flat limit: at c = 0 the time coordinate 1/sqrt(c) is infinite. A point's place is that of its space part.
@@ -175,6 +212,9 @@ class Lorentz(Hyperbolic):
             f"({int(bad.sum())} of {bad.size} points)"
         )
 
+    def _noise(self, x: np.ndarray, u: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return np.finfo(u.dtype).eps * np.sqrt(dot(u, u))
+
     def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
         k = np.sqrt(self.c).astype(x.dtype)
         s, w = column(k) * x[..., 1:], u[..., 1:]
@@ -184,131 +224,23 @@ class Lorentz(Hyperbolic):
 
 
 @final
-class Tangent(Hyperbolic):
+class Tangent(_Stretched):
     """Hyperbolic space of curvature -c in exponential coordinates at the origin; |x| is the distance from it.
 
     It holds any radius in any dtype, where the ball ends at 37/sqrt(c) (float64) or 17/sqrt(c) (float32). Tangent
-    vectors in these coordinates shrink by sinh(a)/a across the radius, so that ``exp`` and ``log`` lose their
-    direction beyond a = 36 and underflow beyond 700; distances do not.
+    vectors in these coordinates shrink by sinh(a)/a across the radius: where their rounding would be more than 1/256
+    of their length, beyond a = 32 in general, methods that take or give them raise; distances and geodesics do not.
     """
 
     _kernels = tangent
     _model = "tangent"
 
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return np.isfinite(dot(x, x))
-
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        return too_long(x, bad, name)
-
-
-@dataclass(frozen=True)
-class _Fixed(Space):
-    """A space without parameters."""
-
-    def _parameters(self, dtype: np.dtype) -> tuple[np.ndarray, ...]:
-        return ()
-
-
-@final
-class Euclidean(_Fixed):
-    """Flat space R^d."""
-
-    _kernels = euclidean
+    def _noise(self, x: np.ndarray, u: np.ndarray, c: np.ndarray) -> np.ndarray:
+        across = _held.across_rounding(x, u)
+        return np.where(across > 0, across * sinhc_sq(c * dot(x, x)), across)
 
     def _belongs(self, x: np.ndarray) -> np.ndarray:
         return np.isfinite(dot(x, x))
 
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
         return too_long(x, bad, name)
-
-    def origin(self, d: int) -> np.ndarray:
-        """0, (d,)."""
-        return np.zeros(checks.dimension(d))
-
-    def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return np.tensordot(weights, x, axes=(0, 0))
-
-
-@final
-class Sphere(_Fixed):
-    """The unit sphere S^d; a point is a unit vector of d + 1 coordinates, the origin (1, 0, ..., 0).
-
-    A length may be off by what rounding to float32 explains, 64 eps sqrt(d + 1): x then stands for x/|x|. ``project``
-    takes other vectors there.
-    Where y = -x, ``log`` and ``transport`` take the geodesic along the first axis of the frame at x. ``frechet_mean``
-    is the global minimum on the circle, and above where the points lie within pi/2 of it or mostly near it. Where they
-    are as good as spread over the sphere, so that there may be many minima, it is the least that descents from several
-    dozen starts reach, always the same for the same data; points without a preference, as a pole and its opposite,
-    have many means, of which it is one.
-    """
-
-    _kernels = sphere
-    _extra = 1
-
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
-        return np.abs(norm - 1) <= checks.sphere_tolerance(x)
-
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
-        worst = float(norm[bad][np.argmax(np.abs(norm[bad] - 1))])
-        return (
-            f"{name} must lie on the unit sphere to {checks.sphere_tolerance(x):.1e}, got |{name}| = {worst!r} "
-            f"({int(bad.sum())} of {bad.size} points off it): Sphere().project takes any vector to it"
-        )
-
-    def _settle(self, x: np.ndarray) -> np.ndarray:
-        return checks.unit(x)
-
-    def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        return np.abs(dot(x, u)) / (checks.sphere_tolerance(x) * (1 + np.sqrt(dot(u, u))))
-
-    def _settle_tangent(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        along = dot(x, u)
-        off = np.abs(along) > checks.rounding(x) * (1 + np.sqrt(dot(u, u)))
-        return u - np.where(off, along, 0)[..., None] * x if off.any() else u
-
-    def project(self, x: Any) -> np.ndarray:
-        """x/|x|, (*batch, d + 1), of vectors of any length; ValueError where one is 0, which has no direction."""
-        x = checks.finite(checks.vector(x, "x", 2), "x")
-        largest = np.abs(x).max(axis=-1, keepdims=True)
-        if not (largest > 0).all():
-            raise ValueError("x must not be 0: the projection to the sphere needs |x| > 0, got |x| = 0.0")
-        x = x / largest
-        return x / np.sqrt(dot(x, x))[..., None]
-
-    def origin(self, d: int) -> np.ndarray:
-        """(1, 0, ..., 0), (d + 1,)."""
-        return np.eye(1, checks.dimension(d) + 1)[0]
-
-    def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return frechet_sphere.spherical(x, weights)
-
-
-@final
-class Torus(_Fixed):
-    """The flat torus (R/2 pi Z)^d; a point is d angles in [-pi, pi).
-
-    Where two ways round are shortest, ``log`` takes -pi.
-    """
-
-    _kernels = torus
-
-    def wrap(self, x: Any) -> np.ndarray:
-        """The angles x modulo 2 pi, in [-pi, pi)."""
-        return torus.wrap(checks.finite(checks.as_float(x, "x"), "x"))[()]
-
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return ((x >= x.dtype.type(-math.pi)) & (x < x.dtype.type(math.pi))).all(axis=-1)
-
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        worst = float(np.abs(x[bad]).max())
-        return f"{name} must hold angles in [-pi, pi), got one of size {worst!r}: wrap them with Torus().wrap"
-
-    def origin(self, d: int) -> np.ndarray:
-        """0, (d,)."""
-        return np.zeros(checks.dimension(d))
-
-    def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return frechet.toroidal(x, weights)
