@@ -22,8 +22,7 @@ class WrongExponent(hd.RiemannianNormal):
     def __init__(self, *parameters: Any) -> None:
         super().__init__(*parameters)
         wrong = RiemannianNormalRadius(2, self.radius.sigma, self.radius.c)
-        self.radius._kernel = wrong._kernel  # type: ignore[misc]
-        self.radius._log_mass = wrong._log_mass  # type: ignore[misc]
+        vars(self.radius).update(_kernel=wrong._kernel, _log_mass=wrong._log_mass)
 
 
 class ClampedSigma(hd.RiemannianNormal):
