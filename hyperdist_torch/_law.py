@@ -24,8 +24,8 @@ from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._implicit import attach
 from hyperdist_torch._random import Propose
 
-_CHUNK = 2048
-"""Draws whose quadrature nodes, 44 each, stay in cache."""
+_CHUNK, _CHUNK_ON_A_DEVICE = 2048, 2**18
+"""Draws whose quadrature nodes, 44 each, stay in a processor's cache; and that keep an accelerator busy in 100 MB."""
 
 _RULE: dict[torch.dtype, dict[str, Any]] = {torch.float32: {"order": 16, "drop": 24.0}, torch.float64: {"order": 32}}
 """Nodes of an integral for results of a dtype; see ``quadrature.nodes``."""
@@ -266,7 +266,8 @@ def _signed(upper: Array, value: Array) -> Array:
 
 def _in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, theta: Tensor) -> Tensor:
     """``function`` along the first axis of x in pieces, where that axis is not one of theta's."""
-    if x.ndim <= theta.ndim or x.numel() <= _CHUNK:
+    chunk = _CHUNK if x.device.type == "cpu" else _CHUNK_ON_A_DEVICE
+    if x.ndim <= theta.ndim or x.numel() <= chunk:
         return function(x)
-    rows = max(1, _CHUNK // max(1, x[0].numel()))
+    rows = max(1, chunk // max(1, x[0].numel()))
     return torch.cat([function(part) for part in x.split(rows)])
