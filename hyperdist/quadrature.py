@@ -20,7 +20,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace, settled
+from hyperdist._namespace import Array, namespace, settled, values
+from hyperdist.stable import expm1_excess
 
 DROP = 42.0
 """Nats of the density that the rule's far end has lost: exp(-42) = 6e-19."""
@@ -134,6 +135,14 @@ def log_mass(kernel: Kernel) -> Array:
     return namespace(kernel.centre).log(_total(_both_sides(kernel)))
 
 
+def probabilities(kernel: Kernel) -> tuple[Array, Array, Array]:
+    """The law as nodes, their offsets from the centre and probabilities, (nodes, *batch)."""
+    xp = namespace(kernel.centre)
+    sides = _both_sides(kernel)
+    y, t, mass = (xp.concat(parts) for parts in zip(*sides, strict=True))
+    return y, t, mass / _total(sides)
+
+
 def expectations(kernel: Kernel, *integrands: Integrand, graded: bool = False) -> tuple[Array, ...]:
     """Means of ``integrands(y, t)`` under the law; ``graded`` where one has a logarithm at an end of the support."""
     xp = namespace(kernel.centre)
@@ -142,6 +151,26 @@ def expectations(kernel: Kernel, *integrands: Integrand, graded: bool = False) -
     # Masses have the unit of y: over their total first, or else their product with a square of y may underflow.
     shares = [(u, t, mass / total) for u, t, mass in sides]
     return tuple(sum(xp.sum(share * f(u, t), axis=0) for u, t, share in shares) for f in integrands)
+
+
+_CLOSE = 10.0
+"""Nats by which a tilt may differ from its mean anywhere: the rule's far end has then still lost 32."""
+
+
+def divergence(share: Array, tilt: Array, difference: Array) -> Array:
+    """KL(p || q) of the law q whose density is p's times exp(tilt), up to a constant.
+
+    share, tilt : (nodes, *batch)  p as probabilities of nodes; the tilt there
+    difference  : (*batch)  the divergence as a difference of log-normalisers, for a q that is far from p.
+    With D = tilt - E tilt it is log E exp(D) = log(1 + E(exp(D) - 1 - D)): no term is negative, so that a small
+    divergence, of the size of D^2, keeps its relative accuracy. Derivatives in ``share`` and ``tilt`` follow.
+    """
+    xp = namespace(share, tilt)
+    apart = tilt - xp.sum(share * tilt, axis=0)
+    # The nodes are p's: far from it nothing tells how much mass of q lies beyond them.
+    close = xp.amax(xp.abs(values(apart)), axis=0) < _CLOSE
+    safe = xp.where(close, apart, xp.zeros_like(apart))
+    return xp.where(close, xp.log1p(xp.sum(share * expm1_excess(safe), axis=0)), difference)
 
 
 def log_tail(kernel: Kernel, mass: Array, y: Array, t: Array, upper: Array) -> Array:

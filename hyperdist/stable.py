@@ -50,6 +50,8 @@ _ASINHC = tuple((-1.0) ** k * math.comb(2 * k, k) / 4.0**k / (2 * k + 1) for k i
 _ASINH_SQ = tuple((-4.0) ** k * 2.0 * math.factorial(k) ** 2 / math.factorial(2 * k + 2) for k in range(14))
 _DECAYC = tuple((-1.0) ** k / math.factorial(k + 1) for k in range(10))
 _SINHCM1 = tuple(1.0 / math.factorial(2 * k + 3) for k in range(9))
+_EXPM1_EXCESS = tuple(1.0 / math.factorial(k + 2) for k in range(17))
+_SINC_DEFECT = tuple((-1.0) ** k / math.factorial(2 * k + 3) for k in range(12))
 
 
 def _even(z: Array, series: tuple[float, ...], closed: Any, cancels: bool = False) -> Array:
@@ -168,6 +170,32 @@ def decayc(x: Array) -> Array:
     small = x < _SERIES
     safe = xp.where(small, x * 0.0 + 1.0, x)
     return xp.where(small, polynomial(xp.where(small, x, x * 0.0), _DECAYC), -xp.expm1(-safe) / safe)
+
+
+def expm1_excess(x: Array) -> Array:
+    """exp(x) - 1 - x >= 0: x^2/2 near 0; what an exponential lies above its tangent."""
+    xp = namespace(x)
+    small = xp.abs(x) < 1.0
+    near, far = xp.where(small, x, x * 0.0), xp.where(small, x * 0.0 + 1.0, x)
+    return xp.where(small, near * near * polynomial(near, _EXPM1_EXCESS), xp.expm1(far) - far)
+
+
+def log_quotient(a: Array, b: Array) -> Array:
+    """log(a/b) of positive numbers: no cancellation where they are close, no overflow where they are not."""
+    xp = namespace(a, b)
+    near = (a > 0.5 * b) & (0.5 * a < b)
+    difference = xp.where(near, a - b, 0.0 * (a + b))
+    return xp.where(near, xp.log1p(difference / b), xp.log(a) - xp.log(b))
+
+
+def cos_excess(x: Array) -> Array:
+    """cos(x) - 1 + x^2/2 >= 0: x^4/24 near 0."""
+    xp = namespace(x)
+    half = 0.5 * x
+    small = half * half < 4.0
+    near = xp.where(small, half, half * 0.0)
+    defect = xp.where(small, near * near * near * polynomial(near * near, _SINC_DEFECT), half - xp.sin(half))
+    return 2.0 * defect * (half + xp.sin(half))
 
 
 def langevinc_sq(z: Array) -> Array:

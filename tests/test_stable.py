@@ -28,8 +28,16 @@ ORACLES: dict[str, Callable[[Any], Any]] = {
     "log_sinhc_sq": lambda z: mp.log(mp.sinh(mp.sqrt(z)) / mp.sqrt(z)),
     "decayc": lambda x: -mp.expm1(-x) / x,
     "log1mexp": lambda x: mp.log(-mp.expm1(-x)),
+    "expm1_excess": lambda x: mp.expm1(x) - x,
 }
-AT_ZERO = {"asinh_squared": 0.0, "log_sinhc": 0.0, "log_sinhc_sq": 0.0, "coshm1_sq": 0.5, "log1mexp": -np.inf}
+AT_ZERO = {
+    "asinh_squared": 0.0,
+    "log_sinhc": 0.0,
+    "log_sinhc_sq": 0.0,
+    "coshm1_sq": 0.5,
+    "expm1_excess": 0.0,
+    "log1mexp": -np.inf,
+}
 LARGEST = {"atanhc_sq": 0.999, "sinc": 3.0, "sinc_sq": 9.0}
 """sin(x)/x is relative to its zero beyond pi; atanh ends at 1."""
 SWITCHES = (0.05, 0.05**0.5, 1.0, np.log(2.0))
@@ -78,6 +86,26 @@ def test_two_product_loses_nothing(a: float, b: float) -> None:
         exact = mp.mpf(a) * mp.mpf(b)
         # Below 1e-270 the lost part is not a normal number
         assert abs(product + lost - exact) <= mp.mpf(1e-290)
+
+
+def test_excesses_over_a_tangent_keep_their_digits() -> None:
+    """8 eps, relative, to the left of 0 too and on the two sides of every switch."""
+    x = np.concatenate([np.geomspace(1e-60, 80.0, 300), *(s * (1 + 2.0**-52 * np.arange(-4, 5)) for s in (1.0, 4.0))])
+    with mp.workdps(300):
+        for at, value, cosine in zip(x, stable.expm1_excess(-x), stable.cos_excess(x), strict=True):
+            assert float(value) == pytest.approx(float(mp.expm1(-mp.mpf(at)) + at), rel=8 * 2.0**-52)
+            assert float(cosine) == pytest.approx(float(mp.cos(mp.mpf(at)) - 1 + mp.mpf(at) ** 2 / 2), rel=8 * 2.0**-52)
+
+
+@given(a=st.floats(1e-300, 1e300), ratio=st.sampled_from([0.0, 1e-15, -1e-9, 0.3, -0.4999, -0.5001, 0.999, 1.001]))
+def test_log_quotient_neither_cancels_nor_overflows(a: float, ratio: float) -> None:
+    b = a / (1.0 + ratio)
+    with mp.workdps(40):
+        want = float(mp.log(mp.mpf(a) / mp.mpf(b)))
+        far = float(mp.log(mp.mpf(a) / mp.mpf(1e-300)))
+    # far out two logarithms are subtracted, of 690 at most
+    assert float(stable.log_quotient(np.array(a), np.array(b))) == pytest.approx(want, rel=1e-12)
+    assert float(stable.log_quotient(np.array(a), np.array(1e-300))) == pytest.approx(far, rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.endswith(("_sq", "squared"))])

@@ -69,10 +69,23 @@ def log_density(a: Array, sigma: Array) -> Array:
         m = 2.0 * math.pi * j / near
         images = images + xp.exp(-0.5 * m * (m - 2.0 * y)) * (1.0 + xp.exp(-2.0 * m * y))
     by_images = math.log(2.0) - _HALF_LOG_TWO_PI - xp.log(near) - 0.5 * y * y + xp.log(images)
-    waves = 1.0 + 0.0 * a
-    for k in range(1, _WAVES + 1):
-        waves = waves + 2.0 * _decay(k, far) * xp.cos(k * a)
+    waves = _add_waves(1.0 + 0.0 * a, a, far)
     return xp.where(large, xp.log(waves) - math.log(math.pi), by_images)
+
+
+def _add_waves(total: Array, a: Array, sigma: Array) -> Array:
+    """``total`` plus what the density times pi differs from 1 by."""
+    for k in range(1, _WAVES + 1):
+        total = total + 2.0 * _decay(k, sigma) * namespace(a).cos(k * a)
+    return total
+
+
+def log_uniform_ratio(a: Array, sigma: Array) -> Array:
+    """log(pi f(a)), the log ratio to the uniform law, to its own digits where sigma is large."""
+    xp = namespace(a, sigma)
+    large, _, far = _by_size(sigma)
+    near_one = xp.log1p(_add_waves(0.0 * a, a, far))
+    return xp.where(large, near_one, log_density(a, sigma) + math.log(math.pi))
 
 
 def _image(j: int, about_zero: Array, a: Array, y: Array, sigma: Array) -> tuple[Array, Array, Array]:

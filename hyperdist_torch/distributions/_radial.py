@@ -166,7 +166,7 @@ class CircleRadial(Radial):
     def quantile(self, p: Tensor, theta: Tensor, upper: bool) -> Tensor:
         return circular.quantile(p, torch.full_like(p, upper, dtype=torch.bool), theta)
 
-    def _shares(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def shares(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Nodes, without gradient, their log densities and probabilities."""
         with torch.no_grad():
             nodes, weights = circular.rule(theta.detach())
@@ -175,12 +175,12 @@ class CircleRadial(Radial):
         return nodes, log_density, share / share.sum(dim=0)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        nodes, _, share = self._shares(theta)
+        nodes, _, share = self.shares(theta)
         mean = (share * nodes).sum(dim=0)
         return mean, (share * (nodes - mean).square()).sum(dim=0)
 
     def entropy(self, theta: Tensor) -> Tensor:
-        _, log_density, share = self._shares(theta)
+        _, log_density, share = self.shares(theta)
         return -(share * log_density).sum(dim=0)
 
     @torch.no_grad()

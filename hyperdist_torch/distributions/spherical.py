@@ -98,9 +98,11 @@ class VonMisesFisher(SphericalDistribution):
     @property
     def mean_resultant_length(self) -> Tensor:
         """|E x| = I_(m/2)(kappa)/I_(m/2-1)(kappa), (*batch)."""
-        measure = self._measure()
-        # By parts, kappa E sin^2/d: right for small kappa too.
-        return (self._theta * measure.mean(measure.nodes.sin().square()) / self._law.d).to(self._dtype)
+        return self._resultant(self._measure()).to(self._dtype)
+
+    def _resultant(self, measure: Measure) -> Tensor:
+        """|E x|, float64; by parts, kappa E sin^2/d: right for small kappa too."""
+        return self._theta * measure.mean(measure.nodes.sin().square()) / self._law.d
 
     def _mean_versine(self, measure: Measure) -> Tensor:
         """1 - E mu.x, float64."""

@@ -90,8 +90,7 @@ def _normal_normal(p: OriginNormal, q: OriginNormal) -> Tensor:
     one_space(p, q)
     if p._validate_args:
         one_curvature(p, q)
-    ratio, apart = (p.scale / q.scale).square(), ((p.loc - q.loc) / q.scale).square()
-    return of_normals(ratio, apart)
+    return of_normals(p.scale, q.scale, ((p.loc - q.loc) / q.scale).square())
 
 
 def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> LatentLaw:
