@@ -105,7 +105,7 @@ class FrameField(VectorField):
 
     def _time(self, t: Tensor, x: Tensor) -> Tensor:
         """t beside x; TypeError where x has not the field's dtype, which the error of a matrix product does not say."""
-        wanted = next((parameter.dtype for parameter in self.parameters()), x.dtype)
+        wanted = [*(parameter.dtype for parameter in self.parameters()), x.dtype][0]  # torch 2.8 compiles no next
         if wanted != x.dtype and not torch.is_autocast_enabled(x.device.type):
             raise TypeError(
                 f"points must be {wanted}, as the field is, got {x.dtype}: convert one to the other's dtype"
