@@ -27,6 +27,11 @@ def in_dual_level() -> bool:
     return forward_mode(torch) and eager_transforms.JVP_NESTING == 0
 
 
+def nested_forward() -> bool:
+    """Whether ``torch.func.jvp`` is inside of another one."""
+    return eager_transforms.JVP_NESTING > 1
+
+
 def first_derivative_only(*grads: Tensor) -> bool:
     """In a backward pass: whether a number is wanted for each input, along one gradient."""
     if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active() or forward_mode(torch):

@@ -18,7 +18,7 @@ def along(function: Callable[[Tensor], Tensor], x: Tensor, e: Tensor) -> tuple[T
     """(value, derivatives) of ``function`` at x (*batch, m) along each of e (k, *batch, m)."""
     x = x.contiguous()  # forward mode writes a tangent beside each number, and an expanded tensor has some only once
     if in_dual_level():
-        value, pull = vjp(function, x)
-        _, push = vjp(lambda u: pull(u)[0], torch.zeros_like(value))
+        value, pull = vjp(function, x)  # type: ignore[misc]
+        _, push = vjp(lambda u: pull(u)[0], torch.zeros_like(value))  # type: ignore[misc]
         return value, vmap(push)(e)[0]
     return vmap(lambda direction: jvp(function, (x,), (direction,)), out_dims=(None, 0))(e)  # type: ignore[arg-type,return-value]

@@ -164,8 +164,9 @@ class WrappedFlow(PushedFlow):
         if model is not None:
             v = charts.to_tangent(x, self.space.curvature(x), model)
             return (self.flow.log_prob(v) - self._log_stretch(v))[None]
-        if isinstance(self.space, Torus):
-            v = self._turns(x)
+        if isinstance(self.space, Torus) or self.space.d == 1:
+            # On the circle the angle, which is smooth at e_0, where a polar direction jumps.
+            v = self._turns(x if isinstance(self.space, Torus) else torch.atan2(x[..., 1:], x[..., :1]))
             return self._inside(v, torch.linalg.vector_norm(v, dim=-1))
         theta, direction = sphere.log_polar(self._origin(x).expand_as(x), x)
         turns = torch.arange(-self._most(), self._most() + 1, dtype=x.dtype, device=x.device)

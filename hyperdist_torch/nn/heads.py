@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hyperdist.spaces import tangent
 from hyperdist_torch._host import known_signature
+from hyperdist_torch._node import nested_forward
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.nn._arguments import model_of
 from hyperdist_torch.nn._points import from_tangent, to_tangent
@@ -28,11 +29,16 @@ class _RiemannianGradient(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         v, c = ctx.saved_tensors
         return tangent.from_frame(v, tangent.from_frame(v, grad, c), c), None
+
+    @staticmethod
+    def jvp(ctx: Any, moved: Tensor, _: None) -> Tensor:  # type: ignore[override]
+        return _RiemannianGradient.backward(ctx, moved)[0]  # the same symmetric map
 
 
 def riemannian_gradient(v: Tensor, c: Tensor) -> Tensor:
@@ -41,8 +47,14 @@ def riemannian_gradient(v: Tensor, c: Tensor) -> Tensor:
     exp_0 stretches angles by sinh(a)/a, 1e6 at a = sqrt(c) |v| = 17, so that the gradient in v of a function that is
     smooth in the geometry has an angular part larger than its radial one by that factor. G^-1 of the gradient is the
     direction of steepest descent for geodesic length (Amari 1998), whose parts compare. Not a gradient of any function:
-    ``gradcheck`` fails by design; derivatives of it are right.
+    ``gradcheck`` fails by design; derivatives of it are right. Forward mode divides the tangent too: both agree.
+    Raises  NotImplementedError in forward mode over forward mode, where torch would lose the outer derivative.
     """
+    if nested_forward():
+        raise NotImplementedError(
+            "riemannian_gradient has no forward-mode derivative of a forward-mode derivative: "
+            "use jacfwd(jacrev(f)) or jacrev(jacfwd(f))"
+        )
     return _RiemannianGradient.apply(v, c)
 
 

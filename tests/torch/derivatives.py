@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,14 +76,14 @@ def gradient(f: Function, x: Tensor) -> Tensor:
 
 def forward_over_reverse(f: Function, x: Tensor) -> Tensor:
     """Gradients of dual numbers."""
-    rows = []
+    columns = []
     for e in torch.eye(len(x), dtype=x.dtype):
         with forward_ad.dual_level():
             at = forward_ad.make_dual(x.detach().requires_grad_(), e)
             (slope,) = torch.autograd.grad(f(at)[0], at, materialize_grads=True)
             tangent = forward_ad.unpack_dual(slope).tangent
-            rows.append(torch.zeros_like(x) if tangent is None else tangent)
-    return torch.stack(rows)
+            columns.append(torch.zeros_like(x) if tangent is None else tangent)
+    return torch.stack(columns, dim=-1)
 
 
 def reverse_over_forward(f: Function, x: Tensor) -> Tensor:
@@ -165,16 +166,16 @@ def differences(f: Function, x: Tensor) -> Tensor:
     return torch.stack(columns, dim=-1)
 
 
-def at_points(f: Function, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def at_points(f: Function, x: Tensor, forward: bool = True) -> dict[str, tuple[Tensor, Tensor]]:
     """Jacobians (N, m, n), and Hessians (N, n, n) of the total, at points x (N, n).
 
     By reverse mode at each alone, where a kernel sees on which side of its switches it is, and by forward mode, for the
-    Hessian over reverse, at all of them under ``vmap``, where it does not.
+    Hessian over reverse, at all of them under ``vmap``, where it does not; without ``forward`` by the first alone.
     """
 
     whole = total(f)
     alone = [(reverse(f, v), reverse(partial(gradient, whole), v)) for v in x]
-    return {
-        "reverse": tuple(torch.stack(parts) for parts in zip(*alone, strict=True)),  # type: ignore[dict-item]
-        "forward": (torch.vmap(jacfwd(f))(x), torch.vmap(jacfwd(jacrev(whole)))(x)[:, 0]),
-    }
+    found: dict[str, Any] = {"reverse": tuple(torch.stack(parts) for parts in zip(*alone, strict=True))}
+    if forward:
+        found["forward"] = (torch.vmap(jacfwd(f))(x), torch.vmap(jacfwd(jacrev(whole)))(x)[:, 0])
+    return found

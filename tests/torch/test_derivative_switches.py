@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist.spaces import sphere  # noqa: E402
 from hyperdist_torch import flows  # noqa: E402
-from tests.torch.derivatives import differences, dual, reverse  # noqa: E402
+from tests.torch.derivatives import differences, dual, gradient, reverse  # noqa: E402
 
 # torch's own warning, where its forward-mode derivatives load
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
@@ -81,6 +81,23 @@ def test_frames_and_projections_of_the_sphere_about_its_equator(first: float) ->
     want = differences(projected, at)
     for jacobian in (reverse(projected, at), dual(projected, at)):
         torch.testing.assert_close(jacobian, want, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("at", [(1.0, 0.0), (-1.0, 0.0), (-1.0, -0.0), (1.0, 1e-9), (-1.0, 1e-9), (0.6, -0.8)], ids=str)
+def test_the_density_of_a_flow_wrapped_onto_the_circle(at: tuple[float, float]) -> None:
+    """At e_0 and half a turn from it, where a polar direction jumps; of radius 2 pi, that turns many times cover."""
+    field = flows.FunctionField(flows.Euclidean(1), lambda t, y: 0.2 * torch.sin(y + 0.3))
+    base = torch.distributions.Independent(torch.distributions.Normal(numbers(0.1), numbers(0.7)), 1)
+    flow = flows.RiemannianCNF(base, field, solver=flows.FixedGrid(2))
+    wrapped: Any = flows.WrappedFlow(flow, flows.Sphere(1), radius=20.0)
+
+    def density(x: torch.Tensor) -> torch.Tensor:
+        return wrapped.log_prob((x / torch.linalg.vector_norm(x))[None])
+
+    x = numbers(*at)
+    torch.testing.assert_close(reverse(density, x), differences(density, x), rtol=1e-8, atol=1e-8)
+    bend = differences(lambda v: gradient(density, v), x)
+    torch.testing.assert_close(reverse(lambda v: gradient(density, v), x), bend, rtol=1e-7, atol=1e-7)
 
 
 def test_the_density_of_a_stereographic_flow_on_the_equator() -> None:
