@@ -79,6 +79,18 @@ def _new_rule(xp: Any, order: int, dtype: Any, device: Any) -> tuple[Array, Arra
 _kept_rule = functools.cache(_new_rule)
 
 
+_HUGE = 1e150
+"""A slope whose square is about to overflow."""
+
+
+def way_down(decay: Array, bend: Array | float, drop: float) -> Array:
+    """The u > 0 with decay u + bend u^2/2 = drop, for decay >= 0; the square of a slope near 0 or pi may overflow."""
+    xp = namespace(decay, bend)
+    return xp.where(
+        decay < _HUGE, 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * bend)), drop / (decay + (decay < 1.0))
+    )
+
+
 Integrand = Callable[[Array, Array], Array]
 
 
@@ -223,6 +235,8 @@ def quantile(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: flo
         relative = xp.where(upper, xp.zeros_like(step), step / xp.where(y > 0.0, y, xp.ones_like(y)))
         # From below Newton undershoots, so that any step up is safe; a step down could end at 0.
         change = xp.where(upper, step, y * xp.expm1(xp.clip(relative, -3.0, 600.0)))
+        # A quantile that underflows is 0.
+        change = xp.where(upper | (y > 0.0), change, xp.zeros_like(change))
         new_y = y + change
         new_t = t + change
         # A step across the centre would leave the side that is asked for.
@@ -243,6 +257,9 @@ def quantile(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: flo
         mills = 4.0 / (3.0 * decay + xp.sqrt(xp.where(square > 0.0, square, xp.zeros_like(square))))
         room = xp.where(upper, kernel.end - y, y)
         mills = xp.where((mills > 0.0) & (mills < room), mills, room)
+        # Where squares overflow the tail is that of a power, or of an exponential.
+        huge = ~(square < _HUGE * _HUGE)
+        mills = xp.where(huge, 1.0 / (xp.where(huge, decay, xp.ones_like(decay)) + 1.0 / room), mills)
         residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
         y, t = move(y, t, sign * residual * mills)
     for _ in range(_EXACT_STEPS):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperdist._namespace import Array, namespace, settled, special
-from hyperdist.quadrature import DROP, Kernel
+from hyperdist.quadrature import DROP, Kernel, way_down
 from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, two_product
 
 _MODE_STEPS = 4
@@ -122,7 +122,7 @@ class HyperbolicKernel(Kernel):
         decay = xp.where(upper, -slope, slope)
         decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
         # h(y +- u) <= h(y) - decay u - u^2/2, since the curvature is at least 1.
-        distance = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop))
+        distance = way_down(decay, 1.0, drop)
         return xp.where(~upper & (distance > y), y, distance)
 
     def score(self, y: Array, t: Array) -> Array:

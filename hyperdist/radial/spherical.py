@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hyperdist._namespace import Array, namespace
-from hyperdist.quadrature import DROP, Kernel
+from hyperdist.quadrature import DROP, Kernel, way_down
 from hyperdist.radial.hyperbolic import HALF_NORMAL_CENTRE
 
 _NEWTON_STEPS = 8
@@ -107,7 +107,7 @@ class SphericalNormalKernel(_SphericalKernel):
         decay = xp.where(upper, -slope, slope)
         decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
         least = 1.0 / (self.sigma * self.sigma) + self.n
-        distance = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * least))
+        distance = way_down(decay, least, drop)
         room = xp.where(upper, math.pi - y, y)
         return xp.where(distance < room, distance, room)
 

@@ -222,3 +222,22 @@ def test_functional_transforms(name: str) -> None:
 def test_core_and_torch_agree_on_which_laws_have_a_radius() -> None:
     for name in ("SphericalUniform", "ToroidalUniform"):
         assert hasattr(getattr(ht, name)(2), "radius") == hasattr(getattr(hd, name)(2), "radius")
+
+
+@pytest.mark.parametrize("r", [1e-100, 1e-153, 1e-155, 1e-200])
+def test_lower_tails_where_squares_underflow(r: float) -> None:
+    """The core's, and d log cdf/dr = d/r; in the plane the quantile's inverse of it."""
+    pole, plane, d = torch.tensor([0.0, 0.0, 1.0]).double(), torch.zeros(2).double(), 2
+    laws: list[tuple[Any, Any]] = [
+        (ht.RiemannianNormal(plane, 1.0, 1.0), hd.RiemannianNormal([0.0, 0.0], 1.0)),
+        (ht.WrappedNormal(plane, 1.0, 1.0), hd.WrappedNormal([0.0, 0.0], 1.0)),
+        (ht.SphericalRiemannianNormal(pole, 0.5), hd.SphericalRiemannianNormal([0.0, 0.0, 1.0], 0.5)),
+        (ht.VonMisesFisher(pole, 5.0), hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0)),
+    ]
+    for law, core in laws:
+        at = torch.tensor(r, dtype=torch.float64, requires_grad=True)
+        value = law.radius.log_cdf(at)
+        assert value.item() == pytest.approx(float(core.radius.log_cdf(r)), rel=1e-13)
+        assert torch.autograd.grad(value, at)[0].item() == pytest.approx(d / r, rel=1e-11)
+        if value > -690.0:
+            assert law.radius.icdf(value.detach().exp()).item() == pytest.approx(r, rel=1e-11)
