@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
+import warnings
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -189,6 +190,35 @@ def points(value: Any, name: str, d: int) -> np.ndarray:
     if array.shape[-1] != d:
         raise ValueError(f"{name} must have {d} coordinates on its last axis, got shape {array.shape}")
     return array
+
+
+TURNS = 4
+"""Turns beyond which angles are likelier to be degrees."""
+
+
+def radians(array: np.ndarray, name: str) -> np.ndarray:
+    """``array``, with a warning where an angle is so many turns from 0 that it was hardly meant in radians."""
+    many = np.abs(array[(np.abs(array) > 2.0 * math.pi * TURNS) & np.isfinite(array)])
+    if many.size:
+        warn_of_turns(name, float(many.max()))
+    return array
+
+
+_OURS = ("hyperdist", "hyperdist_torch", "numpy", "torch")
+"""Packages that stand between a warning and the line of the user's that led to it."""
+
+
+def warn_of_turns(name: str, largest: float) -> None:
+    """The warning of ``radians``, at the line of the user's that led to it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(
+        f"{name} must hold angles in radians, taken modulo 2 pi, got one of size {largest:g}, more than {TURNS} turns: "
+        "convert degrees with numpy.radians; Torus().wrap(x) if many turns are meant",
+        UserWarning,
+        stacklevel=level,
+    )
 
 
 def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:

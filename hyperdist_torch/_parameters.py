@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
+from hyperdist._namespace import transformed
 from hyperdist_torch._precision import upcast
 
 FLOATS = (torch.float32, torch.float64)
@@ -60,6 +62,16 @@ def vector(value: Tensor, name: str, least: int = 1) -> Tensor:
     """A tensor whose last axis is a vector of at least ``least`` coordinates."""
     if value.ndim == 0 or value.shape[-1] < least:
         raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {tuple(value.shape)}")
+    return value
+
+
+def radians(value: Tensor, name: str) -> Tensor:
+    """``value``, with the core's warning where an angle is many turns from 0; not looked at in a trace or transform."""
+    if not transformed(torch):
+        size = value.detach().abs()
+        many = size[(size > 2.0 * math.pi * checks.TURNS) & torch.isfinite(size)]
+        if many.numel():
+            checks.warn_of_turns(name, float(many.max()))
     return value
 
 

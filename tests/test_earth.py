@@ -19,6 +19,7 @@ from hyperdist.earth import baselines
 from validation import earth, earth_fit, runner
 
 KINDS = sets.KINDS
+EPS = float(np.finfo(float).eps)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -82,6 +83,32 @@ def test_wrong_data_names_file_and_line(tmp_path: Path, text: str, message: str)
     assert str(path) in str(raised.value)
 
 
+def test_any_file_and_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.csv"
+    path.write_text('# c\ntime,Lat, Lon ,place\n1,35.5,5.25,"10 km S of X, Y"\n2,-18,-45.5,\n', encoding="utf-8")
+    assert sets.load(path, columns=("Lat", "Lon")).tolist() == [[35.5, 5.25], [-18.0, -45.5]]
+    for columns, message in [
+        (("Lat", "longitude"), "must have a column 'longitude' in its line of names, got time, Lat, Lon, place"),
+        (("place", "Lon"), "line 3: latitude must be a number, got '10 km S of X, Y'"),
+        (("Lat",), "columns must be two names, of latitude and of longitude"),
+        ("Lat", "columns must be two names"),
+        (None, "line 2: must have two columns, .* got 4: .* name the two as columns"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            sets.load(path, columns=columns)  # type: ignore[arg-type]
+    path.write_text("id,lat,lon\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2: must have 3 columns at least, got 2"):
+        sets.load(path, columns=("lat", "lon"))
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="must have a column 'lat'"):
+        sets.load(path, columns=("lat", "lon"))
+    path.write_text("lat,lon\n1.0,2.0\n", encoding="utf-8")
+    assert sets.load(path).tolist() == sets.load(str(path), columns=("lat", "lon")).tolist() == [[1.0, 2.0]]
+    assert sets.load(path, columns=("lon", "lat")).tolist() == [[2.0, 1.0]]
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path} is no file"):
+        sets.load(tmp_path)
+
+
 def test_missing_folder_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in (tmp_path / "none", tmp_path):
         with pytest.raises(FileNotFoundError, match=rf"fire\.csv is neither in {folder / 'earth'} nor in {folder}"):
@@ -99,6 +126,25 @@ def test_unit_vectors() -> None:
     x = sets.unit(np.array([[0.0, 0.0], [0.0, 90.0], [90.0, 10.0], [-30.0, 180.0]]))
     expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-(0.75**0.5), 0, -0.5]]
     np.testing.assert_allclose(x, expected, atol=1e-15)
+
+
+def test_angles_and_unit_vectors_are_inverses(rng: np.random.Generator) -> None:
+    """To rounding of an angle, in both directions, poles and seams included; the two pairs are one map."""
+    degrees = np.stack([rng.uniform(-90, 90, 50), rng.uniform(-180, 180, 50)], axis=-1)
+    degrees = np.concatenate([degrees, [[0.0, 180.0], [90.0, 0.0], [-90.0, 0.0], [1e-9, -1e-9]]])
+    np.testing.assert_allclose(sets.latitude_longitude(sets.unit(degrees)), degrees, rtol=1e-12, atol=1e-7 * EPS**0.5)
+    turned = np.where(degrees[:, 1:] < 0, degrees[:, 1:] + 360, degrees[:, 1:])
+    swapped = np.concatenate([turned, degrees[:, :1]], axis=-1)
+    np.testing.assert_array_equal(sets.direction(swapped), sets.unit(swapped[:, ::-1]))
+    np.testing.assert_allclose(sets.declination_inclination(sets.direction(swapped)), swapped, rtol=1e-12, atol=1e-15)
+    x = hd.SphericalUniform(2).sample(50, rng)
+    np.testing.assert_allclose(sets.unit(sets.latitude_longitude(x)), x, atol=8 * EPS)
+    with pytest.raises(ValueError, match="unit sphere"):
+        sets.latitude_longitude([[1.0, 1.0, 0.0]])
+    with pytest.raises(ValueError, match=r"shape \(n, 3\)"):
+        sets.declination_inclination([1.0, 0.0, 0.0])
+    with pytest.raises(ValueError, match=r"inclination -90 to 90 degrees, got 120.0 in row 0"):
+        sets.direction([[0.0, 120.0]])
 
 
 @pytest.mark.parametrize("kind", KINDS)

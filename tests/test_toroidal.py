@@ -210,6 +210,25 @@ def test_fit_with_weights_is_fit_with_copies_and_batches(rng):
     assert hd.ToroidalWrappedNormal.fit(x.astype(np.float32)).sigma.dtype == np.float32
 
 
+def test_degrees_are_noticed():
+    """Beyond four turns; not within, nor where the caller wraps."""
+    degrees = np.array([[350.0, 10.0], [340.0, 20.0], [5.0, 15.0]])
+    q = hd.ToroidalWrappedNormal([0.0, 0.0], 1.0)
+    calls = [
+        lambda: hd.ToroidalWrappedNormal.fit(degrees), lambda: hd.ToroidalUniform.fit(degrees),
+        lambda: q.log_prob(degrees), lambda: hd.ToroidalWrappedNormal([120.0], 10.0),
+        lambda: hd.Mixture.fit(degrees, hd.ToroidalWrappedNormal, 1, starts=1),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.warns(UserWarning, match=r"must hold angles in radians, .* numpy.radians") as found:
+            call()
+        assert {warning.filename for warning in found} == {__file__}
+    q.log_prob([[8.0 * math.pi, -25.0], [np.inf, 0.0]])
+    hd.ToroidalWrappedNormal.fit(hd.Torus().wrap(degrees))
+    with pytest.raises(ValueError, match=r"in radians, got one of size 350.0: wrap them with Torus\(\).wrap, degrees"):
+        hd.Torus().dist(degrees, degrees)
+
+
 def test_fit_says_why_there_is_no_maximum():
     with pytest.raises(ValueError, match="positive spread"):
         hd.ToroidalWrappedNormal.fit([[0.1, 1.0], [0.1, 2.0]])
@@ -254,5 +273,7 @@ def test_bad_arguments():
         hd.ToroidalWrappedNormal.fit([[np.nan], [0.0]])
     with pytest.raises(ValueError, match=r"shape \(n, d\)"):
         hd.ToroidalWrappedNormal.fit(np.zeros((2, 3, 1)))
+    with pytest.raises(ValueError, match=r"shape \(n, d\), .* got shape \(2,\): x\[None\] is one observation"):
+        hd.ToroidalUniform.fit([0.1, 0.2])
     with pytest.raises(ValueError, match="weights"):
         hd.ToroidalWrappedNormal.fit([[1.0], [0.0]], [1.0, -1.0])

@@ -30,7 +30,9 @@ def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, S
     """The observations in float64, on the space to its last bit."""
     space = space_of(family, options)
     x = checks.observations(x, "x", 1 + space._extra, "k")
-    points = (space.wrap(x) if isinstance(space, Torus) else space.check_point(x)).astype(np.float64)
+    points = (space.wrap(checks.radians(x, "x")) if isinstance(space, Torus) else space.check_point(x)).astype(
+        np.float64
+    )
     if issubclass(family, SphericalDistribution):
         points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
     return points, space

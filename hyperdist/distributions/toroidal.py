@@ -22,12 +22,14 @@ _LOG_TURN = math.log(2.0 * math.pi)
 class ToroidalDistribution(Distribution):
     """A law on the flat torus (R / 2 pi Z)^d.
 
-    A point is d angles. Draws lie in [-pi, pi); arguments may be any finite angles, taken modulo 2 pi.
+    A point is d angles in radians. Draws lie in [-pi, pi); arguments may be any finite angles, taken modulo 2 pi, with
+    a warning beyond four turns, since they are then likely to be degrees.
     """
 
     space = Torus()
 
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        checks.radians(x, "x")
         return np.asarray(np.isfinite(x).all(axis=-1))
 
     def _somewhere(self, model: str | None) -> np.ndarray:
@@ -60,7 +62,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
 
     def __init__(self, mu: Any, sigma: Any) -> None:
         mu, sigma = checks.vector(mu, "mu"), checks.positive(sigma, "sigma")
-        checks.finite(mu, "mu")
+        checks.radians(checks.finite(mu, "mu"), "mu")
         full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
         if full[-1] != mu.shape[-1]:
             raise ValueError(
@@ -127,7 +129,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         Raises ValueError where no finite sigma > 0 is best: a coordinate in which all points of positive weight are
         equal, or whose mean vector is 0 to rounding, as the uniform law's. Any other data have a best sigma, below 9.
         """
-        points = checks.finite(checks.observations(x), "x")
+        points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
         mu, sigma = wrapped_normal_maximum(points.astype(np.float64), checks.shares(weights, len(points)))
         return cls(torus.wrap(mu.astype(points.dtype)), sigma.astype(points.dtype))
 
@@ -172,6 +174,6 @@ class ToroidalUniform(ToroidalDistribution):
     @classmethod
     def fit(cls, x: Any, weights: Any = None) -> ToroidalUniform:
         """The uniform law on the torus of x, (n, d): it has no parameter."""
-        points = checks.finite(checks.observations(x), "x")
+        points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
         checks.shares(weights, len(points))
         return cls(points.shape[-1])

@@ -12,6 +12,15 @@ where l = (a coth a - 1)/a^2 at a = sqrt(c) r. As mu moves by delta in its frame
          -c (delta (X.v) - X (delta.v)), X = mu on the ball, the turn of the frame e_i/lambda: its connection.
 
 mu is sought in exponential coordinates theta at the Frechet mean, by BFGS.
+
+With one scale for all there is a maximum unless all points are equal. With a scale for each coordinate there is none
+where some E v_j^2 can be made 0: all points lie on one geodesic hyperplane that is orthogonal to the axis e_j at one of
+its points mu. Hyperplanes have normals N in Lorentz coordinates, <N, x> = 0 and <N, N> = 1, and e_j(mu) is that normal
+for some mu, or in the limit of mu at infinity, where and only where |N_j| >= 1. (E log(sinh(r)/r) makes up for all that
+scales lose on the way to infinity, but for what a coordinate loses that vanishes there.) The Frechet mean m lies in
+every such hyperplane, so that in the frame at m the normals are the vectors orthogonal to all log_m(x); e_j there
+has the space part s_j = e_j + (cosh(a) - 1) u_j u for m at distance a/sqrt(c) along u, and the condition is that the
+part of s_j among the normals is at least 1.
 """
 
 from __future__ import annotations
@@ -41,26 +50,35 @@ _BLOCK = 1 << 16
 _TOGETHER = 1 << 23
 """Scalars of the logarithms of all points for the laws that are fitted side by side."""
 _EPS = float(np.finfo(np.float64).eps)
+_FLAT = 1e-8
+"""Ratio of the least to the largest square spread below which points may lie on a hyperplane to rounding."""
+_NO_MAXIMUM = (
+    "the data must have a positive spread along every axis of the frame, wherever the mean is: here some best sigma is "
+    "0 and the likelihood has no maximum; give min_scale, the least sigma, or isotropic=True"
+)
 
 
 @quiet
 def wrapped_normal_maximum(
-    x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, min_scale: Any
+    x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, min_scale: Any, resolution: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(mu, sigma): ball points (*batch, d) and scales (*batch, d), or (*batch, 1) where isotropic.
 
     x (n, d) ball points, float64;  shares (n, *batch) of sum 1 over n;  c scalar;  min_scale: least sigma, or None.
     The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
+    resolution: eps of the dtype that the points came in.
     Raises ValueError where the likelihood has no maximum: some scale goes to 0.
     """
     least = 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
     n, d = x.shape
     points, flat = charts.poincare_to_tangent(x, c), shares.reshape(n, -1)
     size = max(1, _TOGETHER // (n * d))
-    parts = [
-        _minimise(_Problem(points, flat[:, first : first + size], c, isotropic, least * least))
-        for first in range(0, flat.shape[1], size)
-    ]
+    parts = []
+    for first in range(0, flat.shape[1], size):
+        problem = _Problem(points, flat[:, first : first + size], c, isotropic, least * least)
+        if not isotropic and least == 0.0:
+            problem.check_bounded(resolution)
+        parts.append(_minimise(problem))
     mu, sigma = (np.concatenate(part).reshape(*shares.shape[1:], -1) for part in zip(*parts, strict=True))
     return charts.tangent_to_poincare(mu, c), sigma
 
@@ -85,13 +103,23 @@ class _Problem:
         centre = charts.tangent_to_poincare(mu, self.c)
         return poincare.to_frame(centre, poincare.log(centre, self.ball[block, None, :], self.c), self.c)
 
+    def _blocks(self, mu: np.ndarray) -> list[slice]:
+        rows = max(1, _BLOCK // mu.size)
+        return [slice(start, start + rows) for start in range(0, len(self.x), rows)]
+
+    def _logs(self, mu: np.ndarray) -> np.ndarray:
+        """``log`` of all points, (n, laws, d)."""
+        v = np.empty((len(self.x), *mu.shape))
+        for block in self._blocks(mu):
+            v[block] = self.log(mu, block)
+        return v
+
     def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(L, its gradient in theta, variances (laws, d or 1)) for the laws ``which``."""
         mu, shares, d = self.centre(theta, which), self.shares[:, which], theta.shape[-1]
         v = np.empty((len(self.x), *theta.shape))
         moment, excess = np.zeros(theta.shape), np.zeros(len(theta))
-        blocks = [slice(i, i + max(1, _BLOCK // theta.size)) for i in range(0, len(v), max(1, _BLOCK // theta.size))]
-        for block in blocks:
+        for block in self._blocks(mu):
             v[block] = self.log(mu, block)
             moment += np.einsum("nb,nbi,nbi->bi", shares[block], v[block], v[block])
             excess += np.sum(shares[block] * log_sinhc_sq(self.c * dot(v[block], v[block])), axis=0)
@@ -100,7 +128,7 @@ class _Problem:
         value = 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1) + (d - 1) * excess
         gradient = np.zeros(theta.shape)
         ball = charts.tangent_to_poincare(mu, self.c)
-        for block in blocks:
+        for block in self._blocks(mu):
             gradient -= np.einsum("nb,nbi->bi", shares[block], self._pull(v[block], variance, ball))
         return value, self._in_chart(gradient, mu, theta, which), variance
 
@@ -120,6 +148,26 @@ class _Problem:
         along = (1.0 - stretch) * dot(theta, carried) / np.where(square > 0.0, square, 1.0)
         return column(stretch) * carried + column(along) * theta
 
+    def check_bounded(self, resolution: float) -> None:
+        """Raise where the likelihood has no bound: see above, to rounding of coordinates with this eps."""
+        v = self._logs(self.base)
+        present = self.shares > 0.0
+        gram = np.einsum("nb,nbi,nbj->bij", present.astype(float), v, v)
+        size = np.linalg.eigvalsh(gram)
+        for law in np.flatnonzero(size[:, 0] <= _FLAT * size[:, -1]):
+            mine, mean = v[present[:, law], law], self.base[law]
+            square = self.c * dot(mean, mean)
+            growth = np.cosh(np.sqrt(square))
+            _, length, axes = np.linalg.svd(np.concatenate([mine, 0.0 * np.eye(len(mean))]), full_matrices=False)
+            # Rounding of a point moves its logarithm by this, whatever its distance from the mean.
+            noise = 64.0 * resolution * growth * (np.sqrt(dot(mean, mean)) + np.sqrt(np.max(dot(mine, mine))))
+            normals = axes[length <= noise * np.sqrt(len(mine))]
+            # (cosh a - 1) u u^T = c (sinh(a/2)/(a/2))^2/2 m m^T
+            space_parts = np.eye(len(mean)) + 0.5 * self.c * sinhc_sq(0.25 * square) ** 2 * np.outer(mean, mean)
+            parts = normals @ space_parts
+            if (np.sum(parts * parts, axis=0) >= 1.0 - 64.0 * _EPS * growth).any():
+                raise ValueError(_NO_MAXIMUM)
+
     def check(self, theta: np.ndarray, variance: np.ndarray) -> None:
         """Raise where a scale has gone to 0: below sqrt(eps) of the largest, or to the rounding of equal points."""
         mu = charts.tangent_to_poincare(self.centre(theta, np.arange(len(theta))), self.c)
@@ -127,10 +175,7 @@ class _Problem:
         largest = np.max(variance, axis=-1, keepdims=True)
         bound = np.maximum(np.square(noise)[:, None], _EPS * largest if variance.shape[-1] > 1 else 0.0)
         if self.floor == 0.0 and not (variance > bound).all():
-            raise ValueError(
-                "the data must have a positive spread in every direction: some best sigma is 0, and the likelihood has "
-                "no maximum; give min_scale, the least sigma, or isotropic=True"
-            )
+            raise ValueError(_NO_MAXIMUM)
 
 
 def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:

@@ -116,10 +116,14 @@ class WrappedNormal(HyperbolicDistribution):
 
         x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar.
         isotropic : one scale for all coordinates, sigma (*batch, 1);  min_scale : least sigma.
-        Raises ValueError where some scale goes to 0 without bound: equal points, or points on one geodesic.
+        Raises ValueError where the likelihood has no bound, since some scale goes to 0. With ``isotropic`` that is
+        where all points are equal. With a scale for each coordinate it is where all lie on one geodesic hyperplane (in
+        two dimensions: on one geodesic) that is orthogonal to an axis of the frame at one of its points: one through
+        the origin orthogonal to an axis, and many that pass it by; one point always, two or d points in general
+        position mostly not.
         """
         c = one_curvature(c)
         points = PoincareBall(c).check_point(checks.observations(x))
-        shares = checks.shares(weights, len(points))
-        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, c, isotropic, min_scale)
+        shares, resolution = checks.shares(weights, len(points)), float(np.finfo(points.dtype).eps)
+        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, c, isotropic, min_scale, resolution)
         return cls(mu.astype(points.dtype), sigma.astype(points.dtype), c)

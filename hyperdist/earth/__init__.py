@@ -1,6 +1,7 @@
-"""Four Earth-science sets, places of events on the globe: read, split, and fitted by baselines.
+"""Places and directions on the globe: read, as unit vectors and back, split, and fitted by baselines.
 
-Needs the sets' files, which do not come with the package. ``import hyperdist`` does not import this package.
+The files of the four Earth-science sets that have names do not come with the package. ``import hyperdist`` does not
+import this package.
 
 >>> from hyperdist import earth
 >>> parts = earth.split([[float(i), 2.0 * i] for i in range(20)], "random rows", seed=0)
@@ -21,7 +22,8 @@ from hyperdist.earth.baselines import (
     Settings,
     fit_mixture,
 )
-from hyperdist.earth.data import KINDS, SETS, Parts, coinciding, load, load_parts, nested_subset, split, unit
+from hyperdist.earth.coordinates import declination_inclination, direction, latitude_longitude, unit
+from hyperdist.earth.data import KINDS, SETS, Parts, coinciding, load, load_parts, nested_subset, split
 
 __all__ = [
     "BANDWIDTHS",
@@ -36,7 +38,10 @@ __all__ = [
     "Parts",
     "Settings",
     "coinciding",
+    "declination_inclination",
+    "direction",
     "fit_mixture",
+    "latitude_longitude",
     "load",
     "load_parts",
     "nested_subset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 from pathlib import Path
@@ -10,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.spaces import sphere
+from hyperdist.earth.coordinates import COLUMNS, check_degrees
 
 SETS = ("volcano", "earthquake", "flood", "fire")
 KINDS = ("random rows", "distinct places", "grouped by cell")
 _TRAINING, _VALIDATION = 0.8, 0.1
-_COLUMNS = (("latitude", -90, 90), ("longitude", -180, 360))
 
 
 class Parts(NamedTuple):
@@ -26,30 +26,46 @@ class Parts(NamedTuple):
     test: np.ndarray
 
 
-def load(folder: str | os.PathLike[str], name: str) -> np.ndarray:
-    """Latitude and longitude in degrees, (n, 2) float64, of ``folder/earth/name.csv`` or ``folder/name.csv``.
+def load(
+    path: str | os.PathLike[str], name: str | None = None, *, columns: tuple[str, str] | None = None
+) -> np.ndarray:
+    """Latitude and longitude in degrees, (n, 2) float64, of a text file of comma-separated rows.
 
-    Lines that begin with # are comments; one line of column names may follow them. Longitude is -180 to 360 degrees.
+    path    : the file; or, with ``name``, the folder that holds one of the four sets as ``earth/name.csv`` or
+              ``name.csv``
+    columns : the names of the columns of latitude and of longitude, which the first line must hold; by default the
+              rows have these two alone, and a line of names may precede them
+    Lines that begin with # are comments. Longitude is -180 to 360 degrees.
     Raises  FileNotFoundError, which says where it was looked for, where there is no such file; ValueError where it has
-            no row, and, naming file and line, where a row is not two numbers in range.
+            no row or not these columns, and, naming file and line, where a row is not two numbers in range.
     """
-    path = _find(Path(folder), name)
+    path = Path(path) if name is None else _find(Path(path), name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file: path must be a file of rows, or a folder with the name of a set")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be a text file in UTF-8, got one that cannot be decoded: {error}") from None
-    rows: list[tuple[float, float]] = []
-    named = False
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        if not rows and not named and _is_header(line):
-            named = True
-            continue
-        rows.append(_place(line, f"{path}, line {number}"))
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    if columns is not None:
+        pick, filled = _positions(filled[0][1] if filled else "", columns, path), filled[1:]
+    else:
+        pick, filled = None, filled[1:] if filled and _is_header(filled[0][1]) else filled
+    rows = [_place(line, pick, f"{path}, line {number}") for number, line in filled]
     if not rows:
         raise ValueError(f"{path} must hold rows of latitude and longitude, got no row in {len(lines)} lines")
     return np.array(rows)
+
+
+def _positions(header: str, columns: tuple[str, str], path: Path) -> tuple[int, ...]:
+    """Where the named columns stand in a line of names."""
+    if isinstance(columns, str) or len(columns) != len(COLUMNS):
+        raise ValueError(f"columns must be two names, of latitude and of longitude, got {columns!r}")
+    names = [name.strip() for name in next(csv.reader([header]), [])]
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise ValueError(f"{path} must have a column {missing[0]!r} in its line of names, got {', '.join(names)}")
+    return tuple(names.index(name) for name in columns)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -65,43 +81,27 @@ def _is_header(line: str) -> bool:
     return len(fields) == 2 and fields[0].startswith("lat") and fields[1].startswith("lon")
 
 
-def _place(line: str, where: str) -> tuple[float, float]:
-    fields = line.split(",")
-    if len(fields) != 2:
-        raise ValueError(f"{where}: must have two columns, latitude and longitude, got {len(fields)}: {line.strip()!r}")
+def _place(line: str, pick: tuple[int, ...] | None, where: str) -> tuple[float, float]:
+    """The two numbers in the columns ``pick`` of a line, or in all that it has."""
+    fields = line.split(",") if pick is None else next(csv.reader([line]))
+    if pick is None and len(fields) != len(COLUMNS):
+        raise ValueError(
+            f"{where}: must have two columns, latitude and longitude, got {len(fields)}: {line.strip()!r}; of a file "
+            "with more, name the two as columns"
+        )
+    if pick is not None and len(fields) <= max(pick):
+        raise ValueError(f"{where}: must have {max(pick) + 1} columns at least, got {len(fields)}: {line.strip()!r}")
     values = []
-    for (column, least, most), text in zip(_COLUMNS, fields, strict=True):
+    for (column, least, most), index in zip(COLUMNS, pick or (0, 1), strict=True):
+        text = fields[index].strip()
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"{where}: {column} must be a number, got {text.strip()!r}") from None
+            raise ValueError(f"{where}: {column} must be a number, got {text!r}") from None
         if not least <= value <= most:
-            raise ValueError(f"{where}: {column} must be {least} to {most} degrees, got {text.strip()}")
+            raise ValueError(f"{where}: {column} must be {least} to {most} degrees, got {text}")
         values.append(value)
     return values[0], values[1]
-
-
-def unit(degrees: Any) -> np.ndarray:
-    """Unit vectors (n, 3) of latitude and longitude in degrees (n, 2): x towards (0, 0), z towards the north pole.
-
-    >>> unit([[0.0, 90.0]]).round(6)
-    array([[0., 1., 0.]])
-    """
-    latitude, longitude = np.radians(_degrees(degrees, "degrees")).T
-    return sphere.from_angles(latitude, longitude)
-
-
-def _degrees(value: Any, name: str) -> np.ndarray:
-    """Latitude and longitude, (n, 2), in range."""
-    degrees = checks.finite(checks.points(value, name, 2), name)
-    if degrees.ndim != 2:
-        raise ValueError(f"{name} must have shape (n, 2), got shape {degrees.shape}")
-    for axis, (column, least, most) in enumerate(_COLUMNS):
-        bad = np.flatnonzero((degrees[:, axis] < least) | (degrees[:, axis] > most))
-        if bad.size:
-            value = float(degrees[bad[0], axis])
-            raise ValueError(f"{name} must have {column} {least} to {most} degrees, got {value!r} in row {bad[0]}")
-    return degrees
 
 
 def split(degrees: Any, kind: str, seed: int, *, source: str = "degrees") -> Parts:
@@ -115,7 +115,7 @@ def split(degrees: Any, kind: str, seed: int, *, source: str = "degrees") -> Par
     Raises   ValueError where a part is empty.
     """
     checks.choice(kind, "kind", KINDS)
-    degrees = _degrees(degrees, source)
+    degrees = check_degrees(degrees, source)
     longitude = degrees[:, 1]
     degrees = np.column_stack([degrees[:, 0], np.where(longitude >= 180.0, longitude - 360.0, longitude)])
     if kind == "distinct places":

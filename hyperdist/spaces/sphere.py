@@ -188,6 +188,13 @@ def from_angles(latitude: Array, longitude: Array) -> Array:
     return xp.stack([cosine * xp.cos(longitude), cosine * xp.sin(longitude), height], axis=-1)
 
 
+def to_angles(x: Array) -> tuple[Array, Array]:
+    """(latitude, longitude) in radians, (*batch), of unit vectors (*batch, 3): the inverse of ``from_angles``."""
+    xp = namespace(x)
+    across = root(x[..., 0] * x[..., 0] + x[..., 1] * x[..., 1])
+    return xp.atan2(x[..., 2], across), xp.atan2(x[..., 1], x[..., 0])
+
+
 def from_stereographic(y: Array) -> Array:
     """The point (1 - |y|^2, 2 y)/(1 + |y|^2), (*batch, d + 1), of a point y (*batch, d) of the plane: e_0 for y = 0.
 

@@ -25,7 +25,8 @@ _LOG_TURN = math.log(2.0 * math.pi)
 class ToroidalDistribution(ManifoldDistribution):
     """A law on the flat torus (R / 2 pi Z)^d.
 
-    A point is d angles. Draws lie in [-pi, pi); ``log_prob`` takes any finite angles, modulo 2 pi.
+    A point is d angles in radians. Draws lie in [-pi, pi); ``log_prob`` takes any finite angles, modulo 2 pi, with a
+    warning beyond four turns where arguments are validated, since they are then likely to be degrees.
     """
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
@@ -41,6 +42,8 @@ class ToroidalDistribution(ManifoldDistribution):
     def _read(self, value: Any) -> tuple[Tensor, Tensor]:
         """(x, inside): angles, 0 in place of those that are not finite."""
         x = self._check_value(value, finite_vector, self.event_shape[0])
+        if self._validate_args:
+            _parameters.radians(x, "value")
         inside = finite_vector.check(x)
         return torch.where(inside[..., None], x, 0.0), inside
 
@@ -73,6 +76,8 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
         self.mu, self.sigma = mu.expand(full), sigma.expand(full)
         super().__init__(full[:-1], full[-1:], validate_args=validate_args)
+        if self._validate_args:
+            _parameters.radians(self.mu, "mu")
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

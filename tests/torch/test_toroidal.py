@@ -14,6 +14,7 @@ from torch.distributions import Independent, kl_divergence  # noqa: E402
 import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist.radial.wrapped_circle import WrappedNormalAngle  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
 from tests.statistics import ALPHA, chi_square, independent, ks_uniform, mean_is  # noqa: E402
 
 MU = np.array([0.3, 3.1, -9.0])
@@ -183,3 +184,17 @@ def test_divergences() -> None:
 def test_bad_input(make, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         make()
+
+
+def test_degrees_are_noticed() -> None:
+    """Beyond four turns where arguments are validated; flows name units and the way to wrap."""
+    degrees = torch.tensor([[350.0, 10.0], [340.0, 20.0]])
+    q = ht.ToroidalWrappedNormal(torch.zeros(2), 1.0)
+    for call in (lambda: q.log_prob(degrees), lambda: ht.ToroidalWrappedNormal(degrees, 1.0)):
+        with pytest.warns(UserWarning, match="must hold angles in radians, .* got one of size 350") as found:
+            call()
+        assert [warning.filename for warning in found] == [__file__]
+    ht.ToroidalWrappedNormal(degrees, 1.0, validate_args=False).log_prob(degrees)
+    q.log_prob(torch.full((2,), 25.0))
+    with pytest.raises(ValueError, match=r"must lie on Torus\(2\).* radians.*deg2rad.*torus.wrap"):
+        flows.Torus(2).check(degrees)

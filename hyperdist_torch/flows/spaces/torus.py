@@ -15,7 +15,10 @@ class Torus(Space):
     """The flat torus: a point is d angles in [-pi, pi)."""
 
     name = "torus"
-    _hint = "; angles are in radians, in [-pi, pi): torch.deg2rad takes degrees there, retract what is a turn away"
+    _hint = (
+        "; angles are in radians, in [-pi, pi): torch.deg2rad takes degrees there, and "
+        "hyperdist.spaces.torus.wrap(x) what is turns away"
+    )
 
     @property
     def support(self) -> constraints.Constraint:
