@@ -35,7 +35,7 @@ def namespace(*arrays: Array) -> Any:
 def settled(mask: Array) -> bool | None:
     """Whether a mask holds everywhere (True) or nowhere (False), so that one branch serves; None where it is mixed.
 
-    None too where looking would stop a device, a trace or a vmap: on an accelerator, while compiling, under
+    None too where looking would stop a device, a trace or a vmap: on an accelerator, while compiling or tracing, under
     ``torch.func``, and for arrays other than NumPy's and torch's. Callers then evaluate both branches.
     """
     if isinstance(mask, (np.ndarray, np.generic)):
@@ -83,13 +83,40 @@ def transformed(torch: Any) -> bool:
 
 
 def traced(torch: Any) -> bool:
-    """Whether torch records operations to run them again, for its compiler or by ``torch.jit.trace``."""
-    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    """Whether torch records operations to run them again, for its compiler or in a trace."""
+    return torch.compiler.is_compiling() or recorded(torch)
+
+
+def recorded(torch: Any) -> bool:
+    """Whether operations are recorded, to be run on other values (``torch.jit.trace``, ``make_fx``, ``torch.export``),
+    or run on tensors that have none (``FakeTensorMode``): no value may be looked at, or leave for NumPy.
+
+    A recording may be differentiated later, so that nothing in it is constant. It does not hold that gradients were
+    off: what is to have none is detached.
+    """
+    if torch.compiler.is_dynamo_compiling():
+        return False
+    c = torch._C
+    if c._get_tracing_state() is not None or c._dispatch_tls_is_dispatch_key_included(c.DispatchKey.PreDispatch):
+        return True
+    if not c._len_torch_dispatch_stack():
+        return False
+    kinds = c._TorchDispatchModeKey
+    return any(c._get_dispatch_mode(kind) is not None for kind in (kinds.FAKE, kinds.PROXY, kinds.FUNCTIONAL))
 
 
 def forward_mode(torch: Any) -> bool:
     """Whether derivatives are carried forward: by ``torch.func.jvp`` or in a ``forward_ad.dual_level``."""
     return torch.autograd.forward_ad._current_level >= 0
+
+
+def written_out(torch: Any) -> bool:
+    """Whether a value with a derivative of its own has to be written out in operations that have it.
+
+    Forward mode takes what a node's own rule returns for a constant, and a recording holds what the node's forward pass
+    did, without its rule.
+    """
+    return forward_mode(torch) or recorded(torch)
 
 
 def special(xp: Any) -> ModuleType:

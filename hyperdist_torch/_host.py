@@ -1,11 +1,13 @@
 """Where numbers without a graph are worked out: in NumPy on a CPU, where small arrays cost a quarter, else in torch.
 
-The core's functions serve both, and the memory is shared: nothing is copied.
+The core's functions serve both, and the memory is shared: nothing is copied. Whether a value may be looked at is asked
+here too.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -14,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import transformed
+from hyperdist._namespace import recorded, transformed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,16 +26,63 @@ Array = Any
 
 
 def bare(x: Tensor) -> Array:
-    """The values of x: a NumPy array that shares its memory, or x detached on a device, in a trace or a transform."""
+    """The values of x: a NumPy array that shares its memory, or x detached on a device, in a trace or a transform, and
+    where something else follows the operations of torch."""
     x = x.detach()
-    if x.device.type != "cpu" or transformed(torch):
+    if x.device.type != "cpu" or transformed(torch) or _watched(x):
         return x
     return x.numpy()
+
+
+def _watched(x: Tensor) -> bool:
+    """Whether a ``TorchDispatchMode`` or the class of x sees the operations on it."""
+    return torch._C._len_torch_dispatch_stack() > 0 or type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
 def tensor(x: Array) -> Tensor:
     """The tensor of a result of ``bare`` values."""
     return x if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x))
+
+
+_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", bool)
+
+
+def unseen(*arrays: Tensor) -> bool:
+    """Whether values cannot be looked at: in a trace, and in tensors that have none."""
+    return recorded(torch) or _exporting() or any(map(_valueless, arrays))
+
+
+def _valueless(x: Tensor) -> bool:
+    if type(x) is Tensor:
+        return x.is_meta
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    return fake is not None and isinstance(x, fake.FakeTensor)
+
+
+def holds(mask: Tensor) -> bool:
+    """Whether a mask holds everywhere, in a vmap for the whole of its batch; True where nobody can look.
+
+    ``_is_all_true`` is what torch's own laws ask: under vmap it looks through the batch.
+    """
+    return unseen(mask) or bool(torch._is_all_true(mask))
+
+
+def seen(x: Tensor) -> Tensor:
+    """The values that a transform of ``torch.func`` works on; the batch of a vmap comes first. For messages."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(x):
+        axis = functorch.maybe_get_bdim(x)
+        x = functorch.get_unwrapped(x)
+        x = x if axis < 0 else x.movedim(axis, 0)
+    return x.detach()
+
+
+def outside(inside: Tensor, value: Tensor, axes: int = 1) -> tuple[int, int, Any]:
+    """How many of a mask are False, of how many, and the first of ``value`` there, which has ``axes`` more."""
+    value = value.expand(inside.shape + value.shape[value.ndim - axes :])
+    both = seen(value + 0.0 * inside.reshape(inside.shape + (1,) * axes))  # the batch of a vmap is that of either
+    mask = seen(inside).expand(both.shape[: both.ndim - axes])
+    return int((~mask).sum()), mask.numel(), both[~mask][0].tolist()
 
 
 def plainly(function: Callable[P, T]) -> Callable[P, T]:

@@ -9,9 +9,9 @@ asked for, g is written once more as a differentiable function of y and theta: a
 the chain rule, and so on.
 
 In forward mode torch takes what a node's own rule returns for a constant, so that a derivative of it is lost without a
-word. There the value is written out in operations that torch knows: it is the solution of dy = g dtheta, and one step
-of a Runge-Kutta method of order 4 from the fixed value, along the way theta - theta.detach() of length 0, has its
-derivatives up to the fourth.
+word; a trace has not even the rule. There the value is written out in operations that torch knows: it is the solution
+of dy = g dtheta, and one step of a Runge-Kutta method of order 4 from the fixed value, along the way
+theta - theta.detach() of length 0, has its derivatives up to the fourth.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import constant, forward_mode
+from hyperdist import _namespace
+from hyperdist._namespace import constant
 from hyperdist_torch._host import known_signature
 
 Derivative = Callable[[Tensor, Tensor], Tensor]
@@ -54,7 +55,7 @@ class _Implicit(torch.autograd.Function):
 
 def attach(theta: Tensor, value: Tensor, slope: Tensor, derivative: Derivative) -> Tensor:
     """``value``, (*sample, *batch), with its derivatives in theta, (*batch); ``slope`` is the first one's value."""
-    if forward_mode(torch):
+    if _namespace.written_out(torch):
         return written_out(value, lambda y, at, step: derivative(y, *at) * step[0], theta)
     return _Implicit.apply(theta, value, slope, derivative)
 

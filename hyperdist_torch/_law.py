@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from hyperdist import quadrature
-from hyperdist._namespace import constant, forward_mode, namespace, traced
+from hyperdist._namespace import constant, namespace, traced, transformed, written_out
 from hyperdist_torch import _pieces, _random
-from hyperdist_torch._host import Array, bare, plainly, tensor
+from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach
 from hyperdist_torch._random import Propose
 
@@ -168,13 +168,18 @@ class Fixed:
     @plainly
     def accept(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """n radii y, which belong to the flattened batch in turn, and uniform directions (n, d), without gradient."""
+        if unseen(self.theta):
+            raise RuntimeError(
+                "rejection takes as many rounds as the draws happen to need, which a trace cannot record: "
+                "draw with method='inverse'"
+            )
         flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
         propose = self.law.proposal(flat.kernel, flat._bare)
         try:
             return _random.accept(propose, n, self.law.d, self.source(generator))
         except RuntimeError:
             off = ~torch.isfinite(flat.theta.detach())
-            if not bool(off.any()):
+            if transformed(torch) or not bool(off.any()):
                 raise
             first = int(off.nonzero()[0])
             raise ValueError(
@@ -191,7 +196,7 @@ class Fixed:
     @property
     def log_normalizer(self) -> Tensor:
         """That of ``Law.measure``, with its derivatives."""
-        if traced(torch) or forward_mode(torch):
+        if traced(torch) or written_out(torch):
             return self.law.measure(self.theta).log_normalizer
         value, mean_score, _ = self._constants
         if constant(self.theta):
@@ -211,7 +216,9 @@ class Fixed:
         """
         if constant(self.theta):
             return y
-        return attach(self.theta, y, self._slope(y), self.law.slope)
+        # Written out, the slope is not asked for as a number.
+        slope = y if written_out(torch) else self._slope(y)
+        return attach(self.theta, y, slope, self.law.slope)
 
     @plainly
     def _slope(self, y: Tensor) -> Tensor:

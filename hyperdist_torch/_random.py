@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import namespace, settled
-from hyperdist_torch._host import Array, bare, tensor
+from hyperdist._namespace import namespace, settled, transformed
+from hyperdist_torch._host import Array, bare, holds, tensor
 
 _MAX_ROUNDS = 10_000
 _HALF_STEP = 2.0**-54
@@ -82,6 +82,17 @@ def _unit(z: Tensor, norm: Tensor) -> Tensor:
     return unit
 
 
+def _accept_all(attempt: Callable[..., tuple[Array, Array]], chi: Tensor, source: Source, d: int) -> Tensor:
+    """Radii for all of chi, tried anew all together until each is accepted: under vmap none can go alone."""
+    radius, found = attempt(chi, None)
+    for _ in range(_MAX_ROUNDS):
+        if holds(found):
+            return radius
+        again, accepted = attempt(bare(source.normals(chi.shape[0], d)[1]), None)
+        radius, found = torch.where(found, radius, again), found | accepted
+    raise RuntimeError(f"draws were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
+
+
 def accept(propose: Propose, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
     """Radii (n,), float64, and uniform directions (n, d) of the source's dtype, by rejection.
 
@@ -97,6 +108,8 @@ def accept(propose: Propose, n: int, d: int, source: Source) -> tuple[Tensor, Te
     chi = bare(norm)
     xp = namespace(chi)
     tries = _TRIES if n <= _FEW else 1
+    if transformed(torch):
+        return _accept_all(attempt, chi, source, d), _unit(z, norm)
     if tries > 1:
         more = bare(source.normals((tries - 1) * n, d)[1])
         radii, accepted = (xp.reshape(part, (tries, n)) for part in attempt(xp.concat([chi, more]), None))

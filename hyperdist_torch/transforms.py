@@ -222,7 +222,7 @@ class SphereTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """-|x|^2/2 - log(2^(n/2 - 1) Gamma(n/2)), (*batch)."""
-        half = 0.5 * x.shape[-1]
+        half = 0.5 * int(x.shape[-1])
         return -0.5 * square(x) - ((half - 1.0) * math.log(2.0) + math.lgamma(half))
 
 

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist_torch import _parameters, _random
+from hyperdist_torch._host import holds, outside
 from hyperdist_torch._law import Fixed
 from hyperdist_torch.distributions.batched import BatchedDistribution
 
@@ -22,7 +23,9 @@ class ManifoldDistribution(BatchedDistribution):
 
     Draws are reparametrised: gradients in every parameter, of any order, by implicit reparametrisation of the radius
     and through the isometry that carries the origin to mu, never through accept and reject.
-    ``validate_args=False`` leaves out the checks that look at values, as everywhere in torch.distributions.
+    ``validate_args=False`` leaves out the checks that look at values, as everywhere in torch.distributions. They look
+    through ``torch.vmap``; in a trace (``make_fx``, ``torch.jit.trace``, ``torch.export``, ``FakeTensorMode``), where
+    there is nothing to look at, they are left out.
     """
 
     has_rsample = True
@@ -131,11 +134,10 @@ class ManifoldDistribution(BatchedDistribution):
         checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
         if self._validate_args:
             inside = constraint.check(value)
-            if not bool(inside.all()):
-                first = value.expand(inside.shape + value.shape[-1:])[~inside][0].tolist()
+            if not holds(inside):
+                off, of, first = outside(inside, value)
                 raise ValueError(
-                    f"value must lie in the support {constraint!r}: {int((~inside).sum())} of {inside.numel()} points "
-                    f"do not, the first is {first}"
+                    f"value must lie in the support {constraint!r}: {off} of {of} points do not, the first is {first}"
                 )
         return value
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from hyperdist_torch._host import unseen
+
 
 class BatchedDistribution(Distribution):
     """A law that says which of its attributes have its batch, and keeps them.
@@ -26,6 +28,16 @@ class BatchedDistribution(Distribution):
                 f"make another {type(self).__name__}"
             )
         super().__setattr__(name, value)
+
+    def __init__(self, batch_shape: torch.Size, event_shape: torch.Size, validate_args: bool | None = None) -> None:
+        # torch.jit.trace hands sizes out as tensors, and a float times one is rounded to float32.
+        event_shape = torch.Size(map(int, event_shape))
+        wanted = self._validate_args if validate_args is None else validate_args
+        super().__init__(batch_shape, event_shape, validate_args=wanted and not unseen(*self._tensors()))
+        self._validate_args = wanted
+
+    def _tensors(self) -> list[Tensor]:
+        return [value for value in vars(self).values() if isinstance(value, Tensor)]
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``."""

@@ -2,7 +2,8 @@
 
 They are differentiable in every parameter, worked out in float64, and a small one keeps its relative accuracy. Pairs
 about two centres have no one-dimensional form where c > 0 or on the sphere under a squared distance:
-NotImplementedError, as torch raises for a pair that it does not know.
+NotImplementedError, as torch raises for a pair that it does not know. In a trace,
+where centres cannot be compared, the result is NaN where they differ.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence import of_scales
 from hyperdist.radial import circular
 from hyperdist.stable import cos_excess, log_quotient, log_sinhc_sq
+from hyperdist_torch._host import holds, unseen
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.distributions._radial import CircleRadial
@@ -41,7 +43,7 @@ def one_space(p: Any, q: Any) -> None:
 
 def one_curvature(p: OnHyperbolicSpace, q: OnHyperbolicSpace) -> None:
     """ValueError for laws on spaces of two curvatures."""
-    if not bool((p.c == q.c).all()):
+    if not holds(p.c == q.c):
         raise ValueError(f"p and q must be laws on one space, got curvatures c = {p.c} and {q.c}")
 
 
@@ -53,9 +55,10 @@ def _apart(p: HyperbolicDistribution, q: HyperbolicDistribution) -> Tensor:
         apart = (2.0 if p.model == "poincare" else 1.0) * (q.mu.double() - p.mu.double())
     else:
         apart = q._tangent_mu.double() - p._tangent_mu.double()
-    if bool(((apart != 0.0).any(dim=-1) & (p.c > 0.0)).any()):
+    known = (apart == 0.0).all(dim=-1) | ~(p.c > 0.0)
+    if not holds(known):
         raise NotImplementedError(f"this divergence about two centres has no one-dimensional form: {_ADVICE}")
-    return apart
+    return torch.where((known & (p.c == q.c))[..., None], apart, torch.nan) if unseen(known) else apart
 
 
 def _finish(value: Tensor, p: Any, q: Any) -> Tensor:
@@ -154,9 +157,12 @@ def _half_chord(p: Any, q: Any) -> Tensor:
     return 0.5 * (p_mu - q_mu).square().sum(dim=-1)
 
 
-def _one_centre(p: Any, q: Any) -> None:
-    if bool((_half_chord(p, q) > 0.0).any()):
+def _one_centre(p: Any, q: Any) -> Tensor | float:
+    """0 where the centres agree."""
+    known = ~(_half_chord(p, q) > 0.0)
+    if not holds(known):
         raise NotImplementedError(f"this divergence about two centres has no one-dimensional form: {_ADVICE}")
+    return torch.where(known, 0.0, torch.nan) if unseen(known) else 0.0
 
 
 def _versine(measure: Measure, q: Any) -> tuple[Tensor, Tensor]:
@@ -178,12 +184,12 @@ def _vmf_vmf(p: VonMisesFisher, q: VonMisesFisher) -> Tensor:
 
 @register_kl(SphericalRiemannianNormal, SphericalRiemannianNormal)
 def _spherical_spherical(p: SphericalRiemannianNormal, q: SphericalRiemannianNormal) -> Tensor:
-    _one_centre(p, q)
+    apart = _one_centre(p, q)
     measure, other = p._measure(), q._measure()
     growth = _growth(p._theta, q._theta)
     difference = q._log_z(other) - p._log_z(measure) + 0.5 * growth * measure.mean((measure.nodes / p._theta).square())
     y = measure.nodes.reshape(_roomy(measure.nodes, q)) / p._theta
-    return _finish(_tilted(q, measure, -0.5 * growth * _square_excess(y), difference), p, q)
+    return _finish(_tilted(q, measure, -0.5 * growth * _square_excess(y), difference) + apart, p, q)
 
 
 @register_kl(SphericalRiemannianNormal, VonMisesFisher)
@@ -201,13 +207,15 @@ def _spherical_vmf(p: SphericalRiemannianNormal, q: VonMisesFisher) -> Tensor:
 
 @register_kl(VonMisesFisher, SphericalRiemannianNormal)
 def _vmf_spherical(p: VonMisesFisher, q: SphericalRiemannianNormal) -> Tensor:
-    _one_centre(p, q)
+    apart = _one_centre(p, q)
     measure = p._measure()
     more = p._theta - q._theta.square().reciprocal()
     pull = 0.5 * measure.mean(measure.nodes.square()) / q._theta.square()
     difference = q._log_z(q._fixed()) - p._log_z(measure) + pull - p._theta * p._mean_versine(measure)
     y = measure.nodes.reshape(_roomy(measure.nodes, q))
-    return _finish(_tilted(q, measure, 0.5 * more * _square_excess(y) - p._theta * cos_excess(y), difference), p, q)
+    return _finish(
+        _tilted(q, measure, 0.5 * more * _square_excess(y) - p._theta * cos_excess(y), difference) + apart, p, q
+    )
 
 
 @register_kl(SphericalUniform, SphericalUniform)

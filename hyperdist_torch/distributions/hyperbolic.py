@@ -13,6 +13,7 @@ from hyperdist.radial.riemannian_normal import check_spread
 from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch._distance import dist_sq
+from hyperdist_torch._host import holds, outside, seen, unseen
 from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import Hyperboloid, PoincareBall, TangentVector, finite_vector, tangent_vector
 from hyperdist_torch.distributions.base import CentredDistribution, ManifoldDistribution
@@ -25,11 +26,12 @@ class OutOfReach(ValueError):
 def hold(x: Tensor, c: Tensor, model: str, *others: Tensor) -> Tensor:
     """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``; c and ``others`` made them."""
     if model == "poincare":
-        lost = int((~charts.holdable(x.detach(), c.detach())).sum())
-        if lost:
+        inside = charts.holdable(x.detach(), c.detach())
+        if not holds(inside):
             _check_finite(c, *others)
+            lost, of, _ = outside(inside, x)
             raise OutOfReach(
-                f"{lost} of {x[..., 0].numel()} draws lie further from the origin than {x.dtype} ball coordinates "
+                f"{lost} of {of} draws lie further from the origin than {x.dtype} ball coordinates "
                 "hold: ask for model='tangent', which holds any radius, or model='lorentz'"
             )
     elif not _held(x.detach(), tangent_vector if model == "tangent" else finite_vector):
@@ -44,17 +46,15 @@ def hold(x: Tensor, c: Tensor, model: str, *others: Tensor) -> Tensor:
 def _check_finite(*parameters: Tensor) -> None:
     """Raise where a parameter is not finite: no coordinates would hold the draws."""
     for value in parameters:
-        bad = value[~torch.isfinite(value)]
-        if len(bad):
-            raise OutOfReach(
-                f"parameters must be finite to draw, got {bad[0].item()}: validate_args=True names the parameter"
-            )
+        if not holds(finite := torch.isfinite(value)):
+            first = outside(finite, value, 0)[2]
+            raise OutOfReach(f"parameters must be finite to draw, got {first}: validate_args=True names the parameter")
 
 
 def _held(x: Tensor, constraint: constraints.Constraint) -> bool:
     flat = x.reshape(-1)
     # One product costs a tenth of a look at each vector, and where it is finite they all are.
-    return bool(torch.isfinite(flat @ flat)) or bool(constraint.check(x).all())
+    return holds(torch.isfinite(flat @ flat)) or holds(constraint.check(x))
 
 
 class OnHyperbolicSpace(ManifoldDistribution):
@@ -75,7 +75,7 @@ class OnHyperbolicSpace(ManifoldDistribution):
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
-        if model == "lorentz" and self._validate_args and not bool((self.c > 0.0).all()):
+        if model == "lorentz" and self._validate_args and not holds(self.c > 0.0):
             raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
         return model
 
@@ -119,8 +119,8 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
         super().__init__(batch, event, validate_args=validate_args)
         if self._validate_args:
             root = self.c.double().sqrt().reshape(batch + (1,) * self._sigma_axes)
-            s = root * self.sigma.double()
-            check_spread(s.max().item() if s.numel() else 0.0, self._spread_dimension)
+            s = seen(root * self.sigma.double())
+            check_spread(s.max().item() if s.numel() and not unseen(s) else 0.0, self._spread_dimension)
 
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
         return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]

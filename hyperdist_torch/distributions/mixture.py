@@ -12,6 +12,7 @@ from torch.distributions import constraints
 from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
+from hyperdist_torch._host import holds
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.batched import BatchedDistribution
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
@@ -51,7 +52,7 @@ class Mixture(BatchedDistribution):
         self.weights, self.component = weights.expand(shape), component
         super().__init__(shape[:-1], component.event_shape, validate_args=validate_args)
         c = self._curvatures
-        if self._validate_args and c is not None and not bool((c == c[..., :1]).all()):
+        if self._validate_args and c is not None and not holds(c == c[..., :1]):
             raise ValueError(f"component must have one curvature c in each mixture, got {c}")
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist_torch import _parameters
+from hyperdist_torch._host import holds, outside
 from hyperdist_torch.distributions._cdf import at_cdf, log_tail
 from hyperdist_torch.distributions._radial import Radial
 from hyperdist_torch.distributions.base import METHODS
@@ -135,9 +136,8 @@ class Radius(BatchedDistribution):
     def _read(self, value: Any, ends: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """(y, inside, r): y = r/scale with the mode in place of what is off the open support, or the closed one."""
         r, end = self._numbers(value), self._radial.end
-        if self._validate_args and not bool(self.support.check(value).all()):
-            first = value[~self.support.check(value)].reshape(-1)[0].item()
-            raise ValueError(f"value must lie in the support {self.support!r}, got {first!r}")
+        if self._validate_args and not holds(inside := self.support.check(value)):
+            raise ValueError(f"value must lie in the support {self.support!r}, got {outside(inside, value, 0)[2]!r}")
         # pi in the value's own dtype may exceed the double: a radius that rounds to the end is the end.
         r = torch.where(value == end, end, r) + 0.0 * self._theta.detach()
         inside = (r >= 0.0) & (r <= end) if ends else (r > 0.0) & (r < end)
@@ -151,8 +151,8 @@ class Radius(BatchedDistribution):
 
     def _invert(self, value: Any, upper: bool) -> Tensor:
         p, end = self._numbers(value), self._radial.end
-        if self._validate_args and not bool(((p >= 0.0) & (p <= 1.0)).all()):
-            raise ValueError(f"value must lie in [0, 1], got {p[~((p >= 0.0) & (p <= 1.0))].reshape(-1)[0].item()!r}")
+        if self._validate_args and not holds(inside := (p >= 0.0) & (p <= 1.0)):
+            raise ValueError(f"value must lie in [0, 1], got {outside(inside, p, 0)[2]!r}")
         p = p + 0.0 * self._theta.detach()
         inside = (p > 0.0) & (p < 1.0)
         safe = torch.where(inside, p, 0.5)

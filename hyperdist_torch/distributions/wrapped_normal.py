@@ -13,6 +13,7 @@ from hyperdist import checks
 from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
+from hyperdist_torch._host import holds
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
@@ -59,11 +60,13 @@ class WrappedNormal(HyperbolicDistribution):
         Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
         """
         sigma = self.sigma.double()
-        if not bool((sigma == sigma[..., :1]).all()):
+        one = sigma == sigma[..., :1]
+        if not holds(one):
             raise checks.Undefined(
                 "radius needs one scale for all coordinates, got different sigma along the last axis"
             )
-        scale = sigma.mean(dim=-1)
+        # NaN in a trace of several scales, which nobody can look at
+        scale = torch.where(one, sigma, torch.nan).mean(dim=-1)
         chi = KernelRadial(HyperbolicLaw(self.event_shape[0]))
         return Radius(chi, torch.zeros_like(scale), scale, dtype=self._dtype, validate_args=self._validate_args)
 

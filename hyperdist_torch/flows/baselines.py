@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist._namespace import transformed
 from hyperdist.spaces import charts, poincare, sphere
 from hyperdist.stable import log_sinhc_sq, sinc_sq
 from hyperdist_torch.distributions.base import ManifoldDistribution
@@ -40,7 +41,7 @@ class PushedFlow(ManifoldDistribution):
         if flow.batch_shape:
             raise ValueError(f"flow must have no batch shape, got {tuple(flow.batch_shape)}")
         self.flow, self.space = flow, space
-        Distribution.__init__(self, torch.Size(), torch.Size((space.width,)), validate_args=validate_args)
+        super().__init__(torch.Size(), torch.Size((space.width,)), validate_args=validate_args)
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
@@ -188,6 +189,9 @@ class WrappedFlow(PushedFlow):
     def _inside(self, v: Tensor, r: Tensor) -> Tensor:
         """log q(v) - log stretch where r = |v| <= radius, else -inf; the flow is solved for those alone."""
         inside = r <= self.radius
+        if transformed(torch):  # where the number of those may decide nothing
+            safe = torch.where(inside[..., None], v, 0.0)
+            return torch.where(inside, self.flow.log_prob(safe) - self._log_stretch(safe), -torch.inf)
         kept = v[inside]
         found = self.flow.log_prob(kept) - self._log_stretch(kept)
         return torch.full_like(r, -torch.inf).masked_scatter(inside, found)

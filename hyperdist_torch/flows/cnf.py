@@ -11,6 +11,7 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
+from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
@@ -38,7 +39,7 @@ def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
         fits = type(base.support) is type(space.support)
     if not fits:
         raise ValueError(f"base must be a law on {space!r}, got {type(base).__name__}")
-    if isinstance(base, HyperbolicDistribution) and not bool((base.c == space.c).all()):
+    if isinstance(base, HyperbolicDistribution) and not holds(base.c == space.c):
         raise ValueError(f"base must have the curvature c = {space.c:g} of its space, got {base.c}")
 
 
@@ -89,7 +90,7 @@ class RiemannianCNF(ManifoldDistribution):
         _check_base(base, self.space, hyperbolic)
         # At c = 0 ball coordinates are half as long as the lengths of flat space.
         self._base_model = self.space.model or ("tangent" if hyperbolic else None)
-        Distribution.__init__(self, torch.Size(batch), base.event_shape, validate_args=validate_args)
+        super().__init__(torch.Size(batch), base.event_shape, validate_args=validate_args)
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

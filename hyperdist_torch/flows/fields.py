@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperdist import checks
+from hyperdist_torch._host import holds, seen
 from hyperdist_torch.flows._derivative import along
 from hyperdist_torch.flows.features import Coordinates, Features
 from hyperdist_torch.flows.networks import Network
@@ -164,9 +165,10 @@ def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor |
         at = torch.tensor([axis], device=x.device)
         start, end = (velocity(field, t, x.index_fill(-1, at, side), context) for side in ends)
         jump, size = (start - end).abs().amax(), torch.maximum(start.abs(), end.abs()).amax()
-        if bool(jump > 2.0**16 * torch.finfo(x.dtype).eps * size):
+        if not holds(jump <= 2.0**16 * torch.finfo(x.dtype).eps * size):
+            most = seen(jump).max().item()
             raise ValueError(
-                f"a field on {field.space!r} must be periodic, got one that jumps by {jump.item():.3g} where angle "
+                f"a field on {field.space!r} must be periodic, got one that jumps by {most:.3g} where angle "
                 f"{axis} passes from pi to -pi: let it read cosines and sines of the angles"
             )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
+from hyperdist_torch._host import holds, outside
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.fields import velocity
 from hyperdist_torch.flows.spaces import Space
@@ -30,12 +31,9 @@ def reverse_kl(
             f"log_target must return shape {tuple(log_prob.shape)} for points of shape {tuple(x.shape)}, "
             f"got {tuple(wanted.shape)}"
         )
-    if bool(torch.isnan(wanted).any()):
-        first = tuple(torch.nonzero(torch.isnan(wanted))[0].tolist())
-        count = int(torch.isnan(wanted).sum())
-        raise ValueError(
-            f"log_target must be a number or -inf, got nan at {x[first].tolist()} ({count} of {wanted.numel()} points)"
-        )
+    if not holds(known := ~torch.isnan(wanted)):
+        count, of, first = outside(known, x)
+        raise ValueError(f"log_target must be a number or -inf, got nan at {first} ({count} of {of} points)")
     return log_prob - wanted
 
 

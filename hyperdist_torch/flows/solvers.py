@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from hyperdist import checks
+from hyperdist_torch._host import holds, outside, unseen
 from hyperdist_torch.flows._graph import leaves
 from hyperdist_torch.flows.fields import FrameField, VectorField, check_continuous, velocity
 
@@ -163,6 +164,10 @@ class Adaptive:
         noise: Tensor | None = None, density: bool = True,
     ) -> Solution:  # fmt: skip
         """From x (*batch, width) at time ``start`` to time ``end``; SolverError where the solve fails."""
+        if unseen(x):
+            raise SolverError(
+                f"{self.method} takes steps that depend on values, which a trace has none of: FixedGrid serves"
+            )
         if x.numel() == 0:  # no error to bound a step by
             return FixedGrid(1, "euler").solve(field, x, start, end, context=context, noise=noise, density=density)
         odeint = _torchdiffeq().odeint_adjoint if self.adjoint else _torchdiffeq().odeint
@@ -254,10 +259,10 @@ class _System(nn.Module):
 
 
 def _finite(x: Tensor, when: str, what: str = "points") -> None:
-    if not bool(torch.isfinite(x.detach().sum())) and not bool(torch.isfinite(x).all()):
-        rows = int((~torch.isfinite(x).all(dim=-1)).sum())
+    if not holds(torch.isfinite(x.detach().sum())) and not holds(finite := torch.isfinite(x).all(dim=-1)):
+        rows, of, _ = outside(finite, x)
         raise SolverError(
-            f"{rows} of {x.shape[:-1].numel()} {what} are not finite {when}: the field is not, or is too large for the "
+            f"{rows} of {of} {what} are not finite {when}: the field is not, or is too large for the "
             "steps (on the ball, a step that leaves it)"
         )
 

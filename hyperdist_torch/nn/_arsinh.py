@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import forward_mode
+from hyperdist._namespace import written_out
 from hyperdist.spaces import gyroplane as kernel
 from hyperdist_torch._host import known_signature
 
@@ -89,7 +89,7 @@ def arsinh(q: Tensor, rho: Tensor, growth: Tensor | None, *, exact: bool) -> Ten
         enough where rho = c/|a|^2 moves with a only. Twice differentiable.
     Range   the slope in q is held at e^reach where the true one is larger: on a plane, further out than can be held.
     """
-    if forward_mode(torch):
+    if written_out(torch):
         return kernel.arsinh(q, rho, 0.0 * q if growth is None else growth)
     return _Arsinh.apply(q, rho, growth, exact)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hyperdist._namespace import recorded
 from hyperdist.spaces import tangent
 from hyperdist_torch._host import known_signature
 from hyperdist_torch._node import nested_forward
@@ -55,6 +56,10 @@ def riemannian_gradient(v: Tensor, c: Tensor) -> Tensor:
             "riemannian_gradient has no forward-mode derivative of a forward-mode derivative: "
             "use jacfwd(jacrev(f)) or jacrev(jacfwd(f))"
         )
+    if recorded(torch):
+        # The first derivative: a trace has not the node's rule.
+        step = v - v.detach()
+        return v.detach() + tangent.from_frame(v.detach(), tangent.from_frame(v.detach(), step, c), c)
     return _RiemannianGradient.apply(v, c)
 
 

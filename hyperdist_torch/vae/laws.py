@@ -71,7 +71,7 @@ class OriginNormal(OnHyperbolicSpace):
 
     def _log_density(self, v: Tensor, z: Tensor | None = None) -> Tensor:
         z = (v - self.loc) / self.scale if z is None else z
-        constant = self.scale.log().sum(dim=-1) + 0.5 * v.shape[-1] * math.log(2.0 * math.pi)
+        constant = self.scale.log().sum(dim=-1) + 0.5 * self.event_shape[0] * math.log(2.0 * math.pi)
         return -0.5 * (z * z).sum(dim=-1) - constant - tangent.log_volume(v, self.c)
 
     def _draw(

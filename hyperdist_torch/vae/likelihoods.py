@@ -11,6 +11,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
 from hyperdist._namespace import constant
+from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import exempt, upcast
 
 _LEAST_MEAN = 1e-4
@@ -70,7 +71,7 @@ class NormalLikelihood:
     @exempt
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
         """Sum of the normal log densities."""
-        constant = x.shape[-1] * (math.log(self.std) + 0.5 * math.log(2.0 * math.pi))
+        constant = int(x.shape[-1]) * (math.log(self.std) + 0.5 * math.log(2.0 * math.pi))
         return (-0.5 / self.std**2) * (x - output).square().sum(dim=-1) - constant
 
     def distribution(self, output: Tensor) -> Distribution:
@@ -93,8 +94,9 @@ def _check(x: Tensor, low: float, high: float, rule: str) -> None:
         return
     # One pass, and one number to wait for; NaN where there is any.
     least, largest = x.detach().aminmax()
-    if bool((least >= low) & (largest <= high)):
+    if holds((least >= low) & (largest <= high)):
         return
+    x = seen(x)
     bad = ~((x >= low) & (x <= high))
     index = tuple(torch.nonzero(bad)[0].tolist())
     row = f"; row {index[0]} is the first" if len(index) > 1 else ""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.nn import Curvature
@@ -120,11 +121,12 @@ class PoincareVAE(nn.Module):
 def _check_law(x: Tensor, mu: Tensor, sigma: Tensor) -> None:
     """ValueError that names the first row of x (batch, D) whose posterior is no law, and whether x is to blame."""
     # One number to wait for. Where it is false a number is bad, or the sums alone overflow.
-    if not len(x) or bool(torch.isfinite(mu.sum() + sigma.sum()) & (sigma.min() > 0.0)):
+    if not len(x) or holds(torch.isfinite(mu.sum() + sigma.sum()) & (sigma.min() > 0.0)):
         return
     bad = ~(torch.isfinite(mu).all(dim=-1) & (torch.isfinite(sigma) & (sigma > 0.0)).all(dim=-1))
-    if not bool(bad.any()):
+    if holds(~bad):
         return
+    x, mu, sigma, bad = (seen(part) for part in (x, mu, sigma, bad))
     row = int(torch.nonzero(bad)[0])
     off = x[row][~torch.isfinite(x[row])]
     if len(off):

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.spaces import euclidean, frames
+from hyperdist_torch._host import holds, outside, seen
 
 
 class Space(ABC):
@@ -132,12 +133,11 @@ class Space(ABC):
         if x.ndim == 0 or x.shape[-1] != self.width:
             raise ValueError(f"{name} must have {self.width} coordinates on its last axis, got shape {tuple(x.shape)}")
         inside = self.support.check(x)
-        if not bool(inside.all()):
-            row = int(torch.nonzero(~inside.reshape(-1))[0])
-            point = x.detach().reshape(-1, self.width)[row].tolist()
+        if not holds(inside):
+            off, of, point = outside(inside, x)
+            row = int(torch.nonzero(~seen(inside).reshape(-1))[0])
             raise ValueError(
-                f"{name} must lie on {self!r}: {int((~inside).sum())} of {inside.numel()} rows do not, the first is "
-                f"row {row}, {point}{self._hint}"
+                f"{name} must lie on {self!r}: {off} of {of} rows do not, the first is row {row}, {point}{self._hint}"
             )
         return x
 
