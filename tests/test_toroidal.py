@@ -225,7 +225,7 @@ def test_degrees_are_noticed():
         assert {warning.filename for warning in found} == {__file__}
     q.log_prob([[8.0 * math.pi, -25.0], [np.inf, 0.0]])
     hd.ToroidalWrappedNormal.fit(hd.Torus().wrap(degrees))
-    with pytest.raises(ValueError, match=r"in radians, got one of size 350.0: wrap them with Torus\(\).wrap, degrees"):
+    with pytest.raises(ValueError, match=r"size 350.0: wrap them with Torus\(\).wrap, those in degrees after numpy"):
         hd.Torus().dist(degrees, degrees)
 
 

@@ -117,8 +117,8 @@ class Torus(_Fixed):
     def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
         worst = float(np.abs(x[bad]).max())
         return (
-            f"{name} must hold angles in [-pi, pi), in radians, got one of size {worst!r}: wrap them with "
-            "Torus().wrap, degrees after numpy.radians"
+            f"{name} must hold angles in [-pi, pi), got one of size {worst!r}: wrap them with Torus().wrap, "
+            "those in degrees after numpy.radians"
         )
 
     def origin(self, d: int) -> np.ndarray:
