@@ -65,6 +65,8 @@ CASES = [
     Case("wrapped-anisotropic", _wrapped(3, [0.2, 0.5, 0.9], 1.0, 0.4), HYPERBOLIC, radial=False),
     Case("vmf-m2", lambda t: hd.VonMisesFisher(unit(2, t), np.asarray(3.0, t))),
     Case("vmf-m3", lambda t: hd.VonMisesFisher(unit(3, t), np.asarray(0.7, t))),
+    Case("vmf-m2-uniform", lambda t: hd.VonMisesFisher(unit(2, t), np.asarray([0.0, 5.0], t))),
+    Case("vmf-m4-uniform", lambda t: hd.VonMisesFisher(unit(4, t), np.asarray(0.0, t))),
     Case("vmf-m10-batch", lambda t: hd.VonMisesFisher(unit(10, t), np.asarray([0.1, 12.0, 200.0], t))),
     Case("spherical-d1", lambda t: hd.SphericalRiemannianNormal(unit(2, t), np.asarray(1.2, t))),
     Case("spherical-d2", lambda t: hd.SphericalRiemannianNormal(unit(3, t), np.asarray([0.2, 3.0], t))),

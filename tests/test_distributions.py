@@ -98,7 +98,7 @@ BAD = [
     (lambda: hd.WrappedNormal(ORIGIN, [1.0, 0.0]), ValueError, "sigma must be > 0"),
     (lambda: hd.WrappedNormal(ORIGIN, [1.0, 1.0, 1.0]), ValueError, "do not broadcast"),
     (lambda: hd.WrappedNormal(ORIGIN, [1.0, 2.0]).radius, ValueError, "one scale for all coordinates"),
-    (lambda: hd.VonMisesFisher(NORTH, 0.0), ValueError, "kappa must be > 0, got .*0.0"),
+    (lambda: hd.VonMisesFisher(NORTH, -1e-9), ValueError, "kappa must be >= 0, got .*-1e-09"),
     (lambda: hd.VonMisesFisher(NORTH, 1e16), ValueError, r"kappa must be <= 1e\+15, got 1e\+16"),
     (lambda: hd.VonMisesFisher([0.0, 0.0, 1.1], 1.0), ValueError, "mu must lie on the unit sphere.*1.1"),
     (lambda: hd.VonMisesFisher([1.0], 1.0), ValueError, "mu must have shape"),
@@ -261,7 +261,7 @@ def test_parameter_gradients_are_those_of_quantiles(case: Case) -> None:
     for name, gradient in radius.parameter_gradient(r).items():
         value = np.asarray(getattr(radius, name), float)
         h = 1e-5 * (1 + value if name == "c" else value)
-        one_sided = (name == "c") & (value == 0)
+        one_sided = (name in ("c", "kappa")) & (value == 0)
         if np.any(one_sided):
             continue
         others = {"d": radius.d, **{k: getattr(radius, k) for k in ("sigma", "c", "kappa") if hasattr(radius, k)}}
@@ -275,9 +275,18 @@ def test_normalizer_derivatives(case: Case) -> None:
     radius = case.build(np.float64).radius
     for name, derivative in radius.log_normalizer_derivative().items():
         value = np.asarray(getattr(radius, name), float)
-        if name == "c" and np.any(value == 0):
+        if name in ("c", "kappa") and np.any(value == 0):
             continue
         others = {"d": radius.d, **{k: getattr(radius, k) for k in ("sigma", "c", "kappa") if hasattr(radius, k)}}
         h = 1e-5 * value
         up, down = (type(radius)(**{**others, name: value + sign * h}).log_normalizer() for sign in (1, -1))
         np.testing.assert_allclose(derivative, (up - down) / (2 * h), rtol=1e-7)
+
+
+def test_derivatives_at_the_uniform_law() -> None:
+    """At kappa = 0 the cdf is moved by (E[mu.x; angle < r]) dkappa: dr/dkappa is -sin(r)/(m - 1), dlog Z/dkappa 0."""
+    r = np.array([0.3, 1.0, 2.5])
+    for m in (2, 3, 10, 768):
+        radius = hd.VonMisesFisher(np.eye(m)[0], [[0.0], [1e-12]]).radius
+        np.testing.assert_allclose(radius.parameter_gradient(r)["kappa"], -np.sin(r) / (m - 1) + [[0.0]] * 2, rtol=1e-9)
+        np.testing.assert_allclose(radius.log_normalizer_derivative()["kappa"], [[0.0], [1e-12 / m]], rtol=1e-12)

@@ -385,8 +385,13 @@ def test_uniform_has_no_parameter(rng: np.random.Generator) -> None:
 
 
 def test_no_direction_is_best() -> None:
-    """Opposite points have no mean direction; the normal's likelihood has a maximum, at some side of them."""
+    """Opposite points have no mean direction, so kappa = 0; the normal's likelihood has a maximum, at some side."""
     poles = np.concatenate([np.eye(3), -np.eye(3)])
-    with pytest.raises(ValueError, match="mean vector"):
-        hd.VonMisesFisher.fit(poles)
+    even = hd.VonMisesFisher.fit(poles)
+    assert even.kappa == 0.0
+    assert even.log_prob(poles) == pytest.approx(-np.log(4 * np.pi), rel=1e-15)
+    several = hd.VonMisesFisher.fit(poles, np.stack([np.ones(6), [3.0, 1.0, 1.0, 1.0, 1.0, 1.0]], axis=1))
+    assert several.kappa[0] == 0.0
+    assert several.mean_resultant_length[1] == pytest.approx(0.25, rel=1e-12)
+    assert hd.VonMisesFisher.fit(poles, min_scale=0.5).kappa == 0.0
     assert hd.SphericalRiemannianNormal.fit(poles).sigma > 1

@@ -73,7 +73,7 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
 
     Newton's method in log kappa from the start of Banerjee et al. (2005), eq. 4.4, at most a factor e a step; on
     log A where A < 1/2 and on log(1 - A) elsewhere, each nearly linear there.
-    With ``min_scale`` the best kappa that is no more than 1/min_scale^2.
+    With ``min_scale`` the best kappa that is no more than 1/min_scale^2; 0 where A = 0.
     """
     versine = np.asarray(versine, np.float64)
     most = np.asarray(KAPPA_MAX)
@@ -84,9 +84,9 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
     if min_scale is None and narrow.any():
         raise ValueError(f"the data must have a positive spread: the best kappa is not below {KAPPA_MAX:g}")
     versine = np.where(narrow, floor, versine)
+    balanced = versine >= 1.0
+    versine = np.where(balanced, 0.5, versine)
     resultant = 1.0 - versine
-    if not (resultant > 0).all():
-        raise ValueError("the data must have a mean vector other than 0")
     squared_rest = versine * (1.0 + resultant)
     log_kappa = np.log(resultant * (d + squared_rest) / squared_rest)
     concentrated = resultant > 0.5
@@ -99,4 +99,4 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
         log_kappa = log_kappa + np.clip(step, -1.0, 1.0)
         if (np.abs(step) < 1e-13).all():
             break
-    return np.where(narrow, most, np.exp(log_kappa))
+    return np.where(narrow, most, np.where(balanced, 0.0, np.exp(log_kappa)))

@@ -133,16 +133,16 @@ class VonMisesFisher(SphericalDistribution):
     """Density prop. to exp(kappa mu.x) on the unit sphere (Fisher 1953; Mardia & Jupp 2000, 9.3.2).
 
     mu    : (*batch, m)  unit vectors, m >= 2; the mean direction
-    kappa : (*batch)     concentration, 0 < kappa <= 1e15
+    kappa : (*batch)     concentration, 0 <= kappa <= 1e15; at 0 the uniform law, of which mu is one of the means
     Sampling  exact, by rejection: Wood's (1994) spherical Cauchy hat, or a tangent gamma hat where that is lighter, two
               arcs on the circle; at least 0.90 of the proposals accepted, 0.915 for m >= 3.
-    Accuracy  log_normalizer, cdf and moments to 1e-13 (1 + |value|) for m <= 10,000 and kappa in [1e-6, 1e8].
+    Accuracy  log_normalizer, cdf and moments to 1e-13 (1 + |value|) for m <= 10,000 and kappa <= 1e8.
     """
 
     radius: VonMisesFisherRadius
 
     def __init__(self, mu: Any, kappa: Any) -> None:
-        kappa = checks.positive(kappa, "kappa")
+        kappa = checks.non_negative(kappa, "kappa")
         self._set_centre(mu, kappa=kappa)
         self.kappa = kappa
         wide = np.broadcast_to(kappa.astype(np.float64), self.batch_shape)
@@ -187,15 +187,15 @@ class VonMisesFisher(SphericalDistribution):
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
         1/sqrt(kappa) in radians.
-        Raises ValueError where no kappa in (0, 1e15] is best: equal points, or a mean vector of 0.
+        A mean vector of 0 has kappa = 0, and the first axis for mu, since no direction is better than another.
+        Raises ValueError where no kappa in [0, 1e15] is best: equal points.
         """
         points = _unit_points(x)
         shares = checks.shares(weights, len(points))
         total = np.tensordot(shares, points, axes=(0, 0))
         length = np.sqrt(np.sum(total * total, axis=-1))
-        if not (length > 0).all():
-            raise ValueError("x must have a mean vector other than 0: no direction is better than another")
-        mu = total / length[..., None]
+        balanced = (length == 0.0)[..., None]
+        mu = np.where(balanced, np.eye(1, points.shape[-1])[0], total / np.where(balanced, 1.0, length[..., None]))
         kappa = concentration_from_resultant(_mean_versine(points, shares, mu, length), points.shape[-1] - 1, min_scale)
         dtype = checks.as_float(x, "x").dtype
         return cls(mu.astype(dtype), kappa.astype(dtype))

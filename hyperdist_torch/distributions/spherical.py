@@ -65,7 +65,7 @@ class VonMisesFisher(SphericalDistribution):
     """Density prop. to exp(kappa mu.x) on the unit sphere (Fisher 1953; Mardia & Jupp 2000, 9.3.2).
 
     mu    : (*batch, m)  unit vectors, m >= 2; the mean direction
-    kappa : (*batch)     concentration, 0 < kappa <= 1e15
+    kappa : (*batch)     concentration, 0 <= kappa <= 1e15; at 0 the uniform law, of which mu is one of the means
     Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (Wood 1994), on the circle from two arcs (at
               least 0.90 of the proposals accepted), or by inversion; gradients in mu and kappa.
     Accuracy  that of ``hyperdist.VonMisesFisher``.
@@ -81,7 +81,7 @@ class VonMisesFisher(SphericalDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": unit_sphere, "kappa": Positive(KAPPA_MAX)}
+        return {"mu": unit_sphere, "kappa": Positive(KAPPA_MAX, or_zero=True)}
 
     @property
     def _law(self) -> FisherLaw:

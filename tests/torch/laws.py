@@ -68,6 +68,8 @@ CASES = [
     Case("WrappedNormal", (ball(2, 0.4), 0.6, 0.0), "wrapped-flat"),
     Case("WrappedNormal", (ball(3, 0.4), np.array([0.2, 0.5, 0.9]), 1.0), "wrapped-anisotropic"),
     Case("VonMisesFisher", (unit(2), 3.0), "vmf-m2"),
+    Case("VonMisesFisher", (unit(2), np.array([0.0, 5.0])), "vmf-m2-uniform"),
+    Case("VonMisesFisher", (unit(4), 0.0), "vmf-m4-uniform"),
     Case("VonMisesFisher", (unit(10), np.array([0.1, 12.0, 200.0])), "vmf-m10-batch"),
     Case("SphericalRiemannianNormal", (unit(2), 1.2), "spherical-d1"),
     Case("SphericalRiemannianNormal", (unit(3), np.array([0.2, 3.0])), "spherical-d2"),
