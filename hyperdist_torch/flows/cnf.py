@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
+from hyperdist._namespace import constant
 from hyperdist.spaces import charts
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
@@ -158,7 +159,7 @@ class RiemannianCNF(ManifoldDistribution):
             return z, self.base.log_prob(z) if density else None
         z = self.base.sample(sample_shape, **({"method": method, "generator": generator} if ours else {}))
         log_prob = self.base.log_prob(z)
-        if torch.is_grad_enabled() and log_prob.requires_grad:
+        if not constant(log_prob):
             raise NotImplementedError(
                 f"base {type(self.base).__name__} has no reparametrised draws, so a draw of the flow has no gradient "
                 "in the base's parameters: detach them, or draw with sample()"

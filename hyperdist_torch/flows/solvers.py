@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hyperdist import checks
 from hyperdist_torch._host import holds, outside, unseen
+from hyperdist_torch._node import untransformed
 from hyperdist_torch.flows._graph import leaves
 from hyperdist_torch.flows.fields import FrameField, VectorField, check_continuous, velocity
 
@@ -76,8 +77,10 @@ class FixedGrid:
             return self._step(field, t, y, step, context, noise, density)
 
         evaluations = self.steps * len(_TABLEAUX[self.method][1])
+        # Transforms of torch.func do not take the hooks by which torch computes again.
+        again = self.checkpoint and torch.is_grad_enabled() and (untransformed() or torch.compiler.is_compiling())
         for t in times[:-1]:
-            if self.checkpoint and torch.is_grad_enabled():
+            if again:
                 x, divergence = checkpoint(advance, t, x, use_reentrant=False)  # type: ignore[misc]
             else:
                 x, divergence = advance(t, x)

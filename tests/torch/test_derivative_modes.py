@@ -77,6 +77,24 @@ def test_draws(name: str) -> None:
     derivatives.agree(f, p, modes=() if name in ("riemannian-tangent", "torus") else derivatives.QUICK)
 
 
+@pytest.mark.parametrize("scales", [(0.7, 0.9), (0.8, 0.8)], ids=str)
+def test_divergences(scales: tuple[float, float]) -> None:
+    """In both parameters and c, of equal laws too, where the second derivative is the Fisher information."""
+    mu, pole, other = numbers(0.1, 0.2), numbers(0.6, 0.8, 0.0), numbers(0.0, 0.6, 0.8)
+
+    def f(v: torch.Tensor) -> torch.Tensor:
+        normals = [law(mu, s, v[2], **OFF) for law in (ht.RiemannianNormal, ht.WrappedNormal) for s in v[:2]]
+        fisher = [ht.VonMisesFisher(at, s, **OFF) for at, s in ((pole, v[0]), (other, v[1]))]
+        riemannian = [ht.SphericalRiemannianNormal(pole, s, **OFF) for s in v[:2]]
+        uniform = ht.SphericalUniform(2, dtype=v.dtype)
+        pairs = [(normals[i], normals[j]) for i in (0, 2) for j in (1, 3)]
+        pairs += [(fisher[0], fisher[1]), (riemannian[0], riemannian[1]), (riemannian[0], fisher[1])]
+        pairs += [(fisher[0], riemannian[1]), (fisher[0], uniform), (uniform, fisher[1])]
+        return torch.stack([torch.distributions.kl_divergence(p, q) for p, q in pairs])
+
+    derivatives.agree(f, numbers(*scales, 0.6), modes=derivatives.QUICK)
+
+
 RADII: dict[str, tuple[Any, Any, float]] = {
     "hyperbolic": (
         lambda s: ht.RiemannianNormal(torch.zeros(2, dtype=s.dtype), s, 1.0, **OFF), oracles.hyperbolic, 0.8
@@ -188,6 +206,22 @@ def test_the_divergence_of_a_field_that_asks_a_law() -> None:
         basis = space.basis(row)
         jacobian = derivatives.differences(lambda v, row=row: field(t, unit(row + v)), torch.zeros_like(row))
         assert float(torch.einsum("ki,ij,kj->", basis, jacobian, basis)) == pytest.approx(float(found), abs=1e-8)
+
+
+def test_flows() -> None:
+    """In the point; derivatives of features are a ``jvp``, and steps are computed again where they can be.
+
+    Of torch's activations swish has no forward derivative of its backward one, which raises.
+    """
+    space = flows.Sphere(2)
+    torch.manual_seed(3)
+    features = flows.GeodesicDistances(space, 4)
+    field = flows.FrameField(space, features=features, hidden=6, layers=1, activation="tanh").double()
+    torch.nn.init.normal_(field.network.output.weight)
+    law = ht.VonMisesFisher(unit(numbers(0.3, -0.4, 0.9)), 2.0)
+    flow = flows.RiemannianCNF(law, field, solver=flows.FixedGrid(2, "midpoint", checkpoint=True))
+    at = numbers(0.0, 0.6, 0.8)
+    derivatives.agree(lambda x: flow.log_prob(unit(x)[None]), at, modes=derivatives.QUICK)
 
 
 LAYERS = {layer.__name__: layer for layer in (gyroplane, nn.horosphere, nn.klein, nn.mobius_linear)}
