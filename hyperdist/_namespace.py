@@ -63,7 +63,7 @@ def _constant(array: Array) -> bool:
     if isinstance(array, (np.ndarray, np.generic)):
         return True
     torch = sys.modules.get("torch")
-    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or traced(torch):
+    if torch is None or not isinstance(array, torch.Tensor) or traced(torch):
         return False
     if torch.is_grad_enabled() and array.requires_grad:
         return False
@@ -103,6 +103,11 @@ def recorded(torch: Any) -> bool:
         return False
     kinds = c._TorchDispatchModeKey
     return any(c._get_dispatch_mode(kind) is not None for kind in (kinds.FAKE, kinds.PROXY, kinds.FUNCTIONAL))
+
+
+def captured(torch: Any) -> bool:
+    """Whether a CUDA graph is being captured: it runs on other values later, and none may be looked at."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def forward_mode(torch: Any) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import recorded, transformed
+from hyperdist._namespace import captured, recorded, transformed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,8 +48,8 @@ _exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", bool)
 
 
 def unseen(*arrays: Tensor) -> bool:
-    """Whether values cannot be looked at: in a trace, and in tensors that have none."""
-    return recorded(torch) or _exporting() or any(map(_valueless, arrays))
+    """Whether values cannot be looked at: in a trace or a CUDA graph, and in tensors that have none."""
+    return recorded(torch) or captured(torch) or _exporting() or any(map(_valueless, arrays))
 
 
 def _valueless(x: Tensor) -> bool:

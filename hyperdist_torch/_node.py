@@ -14,12 +14,13 @@ from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 from torch._functorch import eager_transforms
 
-from hyperdist._namespace import forward_mode, transformed
+from hyperdist._namespace import captured, forward_mode, transformed
 
 
 def untransformed() -> bool:
-    """Whether neither a trace nor a transform of ``torch.func`` nor forward mode looks at what is worked out."""
-    return not (transformed(torch) or forward_mode(torch))
+    """Whether neither a trace, a CUDA graph, a transform of ``torch.func`` nor forward mode looks at what is worked
+    out."""
+    return not (transformed(torch) or forward_mode(torch) or captured(torch))
 
 
 def in_dual_level() -> bool:

@@ -191,6 +191,27 @@ def test_auto_encoders(law: str, decoder: str) -> None:
         assert torch.isfinite(result.data.here).all()
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_training_step_can_be_captured(decoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a CUDA graph is captured nothing looks at a value, with draws by inversion; the others are refused."""
+    model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(8,), hidden=6, decoder=decoder))
+    with elsewhere() as seen:
+        model.to(DEVICE)
+        x = torch.rand(5, 8, device=DEVICE)
+        prior = model.log_prior()
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        seen.waits = 0
+        z, log_q = model.encode(x).rsample_and_log_prob((1,), method="inverse")
+        (log_q - prior(z) - model.decoder.log_prob(z, model.flatten(x))).mean().backward()
+        assert seen.waits == 0
+        with pytest.raises(RuntimeError, match="method='inverse'"):
+            model.encode(x).rsample()
+        monkeypatch.undo()
+    for parameter in model.parameters():
+        assert torch.isfinite(parameter.grad.here).all()
+
+
 def base_there(space: flows.Space) -> Any:
     law = base(space)
     if isinstance(law, Independent):
