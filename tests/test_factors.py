@@ -83,7 +83,7 @@ def test_triangles_give_the_chart_s_point_and_its_gradients(rng: np.random.Gener
     got, h = triangle.pull_back(solved, x, weight), 1e-5
     assert got.direction is not None
     assert got.c is not None
-    close = {"rtol": 1e-6, "atol": 1e-8}
+    close: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-8}
     np.testing.assert_allclose(got.radius, (total(radius=radius + h) - total(radius=radius - h)) / (2 * h), **close)
     np.testing.assert_allclose(got.c, (total(c=c + h) - total(c=c - h)) / (2 * h), **close)
     across = got.direction - np.sum(got.direction * u, axis=-1, keepdims=True) * u
