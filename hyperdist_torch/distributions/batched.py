@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
-from hyperdist_torch._host import unseen
+from hyperdist_torch._host import holds, outside, unseen
 
 
 class BatchedDistribution(Distribution):
@@ -33,11 +33,23 @@ class BatchedDistribution(Distribution):
         # torch.jit.trace hands sizes out as tensors, and a float times one is rounded to float32.
         event_shape = torch.Size(map(int, event_shape))
         wanted = self._validate_args if validate_args is None else validate_args
-        super().__init__(batch_shape, event_shape, validate_args=wanted and not unseen(*self._tensors()))
+        looks = wanted and not unseen(*(value for value in vars(self).values() if isinstance(value, Tensor)))
+        if looks and torch._C._are_functorch_transforms_active():
+            self._check_through_vmap()
+            looks = False
+        super().__init__(batch_shape, event_shape, validate_args=looks)
         self._validate_args = wanted
 
-    def _tensors(self) -> list[Tensor]:
-        return [value for value in vars(self).values() if isinstance(value, Tensor)]
+    def _check_through_vmap(self) -> None:
+        """What torch checks of the arguments; its own message fails on a number under vmap."""
+        for name, constraint in self.arg_constraints.items():
+            value = getattr(self, name)
+            if not constraints.is_dependent(constraint) and not holds(inside := constraint.check(value)):
+                off, of, first = outside(inside, value, value.ndim - inside.ndim)
+                raise ValueError(
+                    f"Expected parameter {name} to satisfy the constraint {constraint!r}, but {off} of {of} values do "
+                    f"not, the first is {first}"
+                )
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``."""

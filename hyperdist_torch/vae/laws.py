@@ -99,12 +99,14 @@ def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> Latent
     On a flat space the three are normals, and the plain one is the cheapest to draw from. A Riemannian normal has one
     scale. Raises ValueError for another shape of sigma, which would broadcast: one row's scale for all of them.
     """
-    one, each = (*mu.shape[:-1], 1), tuple(mu.shape)
+    # torch.jit.trace hands sizes out as tensors.
+    shape, each = (tuple(map(int, value.shape)) for value in (sigma, mu))
+    one = (*each[:-1], 1)
     allowed = {one} if kind == "riemannian" else {one, each}
-    if tuple(sigma.shape) not in allowed:
+    if shape not in allowed:
         raise ValueError(
             f"sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} and mu of shape "
-            f"{each}, got {tuple(sigma.shape)}"
+            f"{each}, got {shape}"
         )
     if flat or kind == "normal":
         return OriginNormal(mu, sigma, c, validate_args=False)
