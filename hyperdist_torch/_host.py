@@ -36,7 +36,9 @@ def bare(x: Tensor) -> Array:
 
 def _watched(x: Tensor) -> bool:
     """Whether a ``TorchDispatchMode`` or the class of x sees the operations on it."""
-    return torch._C._len_torch_dispatch_stack() > 0 or type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
+    kind: Any = type(x)
+    plain: Any = Tensor
+    return torch._C._len_torch_dispatch_stack() > 0 or kind.__torch_dispatch__ is not plain.__torch_dispatch__
 
 
 def tensor(x: Array) -> Tensor:
@@ -64,12 +66,12 @@ def holds(mask: Tensor) -> bool:
 
     ``_is_all_true`` is what torch's own laws ask: under vmap it looks through the batch.
     """
-    return unseen(mask) or bool(torch._is_all_true(mask))
+    return unseen(mask) or bool(torch._is_all_true(mask))  # type: ignore[attr-defined]
 
 
 def seen(x: Tensor) -> Tensor:
     """The values that a transform of ``torch.func`` works on; the batch of a vmap comes first. For messages."""
-    functorch = torch._C._functorch
+    functorch: Any = torch._C._functorch  # type: ignore[attr-defined]
     while functorch.is_functorch_wrapped_tensor(x):
         axis = functorch.maybe_get_bdim(x)
         x = functorch.get_unwrapped(x)

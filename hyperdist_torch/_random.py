@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,8 +83,9 @@ def _unit(z: Tensor, norm: Tensor) -> Tensor:
     return unit
 
 
-def _accept_all(attempt: Callable[..., tuple[Array, Array]], chi: Tensor, source: Source, d: int) -> Tensor:
+def _accept_all(attempt: Callable[..., tuple[Any, Any]], chi: Tensor, source: Source, d: int) -> Tensor:
     """Radii for all of chi, tried anew all together until each is accepted: under vmap none can go alone."""
+    found: Any
     radius, found = attempt(chi, None)
     for _ in range(_MAX_ROUNDS):
         if holds(found):

@@ -7,7 +7,6 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -50,7 +49,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
-def _drain(file: IO[bytes]) -> None:
+def _drain(file: gzip.GzipFile) -> None:
     for _ in range(_MOST // _BLOCK):
         if not file.read(_BLOCK):
             return

@@ -65,7 +65,8 @@ def log_tail(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
         return _LogTail.apply(value, y, theta, radial, upper)
 
     def differential(value: Tensor, at: tuple[Tensor, ...], step: tuple[Tensor, ...]) -> Tensor:
-        return _hazard(radial, value, *at, upper) * (step[0] - radial.slope(*at) * step[1])
+        moved, parameter = at
+        return _hazard(radial, value, moved, parameter, upper) * (step[0] - radial.slope(moved, parameter) * step[1])
 
     return written_out(value, differential, y, theta)
 

@@ -116,7 +116,7 @@ def test_origin_normal(c: float) -> None:
 
 def test_origin_normal_is_a_law_as_any_other() -> None:
     """Broadcasting, expansion, models, values and parameters that are none, laws on two spaces."""
-    law = OriginNormal(torch.tensor([0.3, -20.0]), 0.5, [0.0, 0.7])
+    law = OriginNormal(torch.tensor([0.3, -25.0]), 0.5, [0.0, 0.7])
     assert (law.batch_shape, law.event_shape, law.scale.shape) == ((2,), (2,), (2, 2))
     wide = law.expand((3, 2))
     assert wide.rsample((4,)).shape == (4, 3, 2, 2)
