@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-import hyperdist_torch as ht
 from hyperdist.spaces import charts, tangent
-from hyperdist_torch import flows
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor  # noqa: E402
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
 
 SPACES = [flows.Lorentz(2, 1.3), flows.PoincareBall(2, 1.3)]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
 from hyperdist.spaces import charts
-from hyperdist_torch.nn import ExpOrigin, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from hyperdist_torch.nn import ExpOrigin, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear  # noqa: E402
 
 READERS = [Gyroplane, Horosphere, Klein, MobiusLinear]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
 
-import hyperdist_torch as ht
+torch = pytest.importorskip("torch")
+
+import hyperdist_torch as ht  # noqa: E402
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 

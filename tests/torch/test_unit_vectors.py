@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
-from torch.nn import functional
 
-import hyperdist_torch as ht
-from hyperdist_torch import flows
-from hyperdist_torch.constraints import unit_sphere
+torch = pytest.importorskip("torch")
+
+from torch import Tensor  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+import hyperdist_torch as ht  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
+from hyperdist_torch.constraints import unit_sphere  # noqa: E402
 
 DOUBLE = torch.float64
 LAWS: list[Callable[[Any], Any]] = [
