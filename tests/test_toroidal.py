@@ -175,7 +175,10 @@ def test_fit_finds_the_parameters_and_a_flat_likelihood(sigma, rng):
 def test_fit_of_any_few_points_is_stationary_or_says_why_not(data, seed):
     x, weights = np.array(data), np.random.default_rng(seed).random(len(data)) + 0.1
     length = np.abs(weights @ np.exp(1j * x)) / weights.sum()
-    if np.ptp(x, axis=0).min() < 1e-140 or length.min() < 1e-12:
+    # On the circle: -pi and the last number below pi are one point to the rounding of a turn.
+    offset = hd.Torus().log(x[np.argmax(weights)], x)
+    spread = np.sqrt(np.average(np.square(offset - np.average(offset, 0, weights)), 0, weights))
+    if spread.min() < 1e-150 or length.min() < 1e-12:
         with pytest.raises(ValueError, match="spread"):
             hd.ToroidalWrappedNormal.fit(x, weights)
         return
@@ -183,6 +186,19 @@ def test_fit_of_any_few_points_is_stationary_or_says_why_not(data, seed):
     assert fit.sigma.max() < 10
     if fit.sigma.min() > 1e-3:
         assert np.abs(slopes(x, fit.mu, fit.sigma, weights)).max() < 1e-10
+
+
+@pytest.mark.parametrize("share", [0.5, 0.4991, 0.498, 0.49])
+@pytest.mark.parametrize("apart", [np.pi, np.pi - 1e-3, np.nextafter(np.pi, 0)])
+def test_fit_of_two_nearly_opposite_points(apart, share):
+    """The likelihood is all but flat where exp(-sigma^2/2) cos(mu - x) is half the mean vector; any of it serves."""
+    x, weights = np.array([[-np.pi], [apart - np.pi]]), np.array([share, 1.0 - share])
+    if abs(weights @ np.exp(1j * x[:, 0])) < 1e-12:
+        with pytest.raises(ValueError, match="as spread out as the uniform law"):
+            hd.ToroidalWrappedNormal.fit(x, weights)
+        return
+    fit = hd.ToroidalWrappedNormal.fit(x, weights)
+    assert np.abs(slopes(x, fit.mu, fit.sigma, weights)).max() < 1e-11
 
 
 def test_fit_reaches_the_same_maximum_as_a_general_optimiser(rng):

@@ -187,7 +187,9 @@ class VonMisesFisher(SphericalDistribution):
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
         1/sqrt(kappa) in radians.
-        A mean vector of 0 has kappa = 0, and the first axis for mu, since no direction is better than another.
+        A mean vector of 0 has kappa = 0, and the first axis for mu, since no direction is better than another. Axial
+        data, where x and -x are the same, have a mean vector near 0 and so a kappa near 0, however close to their axis
+        they are: turn all to one side of the first principal axis of E x x^T before.
         Raises ValueError where no kappa in [0, 1e15] is best: equal points.
         """
         points = _unit_points(x)

@@ -27,6 +27,10 @@ _PARTS = (0.25, 0.0625, 0.015625)
 """Parts of a step that are tried where all of it goes down."""
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
+_FLAT = 1e-12
+"""Gradient in units of sigma that counts as 0 where steps have stopped to gain what rounding shows ..."""
+_IDLE = 8
+"""... this many times: on two nearly opposite points the likelihood is all but constant along a ridge."""
 _ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 
 
@@ -153,7 +157,7 @@ def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    value, done = likelihood.value(mu, sigma), np.zeros(mu.shape, bool)
+    value, done, idle = likelihood.value(mu, sigma), np.zeros(mu.shape, bool), np.zeros(mu.shape, int)
     for _ in range(_STEPS):
         averages = likelihood.averages(mu, sigma)
         step, last = _uphill(averages, sigma)
@@ -170,6 +174,9 @@ def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[
                 better = ~taken & (by_other > reached)
                 best = np.where(better, other[0], best[0]), np.where(better, other[1], best[1])
                 reached = np.where(better, by_other, reached)
+        gained = reached - value > _ROUNDING * (1.0 + np.abs(value))
+        idle = np.where(gained | (np.abs(averages[:2]) > _FLAT).any(axis=0), 0, idle + 1)
+        last |= idle == _IDLE
         mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])
         value, done = np.where(done, value, reached), done | last
         if done.all():

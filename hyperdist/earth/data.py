@@ -164,5 +164,5 @@ def coinciding(test: np.ndarray, training: np.ndarray) -> float:
     """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2)."""
     if not len(test):
         raise ValueError(f"test must have at least one row, got shape {np.shape(test)}")
-    seen = set(map(tuple, np.asarray(training).tolist()))
-    return sum(tuple(row) in seen for row in np.asarray(test).tolist()) / len(test)
+    seen = set(map(tuple, checks.as_float(training, "training").tolist()))
+    return sum(tuple(row) in seen for row in checks.as_float(test, "test").tolist()) / len(test)
