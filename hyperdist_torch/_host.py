@@ -69,8 +69,15 @@ def holds(mask: Tensor) -> bool:
     return unseen(mask) or bool(torch._is_all_true(mask))  # type: ignore[attr-defined]
 
 
+def in_functorch() -> bool:
+    """Whether a transform of ``torch.func`` is under way; the compiler has taken it apart before it asks."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+
+
 def seen(x: Tensor) -> Tensor:
     """The values that a transform of ``torch.func`` works on; the batch of a vmap comes first. For messages."""
+    if not in_functorch():
+        return x.detach()
     functorch: Any = torch._C._functorch  # type: ignore[attr-defined]
     while functorch.is_functorch_wrapped_tensor(x):
         axis = functorch.maybe_get_bdim(x)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from hyperdist_torch._host import holds, outside, unseen
+from hyperdist_torch._host import holds, in_functorch, outside, unseen
 
 
 class BatchedDistribution(Distribution):
@@ -34,7 +34,7 @@ class BatchedDistribution(Distribution):
         event_shape = torch.Size(map(int, event_shape))
         wanted = self._validate_args if validate_args is None else validate_args
         looks = wanted and not unseen(*(value for value in vars(self).values() if isinstance(value, Tensor)))
-        if looks and torch._C._are_functorch_transforms_active():
+        if looks and in_functorch():
             self._check_through_vmap()
             looks = False
         super().__init__(batch_shape, event_shape, validate_args=looks)

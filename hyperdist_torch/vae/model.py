@@ -68,7 +68,9 @@ class PoincareVAE(nn.Module):
     def log_prior(self) -> Callable[[Tensor], Tensor]:
         """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
         config = self.config
-        if config.prior == "riemannian" and not (config.flat or config.learn_c or config.learn_prior_std):
+        # The compiler does not keep what a function remembers.
+        kept = config.prior == "riemannian" and not torch.compiler.is_compiling()
+        if kept and not (config.flat or config.learn_c or config.learn_prior_std):
             return laws.fixed_about_origin(config.latent_dim, config.prior_std, self.curvature.initial)
         return laws.density_about_origin(self.prior())
 
