@@ -157,7 +157,7 @@ def test_vmap_at_default_validation(case: Case) -> None:
     x, *parameters = subject.traced
     with pytest.raises(ValueError, match=r"value must lie in the support .* do not, the first is .*nan"):
         torch.vmap(lambda x: subject.function(x, *parameters))(torch.stack([x, x * torch.nan]))
-    scales = torch.stack([parameters[1], -parameters[1]])
+    scales = torch.stack([parameters[1], -1.0 - parameters[1]])
     with pytest.raises(ValueError, match=r"Expected parameter .* do not, the first is .*-"):
         torch.vmap(lambda scale: subject.function(x, parameters[0], scale, *parameters[2:]))(scales)
 
