@@ -105,6 +105,13 @@ def recorded(torch: Any) -> bool:
     return any(c._get_dispatch_mode(kind) is not None for kind in (kinds.FAKE, kinds.PROXY, kinds.FUNCTIONAL))
 
 
+def lasting(torch: Any) -> bool:
+    """Whether a tensor made now serves every later call: not in a trace or a transform of ``torch.func``, whose tensors
+    end with it, under a ``TorchDispatchMode``, which may make its own, nor in inference mode, whose tensors no graph
+    takes."""
+    return not (transformed(torch) or torch._C._len_torch_dispatch_stack() or torch.is_inference_mode_enabled())
+
+
 def captured(torch: Any) -> bool:
     """Whether a CUDA graph is being captured: it runs on other values later, and none may be looked at."""
     return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace, settled, values
+from hyperdist._namespace import Array, lasting, namespace, settled, values
 from hyperdist.stable import expm1_excess
 
 DROP = 42.0
@@ -64,7 +64,8 @@ class Kernel(ABC):
 def _rule(like: Array, order: int) -> tuple[Array, Array]:
     """Nodes and weights of [0, 1] on a new first axis, in the namespace, dtype and device of ``like``."""
     xp = namespace(like)
-    rule = _kept_rule if settled(like == like) is not None else _new_rule
+    keeps = settled(like == like) is not None and (xp is np or lasting(xp))
+    rule = _kept_rule if keeps else _new_rule
     nodes, weights = rule(xp, order, like.dtype, getattr(like, "device", None))
     shape = (-1,) + (1,) * like.ndim
     return xp.reshape(nodes, shape), xp.reshape(weights, shape)

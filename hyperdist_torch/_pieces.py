@@ -10,15 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hyperdist._namespace import lasting
+
 _PIECES, _DEGREE = 48, 7
 
 
-@cache
 def _rule(device: torch.device) -> tuple[Tensor, Tensor]:
     """Chebyshev points of [-1, 1] and the matrix from values there to coefficients of powers, float64."""
     x = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
     inverse = np.linalg.inv(np.vander(x, increasing=True))
     return torch.as_tensor(x, device=device), torch.as_tensor(inverse, device=device)
+
+
+_kept_rule = cache(_rule)
 
 
 def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Tensor:
@@ -30,7 +34,7 @@ def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Ten
     y = y.reshape(n, -1)
     low, high = y.amin(dim=0), y.amax(dim=0)
     width = ((high - low) / _PIECES).clamp_min(torch.finfo(y.dtype).tiny)
-    points, inverse = _rule(y.device)
+    points, inverse = (_kept_rule if lasting(torch) else _rule)(y.device)
 
     def vanishing(at: Tensor) -> Tensor:
         return at if end == math.inf else at * (end - at)
@@ -42,10 +46,12 @@ def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Ten
     # (power, piece x batch)
     table = torch.einsum("ki,pib->kpb", inverse, values.reshape(_PIECES, _DEGREE + 1, -1)).reshape(_DEGREE + 1, -1)
     position = (y - low) / width
-    piece = position.floor().clamp_(0, _PIECES - 1)
+    piece = position.floor().clamp(0, _PIECES - 1)  # in place it has no rule for vmap
     x = 2.0 * (position - piece) - 1.0
     index = piece.to(torch.int64) * low.numel() + torch.arange(low.numel(), device=y.device)
-    total = table[_DEGREE].take(index)
+    index = index.flatten()  # take has no rule for vmap
+    total, x = table[_DEGREE].index_select(0, index), x.flatten()
     for coefficients in table[:_DEGREE].flip(0):
-        total = total.mul_(x).add_(coefficients.take(index))
+        total = total.mul_(x).add_(coefficients.index_select(0, index))
+    total = total.reshape(y.shape)
     return (total * vanishing(y)).reshape(n, *batch)
