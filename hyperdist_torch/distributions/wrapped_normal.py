@@ -104,7 +104,16 @@ class WrappedNormal(HyperbolicDistribution):
         d, mu = self.event_shape[0], self.mu
         z = torch.randn((*shape, d), generator=generator, device=mu.device, dtype=mu.dtype)
         v = self.sigma * z
-        square = (v * v).sum(dim=-1)
-        radius = torch.where(square > 0.0, square, 1.0).sqrt()
-        x = self._place(torch.where(square > 0.0, radius, 0.0), v / radius[..., None], model)
+        radius, direction = _polar(v)
+        x = self._place(radius, direction, model)
         return x, self._log_density(z, v) if density else None
+
+
+def _polar(v: Tensor) -> tuple[Tensor, Tensor]:
+    """|v|, (*batch), and v/|v|, 0 for 0, of any v (*batch, d): squares may under- and overflow."""
+    size = v.detach().abs().amax(dim=-1, keepdim=True)
+    moves = size > 0.0
+    size = torch.where(moves, size, 1.0)
+    part = v / size
+    length = torch.where(moves, (part * part).sum(dim=-1, keepdim=True), 1.0).sqrt()
+    return torch.where(moves, size * length, 0.0)[..., 0], part / length
