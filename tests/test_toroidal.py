@@ -188,8 +188,8 @@ def test_fit_of_any_few_points_is_stationary_or_says_why_not(data, seed):
         assert np.abs(slopes(x, fit.mu, fit.sigma, weights)).max() < 1e-10
 
 
-@pytest.mark.parametrize("share", [0.5, 0.4991, 0.498, 0.49])
-@pytest.mark.parametrize("apart", [np.pi, np.pi - 1e-3, np.nextafter(np.pi, 0)])
+@pytest.mark.parametrize("share", [0.5, 0.4991, 0.498, 0.49, 0.336])
+@pytest.mark.parametrize("apart", [np.pi, np.pi - 1e-3, np.pi - 6e-8, np.nextafter(np.pi, 0)])
 def test_fit_of_two_nearly_opposite_points(apart, share):
     """The likelihood is all but flat where exp(-sigma^2/2) cos(mu - x) is half the mean vector; any of it serves."""
     x, weights = np.array([[-np.pi], [apart - np.pi]]), np.array([share, 1.0 - share])
@@ -199,6 +199,16 @@ def test_fit_of_two_nearly_opposite_points(apart, share):
         return
     fit = hd.ToroidalWrappedNormal.fit(x, weights)
     assert np.abs(slopes(x, fit.mu, fit.sigma, weights)).max() < 1e-11
+
+
+@pytest.mark.parametrize("apart", [1e-140, 1e-90, 1e-52, 1e-17, 1e-8])
+def test_fit_of_close_points_has_their_spread(apart):
+    """Of two points with these weights that of one coin: sigma = apart sqrt(p (1 - p))."""
+    for seed in range(5):
+        weights = np.random.default_rng(seed).random(2) + 0.1
+        p = weights[0] / weights.sum()
+        fit = hd.ToroidalWrappedNormal.fit([[0.0], [apart]], weights)
+        np.testing.assert_allclose(fit.sigma, apart * math.sqrt(p * (1.0 - p)), rtol=1e-9)
 
 
 def test_fit_reaches_the_same_maximum_as_a_general_optimiser(rng):

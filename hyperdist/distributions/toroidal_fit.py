@@ -23,8 +23,10 @@ _STEPS = 500
 _NUDGE = 0.1
 _LEAST = 1e-150
 """The smallest sigma whose square a double holds with all its digits."""
-_PARTS = (0.25, 0.0625, 0.015625)
+_PARTS = tuple(4.0**-k for k in range(1, 4))
 """Parts of a step that are tried where all of it goes down."""
+_LESS = tuple(4.0**-k for k in range(4, 12))
+"""Parts that are tried where none of those goes up: next to a fork of maxima the curvature says nothing of the step."""
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
 _FLAT = 1e-12
@@ -108,7 +110,7 @@ def _start(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mu = np.arctan2(sine, cosine)
     # 1 - |E e^(i x)| without cancellation.
     lost = np.stack([shares[:, b] @ (2.0 * np.square(np.sin(0.5 * (x - mu[b])))) for b in range(len(mu))])
-    return mu, np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - length.min())))
+    return mu, np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING)))
 
 
 @quiet
@@ -165,16 +167,20 @@ def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[
         shift, growth = step / np.maximum(1.0, np.maximum(np.maximum(1.0, sigma) * np.abs(step[0]), np.abs(step[1])))
         best = mu + sigma * shift, sigma * np.exp(growth)
         reached = likelihood.value(*best)
-        taken = done | last | (reached >= value - _ROUNDING * (1.0 + np.abs(value)))
+        rounding = _ROUNDING * (1.0 + np.abs(value))
+        taken = done | last | (reached >= value - rounding)
         if not taken.all():
             g, h = averages[:2]
-            others = [(mu + part * sigma * shift, sigma * np.exp(part * growth)) for part in _PARTS]
-            for other in (*others, (mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g))):
+            parts = [(mu + part * sigma * shift, sigma * np.exp(part * growth)) for part in (*_PARTS, *_LESS)]
+            parts.insert(len(_PARTS), (mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g)))
+            for index, other in enumerate(parts):
+                if index > len(_PARTS) and (taken | (reached - value > rounding)).all():
+                    break
                 by_other = likelihood.value(*other)
                 better = ~taken & (by_other > reached)
                 best = np.where(better, other[0], best[0]), np.where(better, other[1], best[1])
                 reached = np.where(better, by_other, reached)
-        gained = reached - value > _ROUNDING * (1.0 + np.abs(value))
+        gained = reached - value > rounding
         idle = np.where(gained | (np.abs(averages[:2]) > _FLAT).any(axis=0), 0, idle + 1)
         last |= idle == _IDLE
         mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])

@@ -193,7 +193,7 @@ def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
         step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
         promise = -dot(step, gradient[active])
         blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
-        done = blind & ((promise >= 0.25 * last[active]) | (promise <= _DONE))
+        done = blind & ((promise >= last[active]) | (promise <= _DONE))
         last[active] = np.where(blind, promise, np.inf)
         active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
         if not active.size:
