@@ -14,7 +14,7 @@ _MADE = "_made"
 def owned(array: np.ndarray) -> np.ndarray:
     """A read-only copy, as small as the array: what is broadcast is copied once."""
     once = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
-    copy = array[once].copy()
+    copy = np.array(array[once])
     copy.setflags(write=False)
     return np.broadcast_to(copy, array.shape) if copy.shape != array.shape else copy
 

@@ -1,0 +1,49 @@
+"""Where every ``ValueError`` and ``TypeError`` about an argument is built.
+
+A message names the parameter, the offending value and the bound. Nothing here changes a value: numbers are
+promoted (integers, lists and Python scalars to float64), never clipped.
+"""
+
+from hyperdist.checks.arguments import (
+    Unavailable,
+    Undefined,
+    broadcast,
+    choice,
+    dimension,
+    generator,
+    model,
+    sample_shape,
+)
+from hyperdist.checks.numbers import (
+    as_float,
+    curvature,
+    finite,
+    fraction,
+    non_negative,
+    one_positive,
+    positive,
+    probability,
+    single,
+)
+from hyperdist.checks.points import (
+    TURNS,
+    inside_ball,
+    observations,
+    on_sphere,
+    points,
+    radians,
+    rounding,
+    shares,
+    sphere_tolerance,
+    unit,
+    vector,
+    warn_of_turns,
+    weighted_mean,
+)
+
+__all__ = [
+    "TURNS", "Unavailable", "Undefined", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
+    "fraction", "generator", "inside_ball", "model", "non_negative", "observations", "on_sphere", "one_positive",
+    "points", "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single",
+    "sphere_tolerance", "unit", "vector", "warn_of_turns", "weighted_mean",
+]  # fmt: skip

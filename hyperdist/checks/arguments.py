@@ -1,0 +1,91 @@
+"""Checks of names, shapes, dimensions and generators; what a law does not have."""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+
+class Unavailable(NotImplementedError, AttributeError):
+    """What a law has no closed form for. A property that raises it is one that the object lacks: for ``hasattr``,
+    for ``inspect.getmembers``, and for whatever else asks every attribute in turn."""
+
+
+class Undefined(ValueError, AttributeError):
+    """What a law has for some of its parameters only, and not for these; to ``hasattr`` it is absent."""
+
+
+def dimension(d: Any, name: str = "d", least: int = 1) -> int:
+    """An integer >= ``least``."""
+    if isinstance(d, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer >= {least}, got {d!r}")
+    try:
+        value = operator.index(d)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer >= {least}, got {d!r}") from None
+    if value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value}")
+    return value
+
+
+def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The broadcast of named shapes; the message lists them all. In plain Python, which every torch can compile."""
+    axes: list[int] = []
+    for lengths in zip_longest(*(shape[::-1] for shape in shapes.values()), fillvalue=1):
+        axes.append(1)
+        for length in lengths:
+            if length != 1 and axes[-1] not in (1, length):
+                listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+                raise ValueError(f"shapes do not broadcast: {listed}")
+            if length != 1:
+                axes[-1] = length
+    return tuple(axes[::-1])
+
+
+def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """A tuple of integers >= 0; an integer n means (n,). ``each`` is the shape of one draw of the whole batch.
+
+    Raises ValueError where no array can have both, whatever memory there is.
+    """
+    entries: Sequence[Any] = shape if isinstance(shape, tuple | list) else (shape,)
+    try:
+        result = tuple(operator.index(entry) for entry in entries)
+    except TypeError:
+        raise TypeError(f"sample_shape must be integers >= 0, got {shape!r}") from None
+    if any(isinstance(entry, bool) for entry in entries) or any(entry < 0 for entry in result):
+        raise ValueError(f"sample_shape must be integers >= 0, got {shape!r}")
+    # NumPy and torch count an empty axis as one of length 1 here.
+    size, most = math.prod(n or 1 for n in result + each), sys.maxsize // 8
+    if size > most:
+        raise ValueError(f"sample_shape must ask for at most {most:.3g} numbers, got {shape!r}: {size:.3g} numbers")
+    return result
+
+
+def choice(value: Any, name: str, options: Sequence[str]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(options)}, got {value!r}")
+    return value
+
+
+def model(value: Any, options: Sequence[str], law: str) -> str | None:
+    """One of a law's models of hyperbolic space, by default the first; None where it has none."""
+    if options:
+        return choice(options[0] if value is None else value, "model", options)
+    if value is not None:
+        raise ValueError(f"model is for hyperbolic laws, {law} takes none, got {value!r}")
+    return None
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """What ``numpy.random.default_rng`` makes of ``rng``: a seed, a Generator, a BitGenerator or None."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng must be what numpy.random.default_rng takes, got {rng!r}: {error}") from None

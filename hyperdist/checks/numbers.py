@@ -1,0 +1,126 @@
+"""Checks of numbers and arrays of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def as_float(value: Any, name: str) -> np.ndarray:
+    """A float32 or float64 NumPy array of ``value``; float16 and integers become float64.
+
+    Nullable columns of pandas are numbers, their missing values NaN. A masked value has no place in an array of
+    numbers: it is refused, an array whose mask hides nothing is taken.
+    """
+    masked = _masked(value)
+    if masked:
+        raise ValueError(
+            f"{name} must have no masked values, got {masked}: leave their rows out (x[~x.mask.any(axis=-1)].data), "
+            "or fill them"
+        )
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"{name} must be rectangular, got nested sequences of unequal length: {error}") from None
+        if array.dtype.kind == "O":
+            array = _columns(value, array)
+    if array.dtype == bool or array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}: {_first(array)!r}")
+    if array.dtype in (np.float32, np.float64):
+        return array
+    return array.astype(np.float64)
+
+
+def _masked(value: Any) -> int:
+    """How many values a mask hides, in lists of arrays too."""
+    if isinstance(value, np.ma.MaskedArray):
+        return int(np.count_nonzero(np.ma.getmaskarray(value)))
+    if isinstance(value, list | tuple):
+        return sum(_masked(entry) for entry in value if type(entry) is not float)
+    return 0
+
+
+def _columns(value: Any, array: np.ndarray) -> np.ndarray:
+    """Columns of real numbers that NumPy alone sees as objects, with NaN for what is missing; else ``array``."""
+    dtypes = value.dtypes if hasattr(value, "columns") else [getattr(value, "dtype", None)]
+    kinds = {getattr(dtype, "kind", "") for dtype in dtypes}
+    if not (hasattr(value, "to_numpy") and kinds <= set("iuf")):
+        return array
+    return value.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _first(array: np.ndarray) -> Any:
+    return array.reshape(-1)[:1].tolist()[0] if array.size else array
+
+
+def _worst(array: np.ndarray, bad: np.ndarray) -> str:
+    """The first offending value, where it stands, and how many there are."""
+    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f" at index {index}" if array.ndim else ""
+    more = f" (and {int(bad.sum()) - 1} more)" if int(bad.sum()) > 1 else ""
+    return f"{array[index]!s}{where}{more}"
+
+
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """``array`` where every value is finite."""
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise ValueError(f"{name} must be finite, got {_worst(array, bad)}")
+    return array
+
+
+def positive(value: Any, name: str, upper: float = np.inf) -> np.ndarray:
+    """A finite array > 0 and <= ``upper``."""
+    array = finite(as_float(value, name), name)
+    bad = ~(array > 0) | (array > upper)
+    if bad.any():
+        bound = "> 0" if upper == np.inf else f"> 0 and <= {upper:g}"
+        raise ValueError(f"{name} must be {bound}, got {_worst(array, bad)}")
+    return array
+
+
+def non_negative(value: Any, name: str) -> np.ndarray:
+    """A finite array >= 0."""
+    array = finite(as_float(value, name), name)
+    bad = ~(array >= 0)
+    if bad.any():
+        raise ValueError(f"{name} must be >= 0, got {_worst(array, bad)}")
+    return array
+
+
+def curvature(c: Any) -> np.ndarray:
+    """The size of the curvature: finite, c >= 0."""
+    return non_negative(c, "c")
+
+
+def probability(value: Any, name: str = "p") -> np.ndarray:
+    """An array of probabilities; NaN passes, to come out as NaN."""
+    array = as_float(value, name)
+    bad = (array < 0) | (array > 1)
+    if bad.any():
+        raise ValueError(f"{name} must lie in [0, 1], got {_worst(array, bad)}")
+    return array
+
+
+def single(array: np.ndarray, name: str) -> float:
+    """The one number of an array without axes."""
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got shape {array.shape}")
+    return float(array)
+
+
+def one_positive(value: Any, name: str) -> float:
+    """One finite number > 0."""
+    return single(positive(value, name), name)
+
+
+def fraction(value: Any, name: str) -> float:
+    """One number > 0 and < 1."""
+    number = single(as_float(value, name), name)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"{name} must be > 0 and < 1, got {number:g}")
+    return number
