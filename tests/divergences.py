@@ -45,6 +45,8 @@ CASES = [
     ("hyperbolic", 1, 0.3, "chi", 0.3 * (1 + 1e-6)),
     ("hyperbolic", 3, 1e-3, "chi", 1e-3),
     ("chi", 3, 1e-3, "hyperbolic", 1e-3),
+    ("hyperbolic", 7, 0.0017063036253392586, "chi", 0.0017063038485955675),
+    ("chi", 7, 0.018, "hyperbolic", 0.018 * (1 + 1e-7)),
     ("hyperbolic", 4, 0.5, "chi", 0.7),
     ("chi", 2, 0.5, "hyperbolic", 0.3),
 ]

@@ -138,7 +138,8 @@ def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> np.ndarray:
     """By the isotropic law of q's mean precision, since a radial law has E v_i^2 = E r^2/d in every coordinate."""
     _one_curvature(p, q)
     n, s = p.event_shape[0] - 1, np.sqrt(p.radius.c) * p.radius.sigma
-    even = 1.0 / np.sqrt(np.mean(1.0 / np.square(q._wide_sigma), axis=-1))
+    first = q._wide_sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
+    even = first / np.sqrt(np.mean(np.square(first[..., None] / q._wide_sigma), axis=-1))
     growth = np.expm1(2.0 * log_quotient(p.radius.sigma, even))
     log_z = (n + 1) * (np.log(even) + 0.5 * math.log(2.0 * math.pi))
     stretch = n * _mean(p, lambda y: log_sinhc(s * y))
@@ -153,7 +154,8 @@ def _wrapped_riemannian(p: WrappedNormal, q: RiemannianNormal) -> np.ndarray:
     """By the isotropic law of p's mean square."""
     _one_curvature(p, q)
     n, root = p.event_shape[0] - 1, np.sqrt(p.c.astype(np.float64))
-    even = np.sqrt(np.mean(np.square(p._wide_sigma), axis=-1))
+    first = p._wide_sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
+    even = first * np.sqrt(np.mean(np.square(p._wide_sigma / first[..., None]), axis=-1))
     chi = RiemannianNormal(np.zeros(p.event_shape), even, 0.0)
     growth = np.expm1(2.0 * log_quotient(even, q.radius.sigma))
     stretch = n * mean_log_sinhc(root[..., None] * p._wide_sigma)

@@ -119,7 +119,8 @@ def _wrapped_wrapped(p: WrappedNormal, q: WrappedNormal) -> Tensor:
 def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> Tensor:
     """By the isotropic law of q's mean precision, since a radial law has E v_i^2 = E r^2/d in every coordinate."""
     apart, n, sigma = _apart(p, q), p.event_shape[0] - 1, q.sigma.double()
-    even = sigma.square().reciprocal().mean(dim=-1).rsqrt()
+    first = sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
+    even = first * (first[..., None] / sigma).square().mean(dim=-1).rsqrt()
     growth = _growth(p.sigma.double(), even)
     measure = p._measure()
     y = measure.nodes.reshape(_roomy(measure.nodes, q))
@@ -135,7 +136,8 @@ def _riemannian_wrapped(p: RiemannianNormal, q: WrappedNormal) -> Tensor:
 def _wrapped_riemannian(p: WrappedNormal, q: RiemannianNormal) -> Tensor:
     """By the isotropic law of p's mean square."""
     offset, n, sigma = _apart(p, q), p.event_shape[0] - 1, p.sigma.double()
-    even = sigma.square().mean(dim=-1).sqrt()
+    first = sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
+    even = first * (sigma / first[..., None]).square().mean(dim=-1).sqrt()
     growth = _growth(even, q.sigma.double())
     log_z = (n + 1) * (even.log() + 0.5 * math.log(2.0 * math.pi))
     difference = q._log_z(q._fixed()) - log_z + 0.5 * (n + 1) * growth - n * p._mean_log_sinhc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +22,16 @@ _FAR = 1e100
 """So many scales out every density has vanished, long before squares overflow."""
 
 
+Place = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
+"""(parameter, c) of a law -> (theta, scale) of its radius, (*batch), float64."""
+
+
+def as_it_stands(parameter: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    """An angle is a law's of its parameter itself."""
+    theta = parameter.double()
+    return theta, torch.ones_like(theta)
+
+
 class Radius(BatchedDistribution):
     """The law of the geodesic distance r between a draw and its centre; densities are with respect to dr.
 
@@ -33,21 +44,31 @@ class Radius(BatchedDistribution):
 
     has_rsample = True
 
-    _batched = ("_theta", "_scale")
+    _batched = ("_parameter", "_c")
 
     def __init__(
         self,
         radial: Radial,
-        theta: Tensor,
-        scale: Tensor | None = None,
+        parameter: Tensor,
+        c: Tensor | None = None,
         *,
+        place: Place = as_it_stands,
         dtype: torch.dtype,
         validate_args: bool | None = None,
     ) -> None:
-        """The law of scale y, y that of ``radial`` with parameter theta, (*batch); both are float64."""
-        self._radial, self._theta, self._dtype = radial, theta, dtype
-        self._scale = torch.ones_like(theta) if scale is None else scale
-        super().__init__(theta.shape, torch.Size(), validate_args=validate_args)
+        """The law of scale y, y that of ``radial`` with parameter theta, which ``place`` finds at each use: the law's
+        own tensors are kept, and a change of theirs in place changes this law as it does that one."""
+        self._radial, self._parameter, self._c = radial, parameter, c
+        self._place, self._dtype = place, dtype
+        super().__init__(self._theta.shape, torch.Size(), validate_args=validate_args)
+
+    @property
+    def _theta(self) -> Tensor:
+        return self._place(self._parameter, self._c)[0]
+
+    @property
+    def _scale(self) -> Tensor:
+        return self._place(self._parameter, self._c)[1]
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

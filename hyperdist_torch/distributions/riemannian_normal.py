@@ -19,6 +19,12 @@ from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hol
 from hyperdist_torch.distributions.radius import Radius
 
 
+def _place(sigma: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """w = c sigma^2 and sigma, float64."""
+    wide = sigma.double()
+    return c.double() * wide * wide, wide
+
+
 class RiemannianNormal(HyperbolicDistribution):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
 
@@ -56,8 +62,7 @@ class RiemannianNormal(HyperbolicDistribution):
     @property
     def _theta(self) -> Tensor:
         """w = c sigma^2, float64."""
-        wide = self.sigma.double()
-        return self.c.double() * wide * wide
+        return _place(self.sigma, self.c)[0]
 
     def _measure(self) -> Measure:
         return self._law.measure(self._theta)
@@ -72,8 +77,8 @@ class RiemannianNormal(HyperbolicDistribution):
     @property
     def radius(self) -> Radius:
         """The law of dist(x, mu), (*batch)."""
-        radial, scale = KernelRadial(self._law), self.sigma.double()
-        return Radius(radial, self._theta, scale, dtype=self._dtype, validate_args=self._validate_args)
+        radial, checked = KernelRadial(self._law), self._validate_args
+        return Radius(radial, self.sigma, self.c, place=_place, dtype=self._dtype, validate_args=checked)
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(-dist^2/(2 sigma^2)) over the space, in nats, (*batch); differentiable twice and more."""

@@ -66,7 +66,8 @@ class SphericalDistribution(OnSphere):
     def radius(self) -> Radius:
         """The law of the angle to mu, (*batch)."""
         radial = KernelRadial(self._law)
-        return Radius(radial, self._theta, dtype=self._dtype, validate_args=self._validate_args)
+        parameter = getattr(self, self._name)
+        return Radius(radial, parameter, dtype=self._dtype, validate_args=self._validate_args)
 
     @property
     @abstractmethod

@@ -91,7 +91,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     @property
     def radius(self) -> Radius:
         """The law of each coordinate's absolute deviation from mu, batch shape (*batch, d)."""
-        return Radius(CircleRadial(), self.sigma.double(), dtype=self._dtype, validate_args=self._validate_args)
+        return Radius(CircleRadial(), self.sigma, dtype=self._dtype, validate_args=self._validate_args)
 
     @property
     def mean(self) -> Tensor:

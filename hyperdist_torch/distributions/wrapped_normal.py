@@ -21,6 +21,13 @@ from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.radius import Radius
 
 
+def _place(sigma: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    """0 and the scale of all coordinates, NaN for several: of a trace, or changed in place, which nobody looks at."""
+    wide = sigma.double()
+    scale = torch.where(wide == wide[..., :1], wide, torch.nan).mean(dim=-1)
+    return torch.zeros_like(scale), scale
+
+
 class WrappedNormal(HyperbolicDistribution):
     """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
 
@@ -65,10 +72,8 @@ class WrappedNormal(HyperbolicDistribution):
             raise checks.Undefined(
                 "radius needs one scale for all coordinates, got different sigma along the last axis"
             )
-        # NaN in a trace of several scales, which nobody can look at
-        scale = torch.where(one, sigma, torch.nan).mean(dim=-1)
-        chi = KernelRadial(HyperbolicLaw(self.event_shape[0]))
-        return Radius(chi, torch.zeros_like(scale), scale, dtype=self._dtype, validate_args=self._validate_args)
+        chi, checked = KernelRadial(HyperbolicLaw(self.event_shape[0])), self._validate_args
+        return Radius(chi, self.sigma, place=_place, dtype=self._dtype, validate_args=checked)
 
     def _mean_log_sinhc(self) -> Tensor:
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""

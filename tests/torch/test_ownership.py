@@ -51,7 +51,11 @@ def test_a_change_in_place_is_the_laws_change(case: Case) -> None:
     law = case.of(*parameters)
     x = law.sample((3,))
     told(law, x)
+    kept = law.radius if hasattr(law, "radius") else None
     with torch.no_grad():
         parameters[1].mul_(1.1)
     for found, expected in zip(told(law, x), told(case.of(*parameters), x), strict=True):
         torch.testing.assert_close(found, expected, rtol=0.0, atol=0.0)
+    if kept is not None:
+        torch.testing.assert_close(kept.entropy(), case.of(*parameters).radius.entropy(), rtol=0.0, atol=0.0)
+        torch.testing.assert_close(kept.mean, case.of(*parameters).radius.mean, rtol=0.0, atol=0.0)
