@@ -182,7 +182,7 @@ def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[
                 reached = np.where(better, by_other, reached)
         gained = reached - value > rounding
         idle = np.where(gained | (np.abs(averages[:2]) > _FLAT).any(axis=0), 0, idle + 1)
-        last |= idle == _IDLE
+        done |= idle == _IDLE
         mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])
         value, done = np.where(done, value, reached), done | last
         if done.all():
