@@ -175,7 +175,7 @@ class Space(ABC):
         t = t[..., None]
         result = np.where((t == 0) | (x == y).all(axis=-1, keepdims=True), x, np.where(t == 1, y, result))
         # Between its ends a geodesic is no further out than they are.
-        self._check_result(np.where((t >= 0) & (t <= 1), result.dtype.type(0), result))
+        self._check_beyond(np.where((t >= 0) & (t <= 1), result.dtype.type(0), result))
         return result.astype(dtype, copy=False)
 
     @final
@@ -232,6 +232,10 @@ class Space(ABC):
 
     def _check_held(self, x: Any, u: np.ndarray, name: str, length: Callable[[], np.ndarray] | None = None) -> None:  # noqa: B027
         """Raise where coordinates do not hold the tangents u at x, which should be ``length`` long."""
+
+    def _check_beyond(self, x: np.ndarray) -> np.ndarray:
+        """``_check_result`` for points of a geodesic beyond its ends."""
+        return self._check_result(x)
 
     def _check_result(self, x: np.ndarray) -> np.ndarray:
         """Points that were worked out, where the coordinates hold them; else ValueError."""

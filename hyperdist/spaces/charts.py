@@ -14,7 +14,7 @@ import numpy as np
 from hyperdist._namespace import Array, constant, namespace, settled
 from hyperdist.spaces import tangent
 from hyperdist.spaces._rows import column, dot, exponent_gap, scaled, steepness
-from hyperdist.spaces.lorentz import cosh_radius, lift
+from hyperdist.spaces.lorentz import cosh_radius, lift, lorentz_to_tangent
 from hyperdist.spaces.poincare import gap, log_origin
 from hyperdist.stable import asinhc_sq, coshm1_sq, langevinc_sq, sinhc_sq, tanhc_sq
 
@@ -40,19 +40,6 @@ def tangent_to_lorentz(x: Array, c: Any) -> Array:
     z = c * dot(x, x)
     growth, _, cosh = scaled(z)
     return xp.concat([(xp.exp(growth) * cosh / k)[..., None], column(sinhc_sq(z)) * x + column(k) * 0.0], axis=-1)
-
-
-def lorentz_to_tangent(x: Array, c: Any) -> Array:
-    """Lorentz to tangent coordinates, from the space part alone: asinh(k|s|)/(k|s|) s, without overflow of |s|^2."""
-    xp = namespace(x, c)
-    s = x[..., 1:]
-    cosh = cosh_radius(s, c)
-    near = cosh < 2.0
-    slope = s / cosh[..., None]
-    close = xp.where(near[..., None], slope, slope * 0.0) * cosh[..., None]
-    tanh = xp.sqrt(xp.where(near, cosh * 0.0 + 1.0, c * dot(slope, slope)))
-    radius = xp.log(cosh) + xp.log(1.0 + tanh)
-    return xp.where(near[..., None], column(asinhc_sq(c * dot(close, close))) * s, column(radius / tanh) * slope)
 
 
 def poincare_to_tangent_along(x: Array, e: Array, c: Any) -> tuple[Array, Array]:
@@ -129,9 +116,15 @@ def holdable(x: Array, c: Any) -> Array:
     return 1.0 - c * dot(x, x) >= 2.0 * eps
 
 
-def check_holdable(x: np.ndarray, c: Any) -> np.ndarray:
-    """``x`` where all points are ``holdable``; else ValueError."""
+def check_holdable(x: np.ndarray, c: Any, gap: np.ndarray | None = None) -> np.ndarray:
+    """``x`` where all points are ``holdable``; else ValueError.
+
+    gap : (*batch)  1 - c|x|^2 from the lengths that made x. Coordinates alone do not tell: of a point far beyond what
+                    they hold, the rounding of its direction may leave one just inside.
+    """
     bad = ~holdable(x, np.asarray(c, dtype=x.dtype))
+    if gap is not None:
+        bad = bad | ~(gap >= 2.0 * np.finfo(x.dtype).eps)
     if bad.any():
         limit = float(np.min(ball_radius_limit(x.dtype, c)))
         raise ValueError(

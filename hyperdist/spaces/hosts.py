@@ -54,8 +54,9 @@ class Hyperbolic(Space):
         """The points x in ball coordinates, (*batch, d); ValueError where the ball cannot hold one in their dtype."""
         if self._model == "poincare":
             return self.check_point(x)
-        y = self._convert(self.to_tangent(x), charts.from_tangent, "poincare", check=False)
-        return charts.check_holdable(y, self.c)
+        v = self.to_tangent(x)
+        y = self._convert(v, charts.from_tangent, "poincare", check=False)
+        return charts.check_holdable(y, self.c, self._gap(0.5 * v))
 
     def to_lorentz(self, x: Any) -> np.ndarray:
         """The points x in Lorentz coordinates, (*batch, d + 1); ValueError where c is 0 or a coordinate overflows."""
@@ -65,6 +66,11 @@ class Hyperbolic(Space):
         if self._model == "poincare":
             return self._convert(x, lambda x, c, _: charts.poincare_to_lorentz(x, c), "lorentz")
         return checks.finite(self._convert(x, charts.from_tangent, "lorentz"), "the Lorentz coordinates of x")
+
+    def _gap(self, half: np.ndarray) -> np.ndarray:
+        """1 - c|x|^2 of ball points x = exp_0(half), whose tangent coordinates are 2 ``half``."""
+        with np.errstate(all="ignore"):
+            return poincare.gap_at(self.c.astype(half.dtype) * dot(half, half))
 
     def _convert(self, x: Any, change: Any, model: str, check: bool = True) -> np.ndarray:
         x = self.check_point(x) if check else x
@@ -107,20 +113,35 @@ class PoincareBall(Hyperbolic):
     def _check_result(self, x: np.ndarray) -> np.ndarray:
         return charts.check_holdable(x, self.c)
 
+    def _check_beyond(self, x: np.ndarray) -> np.ndarray:
+        # No length is at hand: a unit vector's square rounds by so much, and 1 - c|x|^2 of a far point with it.
+        c, rounds = self.c.astype(x.dtype), (x.shape[-1] + 4.0) * float(np.finfo(x.dtype).eps)
+        return charts.check_holdable(x, self.c, np.where(poincare.gap(x, c) >= rounds, 1.0, 0.0))
+
+    def _check_end(self, x: np.ndarray, u: np.ndarray, y: np.ndarray) -> None:
+        with np.errstate(all="ignore"):
+            charts.check_holdable(y, self.c, poincare.exp_gap(x.astype(y.dtype), u, self.c.astype(y.dtype)))
+
     def conformal_factor(self, x: Any) -> np.ndarray:
         """lambda_x = 2/(1 - c|x|^2), (*batch)."""
         return self._call("conformal_factor", x=x)
 
     def mobius_add(self, x: Any, y: Any) -> np.ndarray:
         """x (+) y, (*batch, d); ValueError where the ball cannot hold it in its dtype, as for the next two."""
-        return self._check_result(self._call("mobius_add", x=x, y=y))
+        total = self._call("mobius_add", x=x, y=y)
+        c = self.c.astype(total.dtype)
+        x, y = (np.asarray(point, total.dtype) for point in (x, y))
+        with np.errstate(all="ignore"):
+            return charts.check_holdable(total, self.c, poincare.added_gap(x, y, poincare.gap(y, c), c))
 
     def mobius_scalar_mul(self, t: Any, x: Any) -> np.ndarray:
         """t (x) x, the point at t times the distance from the origin; t (*batch)."""
         x, t = self.check_point(x), checks.finite(checks.as_float(t, "t"), "t")
         checks.broadcast(t=t.shape, x=x.shape[:-1], c=self.c.shape)
         with np.errstate(all="ignore"):
-            return self._check_result(poincare.mobius_scalar_mul(t.astype(x.dtype), x, self.c.astype(x.dtype)))
+            c = self.c.astype(x.dtype)
+            gap = self._gap(column(t).astype(x.dtype) * poincare.log_origin(x, c))
+            return charts.check_holdable(poincare.mobius_scalar_mul(t.astype(x.dtype), x, c), self.c, gap)
 
     def mobius_matvec(self, m: Any, x: Any) -> np.ndarray:
         """exp_0(m log_0 x) of a matrix m (*batch, e, d), (*batch, e)."""
@@ -129,7 +150,9 @@ class PoincareBall(Hyperbolic):
         if m.ndim < 2:
             raise ValueError(f"m must have shape (*batch, e, d), got shape {m.shape}")
         with np.errstate(all="ignore"):
-            return self._check_result(poincare.mobius_matvec(m.astype(x.dtype), x, self.c.astype(x.dtype)))
+            c, m = self.c.astype(x.dtype), m.astype(x.dtype)
+            gap = self._gap((m @ poincare.log_origin(x, c)[..., None])[..., 0])
+            return charts.check_holdable(poincare.mobius_matvec(m, x, c), self.c, gap)
 
     def gyration(self, x: Any, y: Any, u: Any) -> np.ndarray:
         """gyr[x, y] u, the rotation by which (+) fails to associate, (*batch, d)."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 from hyperdist._namespace import Array, namespace
+from hyperdist.spaces import tangent
 from hyperdist.spaces._hyperbolic import Half, bearing, half_dist_sq, half_log, half_rotate, shares
-from hyperdist.spaces._rows import column, dot, root, scaled
+from hyperdist.spaces._rows import column, dot, root
+from hyperdist.stable import asinhc_sq, sinhc_sq
 
 _NEAR = 1.5
 """Largest cosh(a) of a pair for which E is formed from x - y and x + y."""
@@ -126,12 +128,26 @@ def dist(x: Array, y: Array, c: Any) -> Array:
     return root(dist_sq(x, y, c))
 
 
+def lorentz_to_tangent(x: Array, c: Any) -> Array:
+    """Lorentz to tangent coordinates, from the space part alone: asinh(k|s|)/(k|s|) s, without overflow of |s|^2."""
+    xp = namespace(x, c)
+    s = x[..., 1:]
+    cosh = cosh_radius(s, c)
+    near = cosh < 2.0
+    slope = s / cosh[..., None]
+    close = xp.where(near[..., None], slope, slope * 0.0) * cosh[..., None]
+    tanh = xp.sqrt(xp.where(near, cosh * 0.0 + 1.0, c * dot(slope, slope)))
+    radius = xp.log(cosh) + xp.log(1.0 + tanh)
+    return xp.where(near[..., None], column(asinhc_sq(c * dot(close, close))) * s, column(radius / tanh) * slope)
+
+
 def exp(x: Array, u: Array, c: Any) -> Array:
-    """cosh(r) x + sinh(r)/r u, r = sqrt(c) |u|, put back on the hyperboloid by its space part."""
-    v = to_frame(x, u, c)
-    growth, sinhc, cosh = scaled(c * dot(v, v))
-    space = column(cosh) * x[..., 1:] + column(sinhc) * u[..., 1:]
-    return lift(column(namespace(x, u, c).exp(growth)) * space, c)
+    """The point reached from x with velocity u in unit time, worked out in tangent coordinates.
+
+    cosh(r) x + sinh(r)/r u, r = sqrt(c)|u|, is the same, but cancels where u points inwards: by exp(2a) at radius a.
+    """
+    end = tangent.boost(lorentz_to_tangent(x, c), to_frame(x, u, c), c)
+    return lift(column(sinhc_sq(c * dot(end, end))) * end, c)
 
 
 def log(x: Array, y: Array, c: Any) -> Array:

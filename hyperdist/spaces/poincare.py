@@ -95,12 +95,34 @@ def dist(x: Array, y: Array, c: Any) -> Array:
 
 def exp(x: Array, u: Array, c: Any) -> Array:
     """x (+) (tanh(sqrt(c) lambda |u|/2)/(sqrt(c)|u|)) u: the point reached from x with velocity u in unit time."""
+    step, gap_step = _step(x, u, c)
+    return _added(x, step, gap_step, c)
+
+
+def _step(x: Array, u: Array, c: Any) -> tuple[Array, Array]:
+    """The y of exp_x(u) = x (+) y and its gap, from the length itself, which coordinates of a long step do not hold."""
     half = 0.5 * column(conformal_factor(x, c)) * u
     square = c * dot(half, half)
+    return column(tanhc_sq(square)) * half, gap_at(square)
+
+
+def gap_at(square: Array) -> Array:
+    """1 - c|x|^2 of a point x at radius 2a/sqrt(c), from a^2: 1/cosh(a)^2, (*batch)."""
+    xp = namespace(square)
     growth, _, cosh = scaled(square)
-    # 1 - c|step|^2 from the length itself, which the coordinates of a long step do not hold
-    gap_step = namespace(x, u).square(namespace(x, u).exp(-growth) / cosh)
-    return _added(x, column(tanhc_sq(square)) * half, gap_step, c)
+    return xp.square(xp.exp(-growth) / cosh)
+
+
+def added_gap(x: Array, y: Array, gap_y: Array, c: Any) -> Array:
+    """1 - c|x (+) y|^2 = gap_x gap_y/(gap_x gap_y + c|x + y|^2), (*batch): where coordinates of x (+) y round."""
+    total = x + y
+    product = gap(x, c) * gap_y
+    return product / (product + c * dot(total, total))
+
+
+def exp_gap(x: Array, u: Array, c: Any) -> Array:
+    """1 - c|exp_x(u)|^2, (*batch); see ``added_gap``."""
+    return added_gap(x, *_step(x, u, c), c)
 
 
 def log(x: Array, y: Array, c: Any) -> Array:

@@ -8,11 +8,16 @@ cannot look at values and leave this out.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from hyperdist._namespace import transformed
 from hyperdist.spaces import charts
+
+_FURTHEST = {kind: math.log(2.0 / torch.finfo(kind).eps) for kind in (torch.float32, torch.float64)}
+"""sqrt(c) times ``charts.ball_radius_limit``."""
 
 
 def to_tangent(x: Tensor, c: Tensor, model: str) -> Tensor:
@@ -43,7 +48,11 @@ def from_tangent(v: Tensor, c: Tensor, model: str) -> Tensor:
     x = charts.from_tangent(v, c, model)
     if model != "tangent" and not transformed(torch):
         with torch.no_grad():
-            held = charts.holdable(x, c) if model == "poincare" else torch.isfinite(x).all(dim=-1)
+            held = torch.isfinite(x).all(dim=-1)
+            if model == "poincare":
+                # Rounding of its direction may leave a point far beyond the ball's last just inside.
+                far = c.sqrt() * torch.linalg.vector_norm(v, dim=-1) > _FURTHEST[x.dtype]
+                held = charts.holdable(x, c) & ~far
             lost = ~held & torch.isfinite(v).all(dim=-1)
             count = int(lost.sum())
         if count:
