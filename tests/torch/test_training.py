@@ -190,7 +190,7 @@ def test_rows_that_are_not_finite_are_named(tmp_path: Path, value: float) -> Non
     assert all(map(math.isfinite, knowing.curve))
 
 
-def test_an_interrupt_is_one(tmp_path: Path) -> None:
+def test_an_interrupt_is_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Ctrl-C ends a run as everywhere, and the next one too; what is there goes on."""
     whole, curve = train(tmp_path / "whole", 4)
     asked = 0
@@ -202,6 +202,9 @@ def test_an_interrupt_is_one(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return objective(model, x)
 
+    # A shell that runs the tests in the background has the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     for _ in range(2):
         asked, (model, rows, schedule) = 0, case(4)
         with pytest.raises(KeyboardInterrupt):
