@@ -8,16 +8,14 @@ cannot look at values and leave this out.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from hyperdist._namespace import transformed
 from hyperdist.spaces import charts
 
-_FURTHEST = {kind: math.log(2.0 / torch.finfo(kind).eps) for kind in (torch.float32, torch.float64)}
-"""sqrt(c) times ``charts.ball_radius_limit``."""
+_FURTHEST = {getattr(torch, name): float(charts.ball_radius_limit(name, 1.0)) for name in ("float32", "float64")}
+"""The largest sqrt(c) times a radius that ball coordinates of a dtype hold."""
 
 
 def to_tangent(x: Tensor, c: Tensor, model: str) -> Tensor:
