@@ -6,6 +6,7 @@
 (1000, 2)
 """
 
+from hyperdist import _moved
 from hyperdist.distributions import (
     Distribution,
     Mixture,
@@ -20,7 +21,9 @@ from hyperdist.distributions import (
 )
 from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+_moved.install()
 
 __all__ = [
     "Distribution",

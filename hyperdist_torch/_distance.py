@@ -1,8 +1,8 @@
 """Squared distance of hyperbolic points in tangent coordinates, fast in both directions.
 
 ``tangent.dist_sq`` is right everywhere and differentiable to any order, by many small operations. The triangle of
-``hyperdist.spaces.chord`` takes a tenth of the time; it serves where c is not all but 0 and no exponential overflows,
-for the value and the first derivative. A second derivative goes by ``tangent.dist_sq``.
+``hyperdist.geometry.fast.chord`` takes a tenth of the time; it serves where c is not all but 0 and no exponential
+overflows, for the value and the first derivative. A second derivative goes by ``tangent.dist_sq``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist.spaces import chord, tangent
+from hyperdist.geometry import tangent
+from hyperdist.geometry.fast import chord
 from hyperdist_torch._host import bare, known_signature, plainly, tensor
 from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.spaces import charts, triangle
+from hyperdist.geometry import polar
+from hyperdist.geometry.fast import triangle
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._law import Fixed, Law
 from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
@@ -101,6 +102,6 @@ def _pieces(drawn: Drawn, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[Tensor,
     wide = sigma.double()
     fixed = Fixed(drawn.law, c.double() * wide * wide, drawn.dtype)
     y = fixed.follow(drawn.y)
-    x = charts.exp_polar(mu, (wide * y).to(drawn.dtype), drawn.direction, c, "tangent")
+    x = polar.exp_polar(mu, (wide * y).to(drawn.dtype), drawn.direction, c, "tangent")
     log_z = log_normalizer(drawn.law.d, wide.log(), fixed.log_normalizer)
     return x, (-0.5 * y * y - log_z).to(drawn.dtype)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import captured, recorded, transformed
+from hyperdist.arrays.namespace import captured, recorded, transformed
 
 P = ParamSpec("P")
 T = TypeVar("T")

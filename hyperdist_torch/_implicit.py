@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist import _namespace
-from hyperdist._namespace import constant
+from hyperdist.arrays import namespace
+from hyperdist.arrays.namespace import constant
 from hyperdist_torch._host import known_signature
 
 Derivative = Callable[[Tensor, Tensor], Tensor]
@@ -55,7 +55,7 @@ class _Implicit(torch.autograd.Function):
 
 def attach(theta: Tensor, value: Tensor, slope: Tensor, derivative: Derivative) -> Tensor:
     """``value``, (*sample, *batch), with its derivatives in theta, (*batch); ``slope`` is the first one's value."""
-    if _namespace.written_out(torch):
+    if namespace.written_out(torch):
         return written_out(value, lambda y, at, step: derivative(y, *at) * step[0], theta)
     return _Implicit.apply(theta, value, slope, derivative)
 

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hyperdist import quadrature
-from hyperdist._namespace import constant, namespace, traced, transformed, written_out
+from hyperdist.arrays.namespace import constant, namespace, traced, transformed, written_out
+from hyperdist.radial import quadrature
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach

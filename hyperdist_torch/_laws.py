@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hyperdist._namespace import namespace, settled
+from hyperdist.arrays.namespace import namespace, settled
 from hyperdist.radial import hyperbolic, spherical, spherical_hats
 from hyperdist_torch._host import Array
 from hyperdist_torch._law import Law

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch._C._functorch import is_legacy_batchedtensor
 from torch._functorch import eager_transforms
 
-from hyperdist._namespace import captured, forward_mode, transformed
+from hyperdist.arrays.namespace import captured, forward_mode, transformed
 
 
 def untransformed() -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hyperdist import checks
-from hyperdist._namespace import transformed
+from hyperdist.arrays.namespace import transformed
 from hyperdist_torch._precision import upcast
 
 FLOATS = (torch.float32, torch.float64)

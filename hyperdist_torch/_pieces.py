@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import lasting
+from hyperdist.arrays.namespace import lasting
 
 _PIECES, _DEGREE = 48, 7
 

@@ -1,8 +1,8 @@
 """The polar exponential of a draw, fast in both directions.
 
-``charts.exp_polar`` is right everywhere and differentiable to any order, by a few hundred small operations. The
-triangle of ``hyperdist.spaces.triangle`` takes a tenth of them; it serves where all centres have a direction and no
-exponential overflows, for the value and the first derivative. A second derivative goes by ``charts.exp_polar``.
+``polar.exp_polar`` is right everywhere and differentiable to any order, by a few hundred small operations. The
+triangle of ``hyperdist.geometry.fast.triangle`` takes a tenth of them; it serves where all centres have a direction and
+no exponential overflows, for the value and the first derivative. A second derivative goes by ``polar.exp_polar``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist.spaces import charts, triangle
+from hyperdist.geometry import conversions, polar
+from hyperdist.geometry.fast import triangle
 from hyperdist_torch._host import bare, plainly, tensor
 from hyperdist_torch._node import differentiated, first_derivative_only, narrowed, untransformed
 
@@ -41,7 +42,7 @@ class _Polar(torch.autograd.Function):
 
 
 def _generic(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor) -> Tensor:
-    return charts.exp_polar(mu, radius, direction, c, "tangent")
+    return polar.exp_polar(mu, radius, direction, c, "tangent")
 
 
 @plainly
@@ -50,12 +51,12 @@ def _pull_back(solved: triangle.Triangle, x: Tensor, grad: Tensor, wanted: tuple
 
 
 def exp_polar(mu: Tensor, radius: Tensor, direction: Tensor, c: Tensor, model: str) -> Tensor:
-    """``charts.exp_polar`` for laws: (*sample, *batch, d) points of ``model`` at radii (*sample, *batch)."""
+    """``polar.exp_polar`` for laws: (*sample, *batch, d) points of ``model`` at radii (*sample, *batch)."""
     solved = _solve(mu, radius, direction, c) if untransformed() else None
     if solved is None:
-        return charts.exp_polar(mu, radius, direction, c, model)
+        return polar.exp_polar(mu, radius, direction, c, model)
     x: Any = _Polar.apply(mu, radius, direction, c, solved)
-    return charts.from_tangent(x, c, model)
+    return conversions.from_tangent(x, c, model)
 
 
 @plainly

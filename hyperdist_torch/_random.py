@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import namespace, settled, transformed
+from hyperdist.arrays.namespace import namespace, settled, transformed
 from hyperdist_torch._host import Array, bare, holds, tensor
 
 _MAX_ROUNDS = 10_000

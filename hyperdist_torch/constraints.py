@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from hyperdist.geometry import lorentz
 from hyperdist.radial.riemannian_normal import SCALE_RANGE
-from hyperdist.spaces import lorentz
 from hyperdist_torch._precision import HALVES, upcast
 
 __all__ = [

@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import ExpTransform, Transform
 
-from hyperdist.spaces import charts, lorentz, torus
-from hyperdist.stable import log_sinhc_sq
+from hyperdist.arrays.stable import log_sinhc_sq
+from hyperdist.geometry import conversions, lorentz, torus
 from hyperdist_torch.constraints import (
     Angles,
     FiniteVector,
@@ -150,10 +150,10 @@ class BallTransform(ExponentialTransform):
         return math.log((2.0 - gap) / gap)
 
     def _place(self, v: Tensor, c: Tensor) -> Tensor:
-        return charts.tangent_to_poincare(v, c)
+        return conversions.tangent_to_poincare(v, c)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return charts.poincare_to_tangent(y, self._curvature(y))
+        return conversions.poincare_to_tangent(y, self._curvature(y))
 
 
 class HyperboloidTransform(ExponentialTransform):
@@ -173,10 +173,10 @@ class HyperboloidTransform(ExponentialTransform):
 
     def _place(self, v: Tensor, c: Tensor) -> Tensor:
         # The time coordinate of the space part, so that rounding takes no point off the hyperboloid.
-        return lorentz.lift(charts.tangent_to_lorentz(v, c)[..., 1:], c)
+        return lorentz.lift(conversions.tangent_to_lorentz(v, c)[..., 1:], c)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return charts.lorentz_to_tangent(y, self._curvature(y))
+        return conversions.lorentz_to_tangent(y, self._curvature(y))
 
 
 class TangentTransform(ExponentialTransform):

@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+collect_ignore_glob = [] if find_spec("torch") else ["support/torch/*"]
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("free", deadline=None, database=None, max_examples=300, print_blob=True)
 settings.load_profile("free" if os.environ.get("FREE_SEEDS") == "1" else "repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all that lies in a folder of that name as using torch; other tests say so themselves."""
+    for item in items:
+        if "hyperdist_torch" in item.path.parts:
+            item.add_marker(pytest.mark.torch)
 
 
 def seed_of(nodeid: str) -> int:
@@ -38,3 +49,17 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rng(seed: int) -> np.random.Generator:
     """A generator of this test's own."""
     return np.random.default_rng(seed)
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_it_was(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own generator, which gradgradcheck and draws without a generator use, starts from the test's seed.
+
+    torch's compiler turns the validation of all distributions off for good when it first comes in; one test's use of it
+    must not do so for the next.
+    """
+    if "torch" in sys.modules and hasattr(sys.modules["torch"], "distributions"):
+        torch = sys.modules["torch"]
+        torch.manual_seed(seed % 2**63)
+        kind = torch.distributions.Distribution
+        monkeypatch.setattr(kind, "_validate_args", kind._validate_args)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 
-from hyperdist import checks, rejection
+from hyperdist import checks
 from hyperdist._frozen import Frozen
+from hyperdist.radial import rejection
 from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
 
 Which = Any

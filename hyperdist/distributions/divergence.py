@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks, quadrature
+from hyperdist import checks
+from hyperdist.arrays.stable import cos_excess, expm1_excess, log_quotient, log_sinhc
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
@@ -17,9 +18,8 @@ from hyperdist.distributions.spherical import SphericalRiemannianNormal, Spheric
 from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.distributions.wrapped_normal import WrappedNormal
-from hyperdist.radial import circular
+from hyperdist.radial import circular, quadrature
 from hyperdist.radial.base import quiet
-from hyperdist.stable import cos_excess, expm1_excess, log_quotient, log_sinhc
 
 _FORMS: dict[tuple[type, type], Callable[[Any, Any], np.ndarray]] = {}
 

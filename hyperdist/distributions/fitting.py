@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks, quadrature
+from hyperdist import checks
+from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 

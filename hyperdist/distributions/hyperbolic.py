@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks, rejection
+from hyperdist import checks
 from hyperdist.distributions.base import CentredDistribution
-from hyperdist.spaces import Lorentz, PoincareBall, Tangent, charts, poincare, polar, tangent
+from hyperdist.geometry import conversions, poincare, polar, tangent
+from hyperdist.radial import rejection
+from hyperdist.spaces import Lorentz, PoincareBall, Tangent
+from hyperdist.spaces.held import check_holdable
 
 
 class HyperbolicDistribution(CentredDistribution):
@@ -20,8 +23,8 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _set_centre(self, mu: Any, c: Any, model: str, **others: np.ndarray) -> None:
         """Check mu, c and the shapes of the other parameters; set mu, c, model, dtype, batch and event shape."""
-        self.model = checks.choice(model, "model", charts.CENTRE_MODELS)
-        self._models = (model, *(other for other in charts.MODELS if other != model))
+        self.model = checks.choice(model, "model", conversions.CENTRE_MODELS)
+        self._models = (model, *(other for other in conversions.MODELS if other != model))
         mu, c = checks.vector(mu, "mu"), checks.curvature(c)
         shapes = {name: value.shape for name, value in others.items()}
         self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **shapes, c=c.shape)
@@ -45,7 +48,7 @@ class HyperbolicDistribution(CentredDistribution):
     @cached_property
     def _flat_mu(self) -> np.ndarray:
         """Tangent coordinates of the centres, (batch, d), float64."""
-        return charts.to_tangent(self._flat(self.mu, *self.event_shape), self._flat_c, self.model)
+        return conversions.to_tangent(self._flat(self.mu, *self.event_shape), self._flat_c, self.model)
 
     @cached_property
     def _tangent_mu(self) -> np.ndarray:
@@ -75,7 +78,7 @@ class HyperbolicDistribution(CentredDistribution):
                 out[:, j] += along_mu * centre[j]
         else:
             rejection.scale_rows(normals, 1.0 / norm, normals)
-            out[...] = charts.exp_polar(mu, radius, normals, c, model or "poincare")
+            out[...] = polar.exp_polar(mu, radius, normals, c, model or "poincare")
         return reach + float(np.sqrt(c.max(initial=0.0))) * furthest
 
     @cached_property
@@ -111,7 +114,7 @@ class HyperbolicDistribution(CentredDistribution):
         if model == "tangent" or reach < self._safe_reach[model]:
             return
         if model == "poincare":
-            charts.check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
+            check_holdable(points, self._flat_c[self._which(block.start, block.stop)])
         elif not np.isfinite(points).all():
             raise ValueError(
                 f"a draw lies further from the origin than {model} coordinates of {self.dtype} hold: "
@@ -121,7 +124,7 @@ class HyperbolicDistribution(CentredDistribution):
     @cached_property
     def _safe_reach(self) -> dict[str | None, float]:
         """The distance from the origin, in units of 1/sqrt(c), to which no coordinates of a model round or overflow."""
-        ball = float(charts.ball_radius_limit(self.dtype, 1.0)) - 2.0
+        ball = float(conversions.ball_radius_limit(self.dtype, 1.0)) - 2.0
         return {"poincare": ball, "lorentz": 0.5 * float(np.log(np.finfo(self.dtype).max))}
 
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
@@ -143,4 +146,4 @@ class HyperbolicDistribution(CentredDistribution):
         c = self.c.astype(np.float64)
         if model == self.model == "poincare":
             return poincare.dist(x, self.mu.astype(np.float64), c)
-        return tangent.dist(charts.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)
+        return tangent.dist(conversions.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)

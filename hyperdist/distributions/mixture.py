@@ -10,8 +10,8 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.mixture_fit import fit_mixture
+from hyperdist.geometry import conversions
 from hyperdist.radial.base import quiet
-from hyperdist.spaces import charts
 
 _SUM_TOLERANCE = 1e-6
 """How far the sum of weights may be from 1: what rounding to float32 explains, as in torch's simplex constraint."""
@@ -153,7 +153,7 @@ class Mixture(Distribution):
         # Tangent coordinates hold what the others lose far out, so that the density is right there.
         draws = np.empty((len(out), self.event_shape[0]))
         component._draw(draws, 0, rng, method, "tangent")
-        out[...] = charts.from_tangent(draws, self._flat(self.c)[element], model)
+        out[...] = conversions.from_tangent(draws, self._flat(self.c)[element], model)
         return Drawn(lambda: self._density(draws, element, "tangent"), math.inf)
 
     def _choose(self, element: np.ndarray, u: np.ndarray) -> np.ndarray:

@@ -7,15 +7,17 @@ from typing import Any, final
 
 import numpy as np
 
-from hyperdist import checks, rejection
+from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import ROUNDING, concentration_from_resultant, scale_from_second_moment
+from hyperdist.geometry import sphere
+from hyperdist.radial import rejection
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import check_scale
 from hyperdist.radial.spherical_normal import SphericalNormalRadius
 from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius
-from hyperdist.spaces import Sphere, sphere
+from hyperdist.spaces import Sphere
 
 
 class SphericalDistribution(RadialDistribution):

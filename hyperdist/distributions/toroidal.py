@@ -11,10 +11,11 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
+from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
 from hyperdist.radial.wrapped_circle import WrappedNormalAngle
-from hyperdist.spaces import Torus, torus
+from hyperdist.spaces import Torus
 
 _LOG_TURN = math.log(2.0 * math.pi)
 

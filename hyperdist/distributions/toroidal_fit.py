@@ -15,9 +15,9 @@ import math
 
 import numpy as np
 
+from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
-from hyperdist.spaces import torus
 
 _STEPS = 500
 _NUDGE = 0.1

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace
+from hyperdist.arrays.namespace import Array, namespace
 
 # The rule with step h errs by about exp(-2 pi (pi/2)/h) = 4e-22 at h = 0.2. The integrand falls like t^(1/2) below
 # the scale of 1 - phi, like t^(-1/2) above it and like exp(-pi^2 t) beyond 1: exp(-_DECAY/2) = 3e-17 is cut off.

@@ -30,12 +30,13 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.rows import column, dot
+from hyperdist.arrays.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
 from hyperdist.distributions.fitting import ROUNDING
+from hyperdist.geometry import conversions, poincare, tangent
+from hyperdist.geometry.half_vector import half_rotate
 from hyperdist.radial.base import quiet
-from hyperdist.spaces import charts, frechet, poincare, tangent
-from hyperdist.spaces._hyperbolic import half_rotate
-from hyperdist.spaces._rows import column, dot
-from hyperdist.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
+from hyperdist.spaces import frechet
 
 _STEPS = 200
 _HALVINGS = 40
@@ -71,7 +72,7 @@ def wrapped_normal_maximum(
     """
     least = 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
     n, d = x.shape
-    points, flat = charts.poincare_to_tangent(x, c), shares.reshape(n, -1)
+    points, flat = conversions.poincare_to_tangent(x, c), shares.reshape(n, -1)
     size = max(1, _TOGETHER // (n * d))
     parts = []
     for first in range(0, flat.shape[1], size):
@@ -80,7 +81,7 @@ def wrapped_normal_maximum(
             problem.check_bounded(resolution)
         parts.append(_minimise(problem))
     mu, sigma = (np.concatenate(part).reshape(*shares.shape[1:], -1) for part in zip(*parts, strict=True))
-    return charts.tangent_to_poincare(mu, c), sigma
+    return conversions.tangent_to_poincare(mu, c), sigma
 
 
 class _Problem:
@@ -90,7 +91,7 @@ class _Problem:
         self.x, self.shares, self.c, self.isotropic, self.floor = x, shares, c, isotropic, floor
         self.base = frechet.hyperbolic(x[:, None, :], shares, c)
         self.near = float(np.sqrt(c * np.max(dot(x, x)))) <= _BALL_RADIUS
-        self.ball = charts.tangent_to_poincare(x, c) if self.near else x
+        self.ball = conversions.tangent_to_poincare(x, c) if self.near else x
 
     def centre(self, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Tangent coordinates of mu at theta, for the laws ``which``."""
@@ -100,7 +101,7 @@ class _Problem:
         """Frame coordinates at mu (laws, d), in tangent coordinates, of a block of the points, (rows, laws, d)."""
         if not self.near:
             return tangent.log_frame(mu, self.x[block, None, :], self.c)
-        centre = charts.tangent_to_poincare(mu, self.c)
+        centre = conversions.tangent_to_poincare(mu, self.c)
         return poincare.to_frame(centre, poincare.log(centre, self.ball[block, None, :], self.c), self.c)
 
     def _blocks(self, mu: np.ndarray) -> list[slice]:
@@ -127,7 +128,7 @@ class _Problem:
         variance = np.maximum(mean, self.floor)
         value = 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1) + (d - 1) * excess
         gradient = np.zeros(theta.shape)
-        ball = charts.tangent_to_poincare(mu, self.c)
+        ball = conversions.tangent_to_poincare(mu, self.c)
         for block in self._blocks(mu):
             gradient -= np.einsum("nb,nbi->bi", shares[block], self._pull(v[block], variance, ball))
         return value, self._in_chart(gradient, mu, theta, which), variance
@@ -170,7 +171,7 @@ class _Problem:
 
     def check(self, theta: np.ndarray, variance: np.ndarray) -> None:
         """Raise where a scale has gone to 0: below sqrt(eps) of the largest, or to the rounding of equal points."""
-        mu = charts.tangent_to_poincare(self.centre(theta, np.arange(len(theta))), self.c)
+        mu = conversions.tangent_to_poincare(self.centre(theta, np.arange(len(theta))), self.c)
         noise = ROUNDING * 2.0 / (1.0 - self.c * dot(mu, mu)) * np.sqrt(dot(mu, mu))
         largest = np.max(variance, axis=-1, keepdims=True)
         bound = np.maximum(np.square(noise)[:, None], _EPS * largest if variance.shape[-1] > 1 else 0.0)

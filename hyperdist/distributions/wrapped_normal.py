@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks, rejection
+from hyperdist import checks
+from hyperdist.arrays.stable import log_sinhc
 from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.distributions.wrapped_fit import wrapped_normal_maximum
+from hyperdist.geometry import polar
+from hyperdist.radial import rejection
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
-from hyperdist.spaces import PoincareBall, charts
-from hyperdist.stable import log_sinhc
+from hyperdist.spaces import PoincareBall
 
 
 class WrappedNormal(HyperbolicDistribution):
@@ -87,7 +89,7 @@ class WrappedNormal(HyperbolicDistribution):
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         c = self.c.astype(np.float64)
-        radius, direction = charts.log_polar(self._tangent_mu, x, c, model or "poincare")
+        radius, direction = polar.log_polar(self._tangent_mu, x, c, model or "poincare")
         ratio = radius[..., None] * (direction / self._wide_sigma)
         excess = (self.event_shape[0] - 1) * log_sinhc(np.sqrt(c) * radius)
         return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.spaces import Sphere, sphere
+from hyperdist.geometry import sphere
+from hyperdist.spaces import Sphere
 
 COLUMNS = (("latitude", -90, 90), ("longitude", -180, 360))
 _DIRECTIONS = (("declination", -180, 360), ("inclination", -90, 90))

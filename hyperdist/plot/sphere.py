@@ -12,9 +12,9 @@ from matplotlib.image import AxesImage
 from matplotlib.projections.geo import GeoAxes
 
 from hyperdist import checks
+from hyperdist.geometry.sphere import from_angles
 from hyperdist.plot import _density, _style
 from hyperdist.spaces import Sphere
-from hyperdist.spaces.sphere import from_angles
 
 _PROJECTIONS = ("mollweide", "hammer")
 

@@ -9,10 +9,11 @@ from typing import Any, final
 
 import numpy as np
 
-from hyperdist import checks, quadrature, rejection
+from hyperdist import checks
 from hyperdist._frozen import Frozen
-from hyperdist.quadrature import Kernel
-from hyperdist.stable import log1mexp
+from hyperdist.arrays.stable import log1mexp
+from hyperdist.radial import quadrature, rejection
+from hyperdist.radial.quadrature import Kernel
 
 METHODS = ("rejection", "inverse")
 _CHUNK = 2048

@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from hyperdist._namespace import Array, namespace, special
-from hyperdist.stable import log1mexp
+from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.arrays.stable import log1mexp
 
 SWITCH = 1.75
 # Images: three of each kind leave exp(-12 pi^2/sigma^2) = 2e-17 of the density at pi, the worst place, at SWITCH.

@@ -14,9 +14,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hyperdist._namespace import Array, namespace, settled, special
-from hyperdist.quadrature import DROP, Kernel, way_down
-from hyperdist.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, two_product
+from hyperdist.arrays.namespace import Array, namespace, settled, special
+from hyperdist.arrays.stable import decayc, langevinc_sq, log_sinhc, log_sinhc_sq, two_product
+from hyperdist.radial.quadrature import DROP, Kernel, way_down
 
 _MODE_STEPS = 4
 _HAT_STEPS = 2

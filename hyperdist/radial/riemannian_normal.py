@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from hyperdist import checks, quadrature, rejection
-from hyperdist._namespace import special
+from hyperdist import checks
+from hyperdist.arrays.namespace import special
+from hyperdist.arrays.stable import two_product
+from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.hyperbolic import (
     HyperbolicKernel,
@@ -22,7 +24,6 @@ from hyperdist.radial.hyperbolic import (
     normal_hat_cost,
     normal_hat_log_mass,
 )
-from hyperdist.stable import two_product
 
 SCALE_RANGE = (1e-150, 1e150)
 """The scales whose squares and reciprocal squares a double holds; also the bound of sqrt(c) sigma."""

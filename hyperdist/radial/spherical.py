@@ -14,9 +14,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hyperdist._namespace import Array, namespace
-from hyperdist.quadrature import DROP, Kernel, way_down
+from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.radial.hyperbolic import HALF_NORMAL_CENTRE
+from hyperdist.radial.quadrature import DROP, Kernel, way_down
 
 _NEWTON_STEPS = 8
 

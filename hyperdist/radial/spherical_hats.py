@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from hyperdist._namespace import Array, namespace, special
+from hyperdist.arrays.namespace import Array, namespace, special
 from hyperdist.radial.spherical import tangency
 
 

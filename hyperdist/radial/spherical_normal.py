@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from hyperdist import checks, quadrature, rejection
-from hyperdist._namespace import special
-from hyperdist.radial import spherical_hats
+from hyperdist import checks
+from hyperdist.arrays.namespace import special
+from hyperdist.radial import quadrature, rejection, spherical_hats
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.riemannian_normal import check_scale
 from hyperdist.radial.spherical import SphericalNormalKernel

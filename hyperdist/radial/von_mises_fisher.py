@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from hyperdist import checks, quadrature, rejection
-from hyperdist.radial import spherical_hats
+from hyperdist import checks
+from hyperdist.radial import quadrature, rejection, spherical_hats
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.spherical import VonMisesFisherKernel
 

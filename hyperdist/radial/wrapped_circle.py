@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from hyperdist import checks, rejection
-from hyperdist.radial import circular
+from hyperdist import checks
+from hyperdist.geometry import torus
+from hyperdist.radial import circular, rejection
 from hyperdist.radial.base import RadialLaw, quiet
-from hyperdist.spaces import torus
 
 
 class WrappedNormalAngle(RadialLaw):

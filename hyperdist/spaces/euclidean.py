@@ -1,52 +1,34 @@
-"""Flat space R^d, the limit of hyperbolic space at c = 0 in tangent coordinates."""
+"""Flat space, as a user makes it."""
 
 from __future__ import annotations
 
-from hyperdist._namespace import Array
-from hyperdist.spaces._rows import column, dot
+from typing import final
+
+import numpy as np
+
+from hyperdist import _moved, checks
+from hyperdist.arrays.rows import dot
+from hyperdist.geometry import euclidean
+from hyperdist.spaces.base import ParameterFree, too_long
+
+__getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.euclidean")
 
 
-def dist_sq(x: Array, y: Array) -> Array:
-    """|x - y|^2, (*batch)."""
-    difference = x - y
-    return dot(difference, difference)
+@final
+class Euclidean(ParameterFree):
+    """Flat space R^d."""
 
+    _kernels = euclidean
 
-def exp(x: Array, u: Array) -> Array:
-    """x + u."""
-    return x + u
+    def _belongs(self, x: np.ndarray) -> np.ndarray:
+        return np.isfinite(dot(x, x))
 
+    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
+        return too_long(x, bad, name)
 
-def log(x: Array, y: Array) -> Array:
-    """y - x."""
-    return y - x
+    def origin(self, d: int) -> np.ndarray:
+        """0, (d,)."""
+        return np.zeros(checks.dimension(d))
 
-
-def inner(x: Array, u: Array, v: Array) -> Array:
-    """u.v, (*batch)."""
-    return dot(u + x * 0.0, v)
-
-
-def transport(x: Array, y: Array, u: Array) -> Array:
-    """u."""
-    return u + (x + y) * 0.0
-
-
-def to_frame(x: Array, u: Array) -> Array:
-    """u: the standard frame at every point."""
-    return u + x * 0.0
-
-
-def from_frame(x: Array, v: Array) -> Array:
-    """v."""
-    return v + x * 0.0
-
-
-def log_volume(x: Array) -> Array:
-    """0, (*batch)."""
-    return x[..., 0] * 0.0
-
-
-def geodesic(x: Array, y: Array, t: Array) -> Array:
-    """x + t (y - x), t (*batch)."""
-    return exp(x, column(t) * log(x, y))
+    def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return np.tensordot(weights, x, axes=(0, 0))

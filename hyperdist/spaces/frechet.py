@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hyperdist.spaces import charts, poincare, tangent, torus
-from hyperdist.spaces._rows import column, dot
-from hyperdist.stable import tanhc_sq
+from hyperdist.arrays.rows import column, dot
+from hyperdist.arrays.stable import tanhc_sq
+from hyperdist.geometry import conversions, poincare, tangent, torus
 
 _CANDIDATES = 8
 """Data points tried as a start, besides an average."""
@@ -149,15 +149,15 @@ def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.nda
         return descend(problem, starts).reshape(*batch, d)
 
     problem = Problem(
-        charts.tangent_to_poincare(x, c),
+        conversions.tangent_to_poincare(x, c),
         w,
         lambda y, z: poincare.dist_sq(y, z, c),
         lambda y, z: poincare.to_frame(y, poincare.log(y, z, c), c),
         lambda y, v: poincare.exp(y, poincare.from_frame(y, v, c), c),
         across,
     )
-    mean = descend(problem, [charts.tangent_to_poincare(start, c) for start in starts])
-    return charts.poincare_to_tangent(mean, c).reshape(*batch, d)
+    mean = descend(problem, [conversions.tangent_to_poincare(start, c) for start in starts])
+    return conversions.poincare_to_tangent(mean, c).reshape(*batch, d)
 
 
 def toroidal(points: np.ndarray, weights: np.ndarray) -> np.ndarray:

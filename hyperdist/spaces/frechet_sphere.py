@@ -21,10 +21,10 @@ import math
 
 import numpy as np
 
-from hyperdist.spaces import sphere
-from hyperdist.spaces._rows import dot
+from hyperdist.arrays.rows import dot
+from hyperdist.arrays.stable import sinc_sq
+from hyperdist.geometry import sphere
 from hyperdist.spaces.frechet import Problem, descend, some, toroidal
-from hyperdist.stable import sinc_sq
 
 _UNSEEN = 1e-14
 """Weight of points that the first certificate leaves out: less than rounding makes of the sum."""

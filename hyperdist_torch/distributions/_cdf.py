@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hyperdist import _namespace
-from hyperdist._namespace import constant
+from hyperdist.arrays import namespace
+from hyperdist.arrays.namespace import constant
 from hyperdist_torch._host import known_signature
 from hyperdist_torch._implicit import written_out
 
@@ -61,7 +61,7 @@ def log_tail(radial: Radial, y: Tensor, theta: Tensor, upper: bool) -> Tensor:
     value = radial.tails(y.detach(), theta.detach())[upper]
     if constant(y, theta):
         return value
-    if not _namespace.written_out(torch):
+    if not namespace.written_out(torch):
         return _LogTail.apply(value, y, theta, radial, upper)
 
     def differential(value: Tensor, at: tuple[Tensor, ...], step: tuple[Tensor, ...]) -> Tensor:
@@ -92,7 +92,7 @@ def at_cdf(radial: Radial, y: Tensor, theta: Tensor, p: Tensor | None = None, up
     """y, the quantile of p, with its gradient in p and theta; without p, a draw with its gradient in theta."""
     if constant(y, theta) if p is None else constant(y, theta, p):
         return y
-    if not _namespace.written_out(torch):
+    if not namespace.written_out(torch):
         return _AtCdf.apply(y, theta.new_zeros(()) if p is None else p, theta, radial, upper)
 
     def differential(y: Tensor, at: tuple[Tensor, ...], step: tuple[Tensor, ...]) -> Tensor:

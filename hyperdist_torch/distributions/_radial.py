@@ -7,11 +7,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from hyperdist import quadrature
-from hyperdist._namespace import constant
-from hyperdist.radial import circular
-from hyperdist.spaces import torus
-from hyperdist.stable import log1mexp
+from hyperdist.arrays.namespace import constant
+from hyperdist.arrays.stable import log1mexp
+from hyperdist.geometry import torus
+from hyperdist.radial import circular, quadrature
 from hyperdist_torch import _random
 from hyperdist_torch._law import Fixed, Law, _in_chunks, _variation
 from hyperdist_torch.distributions._cdf import at_cdf

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
-from hyperdist import quadrature
+from hyperdist.arrays.stable import cos_excess, log_quotient, log_sinhc_sq
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence import of_scales
-from hyperdist.radial import circular
-from hyperdist.stable import cos_excess, log_quotient, log_sinhc_sq
+from hyperdist.radial import circular, quadrature
 from hyperdist_torch._host import holds, unseen
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import HyperbolicLaw

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.radial.riemannian_normal import check_spread
-from hyperdist.spaces import charts, poincare, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch._distance import dist_sq
 from hyperdist_torch._host import holds, outside, seen, unseen
@@ -26,7 +26,7 @@ class OutOfReach(ValueError):
 def hold(x: Tensor, c: Tensor, model: str, *others: Tensor) -> Tensor:
     """Draws x where the coordinates of ``model`` hold them all, else ``OutOfReach``; c and ``others`` made them."""
     if model == "poincare":
-        inside = charts.holdable(x.detach(), c.detach())
+        inside = conversions.holdable(x.detach(), c.detach())
         if not holds(inside):
             _check_finite(c, *others)
             lost, of, _ = outside(inside, x)
@@ -71,7 +71,7 @@ class OnHyperbolicSpace(ManifoldDistribution):
 
     @property
     def _models(self) -> tuple[str, ...]:
-        return (self.model, *(other for other in charts.MODELS if other != self.model))
+        return (self.model, *(other for other in conversions.MODELS if other != self.model))
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
@@ -109,7 +109,7 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
     def __init__(
         self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None, *, model: str = "poincare"
     ) -> None:
-        self.model = checks.choice(model, "model", charts.CENTRE_MODELS)
+        self.model = checks.choice(model, "model", conversions.CENTRE_MODELS)
         given = _parameters.tensors(mu=mu, sigma=sigma, c=c)
         mu, sigma, c = given["mu"], given["sigma"], given["c"]
         _parameters.vector(mu, "mu")
@@ -128,7 +128,7 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
     @property
     def _tangent_mu(self) -> Tensor:
         """The centre in exponential coordinates at the origin."""
-        return charts.to_tangent(self.mu, self.c, self.model)
+        return conversions.to_tangent(self.mu, self.c, self.model)
 
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
@@ -139,8 +139,8 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
         """Squared distance of points from mu, smooth at mu."""
         if model == self.model == "poincare":
             return poincare.dist_sq(x, self.mu, self.c)
-        return dist_sq(charts.to_tangent(x, self.c, model), self._tangent_mu, self.c)
+        return dist_sq(conversions.to_tangent(x, self.c, model), self._tangent_mu, self.c)
 
     def _offset(self, x: Tensor, model: str) -> Tensor:
         """log_mu(x) in the frame at mu, (*batch, d); its length is the distance."""
-        return tangent.log_frame(self._tangent_mu, charts.to_tangent(x, self.c, model), self.c)
+        return tangent.log_frame(self._tangent_mu, conversions.to_tangent(x, self.c, model), self.c)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist.spaces import charts
+from hyperdist.geometry import conversions
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch.distributions.base import ManifoldDistribution
@@ -127,7 +127,7 @@ class Mixture(BatchedDistribution):
         if c is None or model is None or model == "tangent":
             return x
         c = c[..., 0].detach()
-        return hold(charts.from_tangent(x, c, model), c, model)
+        return hold(conversions.from_tangent(x, c, model), c, model)
 
     def _choose(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """The component of each draw, shape + batch."""

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import constant
-from hyperdist.spaces import charts
+from hyperdist.arrays.namespace import constant
+from hyperdist.geometry import conversions
 from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
@@ -113,7 +113,7 @@ class RiemannianNormal(HyperbolicDistribution):
         if prepared is not None:
             x, log_q = _draw.place(mu, self.sigma, self.c, prepared)
             model = model or self.model
-            return hold(charts.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma), log_q
+            return hold(conversions.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma), log_q
         y = fixed.follow(y)
         x = self._place((self.sigma.double() * y).to(self._dtype), direction, model)
         return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype) if density else None

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from hyperdist.geometry import sphere
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX
-from hyperdist.spaces import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw

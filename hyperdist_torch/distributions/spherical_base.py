@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.spaces import sphere
+from hyperdist.geometry import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Fixed, Law, Measure
 from hyperdist_torch.constraints import UnitSphere, unit_sphere, widened

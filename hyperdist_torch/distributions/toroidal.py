@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.geometry import torus
 from hyperdist.radial import circular
-from hyperdist.spaces import torus
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
 from hyperdist_torch.distributions._cdf import at_cdf

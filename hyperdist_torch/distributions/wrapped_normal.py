@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.arrays.stable import log_sinhc_sq
 from hyperdist.distributions.wrapped_entropy import in_rows
-from hyperdist.stable import log_sinhc_sq
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch._laws import HyperbolicLaw

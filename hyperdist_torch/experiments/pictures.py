@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hyperdist import plot
 from hyperdist._files import whole
-from hyperdist.spaces.charts import tangent_to_poincare
+from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist_torch.datasets import BranchingDiffusion
 from hyperdist_torch.vae import PoincareVAE
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from hyperdist.spaces import charts, sphere, torus
+from hyperdist.geometry import conversions, polar, sphere, torus
 from hyperdist_torch.distributions import Mixture, ToroidalWrappedNormal, VonMisesFisher, WrappedNormal
 
 
@@ -193,7 +193,7 @@ class HyperbolicMixture(WrappedMixture):
 
     def law(self, dtype: torch.dtype) -> Mixture:
         weights, centres, sigmas = self._tensors(dtype)
-        centres = charts.tangent_to_poincare(centres, torch.tensor(self.c, dtype=dtype))
+        centres = conversions.tangent_to_poincare(centres, torch.tensor(self.c, dtype=dtype))
         return Mixture(weights, WrappedNormal(centres, sigmas, self.c))
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -207,4 +207,4 @@ class HyperbolicMixture(WrappedMixture):
         radius = torch.linalg.vector_norm(v, dim=-1)
         direction = torch.where(radius[:, None] > 0.0, v, v.new_tensor([1.0, 0.0]))
         direction = direction / torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
-        return charts.exp_polar(mu, radius, direction, c)
+        return polar.exp_polar(mu, radius, direction, c)

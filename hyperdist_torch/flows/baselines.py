@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist._namespace import transformed
-from hyperdist.spaces import charts, poincare, sphere
-from hyperdist.stable import log_sinhc_sq, sinc_sq
+from hyperdist.arrays.namespace import transformed
+from hyperdist.arrays.stable import log_sinhc_sq, sinc_sq
+from hyperdist.geometry import conversions, poincare, sphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
@@ -60,7 +60,7 @@ class PushedFlow(ManifoldDistribution):
     @property
     def _models(self) -> tuple[str, ...]:
         model = self.space.model
-        return (model, *(other for other in charts.MODELS if other != model)) if model else ()
+        return (model, *(other for other in conversions.MODELS if other != model)) if model else ()
 
     @abstractmethod
     def _push(self, v: Tensor, model: str | None) -> Tensor:
@@ -152,7 +152,7 @@ class WrappedFlow(PushedFlow):
 
     def _push(self, v: Tensor, model: str | None) -> Tensor:
         if model is not None:
-            return charts.from_tangent(v, self.space.curvature(v), model)
+            return conversions.from_tangent(v, self.space.curvature(v), model)
         if isinstance(self.space, Torus):
             return self.space.retract(v)
         origin = self._origin(v)
@@ -163,7 +163,7 @@ class WrappedFlow(PushedFlow):
 
     def _terms(self, x: Tensor, model: str | None) -> Tensor:
         if model is not None:
-            v = charts.to_tangent(x, self.space.curvature(x), model)
+            v = conversions.to_tangent(x, self.space.curvature(x), model)
             return (self.flow.log_prob(v) - self._log_stretch(v))[None]
         if isinstance(self.space, Torus) or self.space.d == 1:
             # On the circle the angle, which is smooth at e_0, where a polar direction jumps.

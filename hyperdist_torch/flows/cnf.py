@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
-from hyperdist._namespace import constant
-from hyperdist.spaces import charts
+from hyperdist.arrays.namespace import constant
+from hyperdist.geometry import conversions
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import Angles, UnitSphere
@@ -131,7 +131,7 @@ class RiemannianCNF(ManifoldDistribution):
 
     def _convert(self, x: Tensor, model: str, to: str) -> Tensor:
         c = self.space.curvature(x)
-        return charts.from_tangent(charts.to_tangent(x, c, model), c, to)
+        return conversions.from_tangent(conversions.to_tangent(x, c, model), c, to)
 
     def _carry(self, x: Tensor, start: float, end: float, generator: torch.Generator | None, density: bool) -> Solution:
         context = self.context

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperdist import checks
-from hyperdist.spaces import charts, gyroplane
+from hyperdist.geometry import conversions, gyroplane
 from hyperdist_torch.flows._derivative import along
 from hyperdist_torch.flows.spaces import Space, Sphere, Torus
 
@@ -45,7 +45,8 @@ class Coordinates(Features):
         if isinstance(self.space, Torus):
             cosine, sine = x.cos(), x.sin()
             return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
-        charted = charts.lorentz_to_tangent_along if self.space.model == "lorentz" else charts.poincare_to_tangent_along
+        lorentz = self.space.model == "lorentz"
+        charted = conversions.lorentz_to_tangent_along if lorentz else conversions.poincare_to_tangent_along
         return charted(x, e, self.space.curvature(x))
 
 
@@ -134,4 +135,4 @@ class GeodesicDistances(Features):
         if self.space.model is None:
             return self.space.retract(self.points)
         c = self.space.curvature(self.points)
-        return charts.from_tangent(self.points, c, self.space.model)
+        return conversions.from_tangent(self.points, c, self.space.model)

@@ -79,7 +79,7 @@ class FrameField(VectorField):
     frame    : "ambient" (constant vectors of the embedding, projected; on the hyperboloid over cosh r), "local"
                (orthonormal fields of a chart; on the sphere, d >= 2, which no chart covers, those of the stereographic
                one times (1 + x_0)/2: smooth, and 0 at -e_0, which no flow of them moves) or "generators" (isometries'
-               velocities, without divergence); see ``hyperdist.spaces.frames``.
+               velocities, without divergence); see ``hyperdist.geometry.vector_fields``.
     features : of a point, for the network: coordinates, waves of many scales, or geodesic distances to learnt points or
                planes.
     finest   : in (0, 1): velocities are finest^t times the network's, which then all are of one size on the paths that

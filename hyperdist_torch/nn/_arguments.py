@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from hyperdist import checks
-from hyperdist.spaces import charts
+from hyperdist.geometry import conversions
 from hyperdist_torch.nn.curvature import Curvature
 
 
 def model_of(model: str, curvature: Curvature) -> str:
     """One of the models; "lorentz" only where c > 0."""
-    checks.choice(model, "model", charts.MODELS)
+    checks.choice(model, "model", conversions.MODELS)
     if model == "lorentz" and curvature.flat:
         raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
     return model

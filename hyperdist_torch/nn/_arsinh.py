@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import written_out
-from hyperdist.spaces import gyroplane as kernel
+from hyperdist.arrays.namespace import written_out
+from hyperdist.geometry import gyroplane as kernel
 from hyperdist_torch._host import known_signature
 
 LEAST_ROOT = 2.0**-40

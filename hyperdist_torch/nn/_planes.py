@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hyperdist._namespace import constant
-from hyperdist.spaces import gyroplane as kernel
+from hyperdist.arrays.namespace import constant
+from hyperdist.geometry import gyroplane as kernel
 from hyperdist_torch._host import Array, bare, plainly, tensor
 from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
 from hyperdist_torch.nn._arsinh import LEAST_ROOT, arsinh, asinh, slope_in_rho

@@ -11,15 +11,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hyperdist._namespace import transformed
-from hyperdist.spaces import charts
+from hyperdist.arrays.namespace import transformed
+from hyperdist.geometry import conversions
 
-_FURTHEST = {getattr(torch, name): float(charts.ball_radius_limit(name, 1.0)) for name in ("float32", "float64")}
+_FURTHEST = {getattr(torch, name): float(conversions.ball_radius_limit(name, 1.0)) for name in ("float32", "float64")}
 """The largest sqrt(c) times a radius that ball coordinates of a dtype hold."""
 
 
 def to_tangent(x: Tensor, c: Tensor, model: str) -> Tensor:
-    """``charts.to_tangent``; ValueError for points off the ball, or with infinite coordinates."""
+    """``conversions.to_tangent``; ValueError for points off the ball, or with infinite coordinates."""
     if model != "tangent" and not transformed(torch):
         with torch.no_grad():
             if model == "poincare":
@@ -38,19 +38,19 @@ def to_tangent(x: Tensor, c: Tensor, model: str) -> Tensor:
                 f"x must lie {bound}, got {got} ({count} of {outside.numel()} points): "
                 "hand points on with model='tangent', which holds any radius"
             )
-    return charts.to_tangent(x, c, model)
+    return conversions.to_tangent(x, c, model)
 
 
 def from_tangent(v: Tensor, c: Tensor, model: str) -> Tensor:
-    """``charts.from_tangent``; ValueError where coordinates of the dtype cannot hold a point."""
-    x = charts.from_tangent(v, c, model)
+    """``conversions.from_tangent``; ValueError where coordinates of the dtype cannot hold a point."""
+    x = conversions.from_tangent(v, c, model)
     if model != "tangent" and not transformed(torch):
         with torch.no_grad():
             held = torch.isfinite(x).all(dim=-1)
             if model == "poincare":
                 # Rounding of its direction may leave a point far beyond the ball's last just inside.
                 far = c.sqrt() * torch.linalg.vector_norm(v, dim=-1) > _FURTHEST[x.dtype]
-                held = charts.holdable(x, c) & ~far
+                held = conversions.holdable(x, c) & ~far
             lost = ~held & torch.isfinite(v).all(dim=-1)
             count = int(lost.sum())
         if count:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hyperdist._namespace import recorded
-from hyperdist.spaces import tangent
+from hyperdist.arrays.namespace import recorded
+from hyperdist.geometry import tangent
 from hyperdist_torch._host import known_signature
 from hyperdist_torch._node import nested_forward
 from hyperdist_torch._precision import upcast

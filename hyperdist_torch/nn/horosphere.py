@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hyperdist.spaces import horosphere as kernel
+from hyperdist.geometry import horosphere as kernel
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import DistanceLayer
 from hyperdist_torch.nn._points import to_tangent

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hyperdist.spaces import klein as kernel
+from hyperdist.geometry import klein as kernel
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
 from hyperdist_torch.nn._points import to_tangent

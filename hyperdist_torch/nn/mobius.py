@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from hyperdist.spaces.translation import translate
+from hyperdist.geometry.fast.translation import translate
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.nn._layer import HyperbolicLayer
 from hyperdist_torch.nn._points import from_tangent, to_tangent
@@ -18,7 +18,8 @@ def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, mod
     x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight : (e, d);  bias : (e,) in tangent coordinates.
     returns  points of ``model`` of dimension e.
     In tangent coordinates M (x) x is M x, and b (+) . the boost that takes the origin to b: x W^T + b at c = 0.
-    A bias held on the ball (a ``geoopt.ManifoldParameter``, say) goes in as ``charts.poincare_to_tangent(bias, c)``.
+    A bias held on the ball (a ``geoopt.ManifoldParameter``, say) goes in as
+    ``conversions.poincare_to_tangent(bias, c)``.
     """
     moved = functional.linear(to_tangent(x, c, model), weight)
     if bias is not None:

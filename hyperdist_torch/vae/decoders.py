@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import hyperdist
-from hyperdist.spaces.charts import tangent_to_poincare
+from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.likelihoods import BernoulliLikelihood, Likelihood, NormalLikelihood

@@ -14,7 +14,7 @@ from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
 import hyperdist
-from hyperdist.spaces import charts, tangent
+from hyperdist.geometry import conversions, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch.constraints import non_negative, scale, tangent_vector
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
@@ -67,7 +67,7 @@ class OriginNormal(OnHyperbolicSpace):
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at points in the coordinates of ``model`` (tangent by default), (*broadcast)."""
         x, inside, model = self._read(value, model)
-        return self._outside(self._log_density(charts.to_tangent(x, self.c, model)), inside, value)
+        return self._outside(self._log_density(conversions.to_tangent(x, self.c, model)), inside, value)
 
     def _log_density(self, v: Tensor, z: Tensor | None = None) -> Tensor:
         z = (v - self.loc) / self.scale if z is None else z
@@ -80,7 +80,7 @@ class OriginNormal(OnHyperbolicSpace):
         loc, model = self.loc, model or self.model
         z = torch.randn(shape + self.event_shape, generator=generator, device=loc.device, dtype=loc.dtype)
         v = loc + self.scale * z
-        x = hold(charts.from_tangent(v, self.c, model), self.c, model)
+        x = hold(conversions.from_tangent(v, self.c, model), self.c, model)
         return x, self._log_density(v, z) if density else None
 
 

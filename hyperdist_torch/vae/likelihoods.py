@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Normal
 from torch.nn import functional
 
-from hyperdist._namespace import constant
+from hyperdist.arrays.namespace import constant
 from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import exempt, upcast
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist.spaces import euclidean, frames
+from hyperdist.geometry import euclidean, vector_fields
 from hyperdist_torch._host import holds, outside, seen
 
 
@@ -40,11 +40,11 @@ class Space(ABC):
         """c as a tensor, (), of the dtype and on the device of x."""
         return torch.full((), self.c, dtype=x.dtype, device=x.device)
 
-    def frame(self, kind: str) -> frames.Frame:
+    def frame(self, kind: str) -> vector_fields.Frame:
         """The vector fields "ambient", "local" or "generators"; ValueError where the space has none of the kind."""
-        checks.choice(kind, "frame", frames.KINDS)
+        checks.choice(kind, "frame", vector_fields.KINDS)
         try:
-            return frames.frame(self.name, kind, self.d, self.c)
+            return vector_fields.frame(self.name, kind, self.d, self.c)
         except KeyError:
             raise ValueError(f"frame must be 'local' or 'generators' on {self!r}, got {kind!r}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist.spaces import euclidean
+from hyperdist.geometry import euclidean
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist.spaces import charts, lorentz, poincare
+from hyperdist.geometry import conversions, lorentz, poincare
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
 from hyperdist_torch.flows.spaces.euclidean import Euclidean
@@ -86,7 +86,7 @@ class Lorentz(_Hyperbolic):
         return lorentz.transport(x, y, u, self.curvature(x))
 
     def features(self, x: Tensor) -> Tensor:
-        return charts.lorentz_to_tangent(x, self.curvature(x))
+        return conversions.lorentz_to_tangent(x, self.curvature(x))
 
     @property
     def feature_width(self) -> int:
@@ -134,7 +134,7 @@ class PoincareBall(_Hyperbolic):
         return poincare.transport(x, y, u, self.c)
 
     def features(self, x: Tensor) -> Tensor:
-        return charts.poincare_to_tangent(x, self.c)
+        return conversions.poincare_to_tangent(x, self.c)
 
 
 def in_model(space: Space, model: str | None) -> Space:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist.spaces import sphere
+from hyperdist.geometry import sphere
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
 

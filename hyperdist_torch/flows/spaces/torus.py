@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist.spaces import torus
+from hyperdist.geometry import torus
 from hyperdist_torch import constraints as supports
 from hyperdist_torch.flows.spaces.base import Space
 
@@ -17,7 +17,7 @@ class Torus(Space):
     name = "torus"
     _hint = (
         "; angles are in radians, in [-pi, pi): torch.deg2rad takes degrees there, and "
-        "hyperdist.spaces.torus.wrap(x) what is turns away"
+        "hyperdist.geometry.torus.wrap(x) what is turns away"
     )
 
     @property

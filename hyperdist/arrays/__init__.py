@@ -1,0 +1,1 @@
+"""What every formula is made of: array namespaces, stable elementary functions, operations on rows."""

@@ -1,0 +1,1 @@
+"""Geometry with first derivatives by hand, for the paths that training takes at every step."""

@@ -1,0 +1,77 @@
+"""Divergences in torch: their relative accuracy, dtype and derivatives."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.distributions import kl_divergence  # noqa: E402
+
+import hyperdist_torch as ht  # noqa: E402
+from tests.support import oracles  # noqa: E402
+from tests.support.divergences import CASES, IDS, expected, law  # noqa: E402
+from tests.support.tables import Table  # noqa: E402
+
+wide, narrow = partial(torch.tensor, dtype=torch.float64), partial(torch.tensor, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_divergence_keeps_its_relative_accuracy(case: Any) -> None:
+    """Against mpmath, however small it is; float32 parameters are the numbers that they are, and so is the dtype."""
+    p, d, a, q, b = case
+    value = kl_divergence(law(ht, wide, p, d, a), law(ht, wide, q, d, b))
+    assert value.item() == pytest.approx(expected(*case), rel=1e-13, abs=0.0)
+    rounded = kl_divergence(law(ht, narrow, p, d, a), law(ht, narrow, q, d, b))
+    exact = kl_divergence(*(law(ht, wide, kind, d, narrow(x).item()) for kind, x in ((p, a), (q, b))))
+    assert rounded.dtype == torch.float32
+    assert rounded.item() == exact.float().item()
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e-3, 2e-3), (3.0, 3.0), (3.0, 3.0 * (1 + 1e-7)), (3.0, 0.5), (200.0, 1.0)])
+def test_derivatives_of_near_and_far_laws_are_right(a: float, b: float) -> None:
+    """Of KL(a || b) = F(b) - F(a) - (b - a) F'(a), F the log-normaliser, from mpmath's variances F''."""
+    d = 2
+    kappa = wide([a, b]).requires_grad_()
+    p, q = (ht.VonMisesFisher(wide([0.0, 0.0, 1.0]), part) for part in kappa)
+    gradient = torch.autograd.grad(kl_divergence(p, q), kappa, create_graph=True)[0]
+    tables = [Table(oracles.von_mises_fisher(d + 1, x)) for x in (a, b)]
+    means = [float(table.average["statistic"]) for table in tables]
+    variances = [float(table.average["statistic_squared"] - table.average["statistic"] ** 2) for table in tables]
+    # the difference of two means rounds, and so does that of the parameters
+    assert gradient[0].item() == pytest.approx((a - b) * variances[0], rel=1e-9, abs=1e-15)
+    assert gradient[1].item() == pytest.approx(means[1] - means[0], rel=1e-12, abs=2e-15)
+    second = torch.autograd.grad(gradient[1], kappa)[0]
+    assert second.tolist() == pytest.approx([-variances[0], variances[1]], rel=1e-11)
+
+
+def test_small_divergences_have_derivatives_of_their_size() -> None:
+    """d KL(kappa || uniform)/d kappa = kappa Var(mu.x), which is kappa/m here."""
+    kappa = wide(1e-6).requires_grad_()
+    value = kl_divergence(ht.VonMisesFisher(wide([0.0, 0.0, 1.0]), kappa), ht.SphericalUniform(2))
+    (slope,) = torch.autograd.grad(value, kappa)
+    assert slope.item() == pytest.approx(1e-6 / 3.0, rel=1e-11)
+
+
+def test_scales_whose_squares_overflow() -> None:
+    """By hand: d (log(q/p) - 1/2) for p << q."""
+    right = 2.0 * (280.0 * 2.302585092994046 - 0.5)
+    for p in (ht.RiemannianNormal, ht.WrappedNormal):
+        for q in (ht.RiemannianNormal, ht.WrappedNormal):
+            laws = p(wide([0.0, 0.0]), wide(1e-140), wide(0.0)), q(wide([0.0, 0.0]), wide(1e140), wide(0.0))
+            assert kl_divergence(*laws).item() == pytest.approx(right, rel=1e-13)
+
+
+def test_batches_broadcast() -> None:
+    north, kappa = wide([0.0, 0.6, 0.8]), wide([1.0, 2.0, 3.0])
+    several, one = ht.VonMisesFisher(north, kappa), ht.VonMisesFisher(north, wide(2.0))
+    table = ht.VonMisesFisher(north, kappa[:, None] * wide([1.0, 1.1, 30.0]))
+    for p, q in ((several, one), (one, several), (several, table), (table, one)):
+        value = kl_divergence(p, q)
+        a, b = torch.broadcast_tensors(p.kappa, q.kappa)
+        pairs = zip(a.ravel(), b.ravel(), strict=True)
+        each = [kl_divergence(*(ht.VonMisesFisher(north, k) for k in pair)) for pair in pairs]
+        assert value.ravel().tolist() == pytest.approx([x.item() for x in each], rel=1e-13, abs=1e-30)
