@@ -46,6 +46,14 @@ def tensor(x: Array) -> Tensor:
     return x if isinstance(x, Tensor) else torch.from_numpy(np.asarray(x))
 
 
+def beside(value: Any, x: Tensor) -> Tensor:
+    """A tensor or a number in the dtype and on the device of x; a number is filled in there, since what is copied from
+    the host stops a device."""
+    if type(value) in (int, float):
+        return torch.full((), value, dtype=x.dtype, device=x.device)
+    return torch.as_tensor(value, dtype=x.dtype, device=x.device)
+
+
 _exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", bool)
 
 

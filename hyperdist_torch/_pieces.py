@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist.arrays.namespace import lasting
+from hyperdist.arrays.namespace import Table
 
 _PIECES, _DEGREE = 48, 7
 
 
-def _rule(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Chebyshev points of [-1, 1] and the matrix from values there to coefficients of powers, float64."""
-    x = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
-    inverse = np.linalg.inv(np.vander(x, increasing=True))
-    return torch.as_tensor(x, device=device), torch.as_tensor(inverse, device=device)
-
-
-_kept_rule = cache(_rule)
+_CHEBYSHEV = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+_POINTS, _INVERSE = Table(_CHEBYSHEV), Table(np.linalg.inv(np.vander(_CHEBYSHEV, increasing=True)))
+"""Chebyshev points of [-1, 1] and the matrix from values there to coefficients of powers."""
 
 
 def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Tensor:
@@ -34,7 +28,7 @@ def evaluate(y: Tensor, function: Callable[[Tensor], Tensor], end: float) -> Ten
     y = y.reshape(n, -1)
     low, high = y.amin(dim=0), y.amax(dim=0)
     width = ((high - low) / _PIECES).clamp_min(torch.finfo(y.dtype).tiny)
-    points, inverse = (_kept_rule if lasting(torch) else _rule)(y.device)
+    points, inverse = _POINTS.beside(y), _INVERSE.beside(y)
 
     def vanishing(at: Tensor) -> Tensor:
         return at if end == math.inf else at * (end - at)

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist.geometry import lorentz
 from hyperdist.radial.riemannian_normal import SCALE_RANGE
+from hyperdist_torch._host import beside
 from hyperdist_torch._precision import HALVES, upcast
 
 __all__ = [
@@ -88,7 +89,7 @@ class Hyperboloid(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each point lies on it, (*batch)."""
-        c = torch.as_tensor(self.c, dtype=value.dtype, device=value.device)
+        c = beside(self.c, value)
         off = c.sqrt() * value[..., 0] / lorentz.cosh_radius(value[..., 1:], c) - 1.0
         return off.abs() <= _tolerance(value)
 

@@ -25,6 +25,7 @@ from torch.distributions.transforms import ExpTransform, Transform
 
 from hyperdist.arrays.stable import log_sinhc_sq
 from hyperdist.geometry import conversions, lorentz, torus
+from hyperdist_torch._host import beside
 from hyperdist_torch.constraints import (
     Angles,
     FiniteVector,
@@ -108,7 +109,7 @@ class ExponentialTransform(Transform):
         return torch.Size((*batch, shape[-1] + more))
 
     def _curvature(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self.c, dtype=x.dtype, device=x.device)
+        return beside(self.c, x)
 
     def _call(self, x: Tensor) -> Tensor:
         c, one = self._curvature(x), torch.ones_like(x)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,7 +82,7 @@ def distance(found: Tensor, expected: Tensor) -> float:
 
 @contextmanager
 def counted_waits(setting: Setting) -> Iterator[list[str]]:
-    """A list that holds, at the end, a line for every operation that made the host wait for the device."""
+    """A list that holds, at the end, the place of every operation that made the host wait for the device."""
     seen: list[str] = []
     if not setting.accelerated:
         yield seen
@@ -91,7 +92,7 @@ def counted_waits(setting: Setting) -> Iterator[list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield seen
-        seen += [str(w.message) for w in caught if "synchronizing" in str(w.message)]
+        seen += [f"{Path(w.filename).name}:{w.lineno}" for w in caught if "synchronizing CUDA" in str(w.message)]
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

@@ -7,6 +7,7 @@ standard share under one name. This module finds them; it converts nothing.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -105,11 +106,50 @@ def recorded(torch: Any) -> bool:
     return any(c._get_dispatch_mode(kind) is not None for kind in (kinds.FAKE, kinds.PROXY, kinds.FUNCTIONAL))
 
 
+class Table:
+    """Constants that a formula carries, in the namespace, dtype and device of the arrays it works on.
+
+    Kept for later calls once they are made there: what is copied from the host's memory stops an accelerator. A first
+    call in a trace or in a transform of ``torch.func`` keeps none, nor does one while a CUDA graph is captured, where
+    nothing can be copied: run the step once before, as every capture asks for.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def beside(self, array: Array) -> Array:
+        """The constants, of the shape they have, for formulas of ``array``."""
+        xp = namespace(array)
+        ours = xp is np
+        if not ours and not (xp.__name__ == "torch" and plain(xp, array)):
+            return self._made(xp, array)
+        place = self, array.dtype, getattr(array, "device", None)
+        if place in _KEPT:
+            return _KEPT[place]
+        if not ours and not lasting(xp):
+            return self._made(xp, array)
+        with nullcontext() if ours else xp.inference_mode(False):  # no graph takes a tensor of inference mode
+            _KEPT[place] = self._made(xp, array)
+        return _KEPT[place]
+
+    def _made(self, xp: Any, array: Array) -> Array:
+        place = {"device": array.device} if hasattr(array, "device") else {}
+        return xp.asarray(self._values, dtype=array.dtype, **place)
+
+
+_KEPT: dict[tuple[Table, Any, Any], Array] = {}
+"""Tables by dtype and device."""
+
+
+def plain(torch: Any, array: Array) -> bool:
+    """Whether a tensor of an earlier call may meet this one: not in a trace, nor where its class has its own rules."""
+    return type(array) in (torch.Tensor, torch.nn.Parameter) and not traced(torch)
+
+
 def lasting(torch: Any) -> bool:
     """Whether a tensor made now serves every later call: not in a trace or a transform of ``torch.func``, whose tensors
-    end with it, under a ``TorchDispatchMode``, which may make its own, nor in inference mode, whose tensors no graph
-    takes."""
-    return not (transformed(torch) or torch._C._len_torch_dispatch_stack() or torch.is_inference_mode_enabled())
+    end with it, under a ``TorchDispatchMode``, which may make its own, nor in a CUDA graph, which fills it later."""
+    return not (transformed(torch) or torch._C._len_torch_dispatch_stack() or captured(torch))
 
 
 def captured(torch: Any) -> bool:

@@ -78,7 +78,7 @@ def _integral(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
     block = max(1, _BLOCK // max(1, sigma.shape[0] * sigma.shape[1]))
     place = {"dtype": norm.dtype, "device": norm.device} if hasattr(norm, "device") else {"dtype": norm.dtype}
     for first in range(0, _NODES + 1, block):
-        index = xp.asarray(np.arange(first, min(first + block, _NODES + 1)), **place)
+        index = xp.arange(first, min(first + block, _NODES + 1), **place)
         node = xp.exp(step[:, None] * index - _DECAY)
         exponent = xp.sum(xp.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
         total = total + xp.sum(-xp.expm1(-0.5 * copies * exponent) * _theta(grow / xp.sqrt(math.pi * node)), axis=1)

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.arrays.namespace import Array, Table, namespace, special
 from hyperdist.arrays.stable import log1mexp
 
 SWITCH = 1.75
@@ -32,7 +32,8 @@ LOWER_END = 0.6744897501960817
 _TERMS = 22
 """The last power of y: for m y < 1 and m >= pi/SWITCH the next term is |He_24(m)| y^24/25! < 1e-19."""
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_LEGENDRE = np.polynomial.legendre.leggauss(64)
+_PLACES, _WEIGHTS = Table(0.5 * (_LEGENDRE[0] + 1.0)), Table(0.5 * _LEGENDRE[1])
 # Beyond 9.5 sigma a normal has lost 45 nats, and 64 nodes integrate what is left to rounding.
 _REACH = 9.5
 _STEPS = 5
@@ -237,8 +238,6 @@ def rule(sigma: Array) -> tuple[Array, Array]:
     """Angles and weights of a Gauss-Legendre rule that integrates against the density, on a new first axis."""
     xp = namespace(sigma)
     shape = (-1,) + (1,) * sigma.ndim
-    place = {"dtype": sigma.dtype, "device": sigma.device} if hasattr(sigma, "device") else {"dtype": sigma.dtype}
-    places = xp.reshape(xp.asarray(0.5 * (_NODES + 1.0), **place), shape)
-    weights = xp.reshape(xp.asarray(0.5 * _WEIGHTS, **place), shape)
+    places, weights = (xp.reshape(part.beside(sigma), shape) for part in (_PLACES, _WEIGHTS))
     width = xp.clip(_REACH * sigma, 0.0, math.pi)
     return places * width, weights * width

@@ -12,15 +12,14 @@ parameters and points broadcast as they stand.
 
 from __future__ import annotations
 
-import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, lasting, namespace, settled, values
+from hyperdist.arrays.namespace import Array, Table, namespace, values
 from hyperdist.arrays.stable import expm1_excess
 
 DROP = 42.0
@@ -29,8 +28,15 @@ DROP = 42.0
 ORDER = 44
 """Nodes a side: double precision for every law here and every integrand, derivatives and logarithms included."""
 
-_LEGENDRE = {order: np.polynomial.legendre.leggauss(order) for order in (16, 32, ORDER)}
-"""The rules of [-1, 1] in use, made beforehand since ``torch.compile`` cannot trace their making."""
+
+def _unit_rule(order: int) -> tuple[Table, Table]:
+    """Nodes and weights of [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    return Table(0.5 * (nodes + 1.0)), Table(0.5 * weights)
+
+
+_LEGENDRE = {order: _unit_rule(order) for order in (16, 32, ORDER)}
+"""The rules in use, made beforehand since ``torch.compile`` cannot trace their making."""
 
 
 class Kernel(ABC):
@@ -64,20 +70,9 @@ class Kernel(ABC):
 def _rule(like: Array, order: int) -> tuple[Array, Array]:
     """Nodes and weights of [0, 1] on a new first axis, in the namespace, dtype and device of ``like``."""
     xp = namespace(like)
-    keeps = settled(like == like) is not None and (xp is np or lasting(xp))
-    rule = _kept_rule if keeps else _new_rule
-    nodes, weights = rule(xp, order, like.dtype, getattr(like, "device", None))
-    shape = (-1,) + (1,) * like.ndim
-    return xp.reshape(nodes, shape), xp.reshape(weights, shape)
-
-
-def _new_rule(xp: Any, order: int, dtype: Any, device: Any) -> tuple[Array, Array]:
-    place = {"dtype": dtype} if device is None else {"dtype": dtype, "device": device}
     nodes, weights = _LEGENDRE[order]
-    return xp.asarray(0.5 * (nodes + 1.0), **place), xp.asarray(0.5 * weights, **place)
-
-
-_kept_rule = functools.cache(_new_rule)
+    shape = (-1,) + (1,) * like.ndim
+    return xp.reshape(nodes.beside(like), shape), xp.reshape(weights.beside(like), shape)
 
 
 _HUGE = 1e150

@@ -159,10 +159,10 @@ def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor |
     """
     if not isinstance(field.space, Torus) or isinstance(field, FrameField) or not x.numel():
         return
-    pi = x.new_tensor(math.pi)
+    pi = x.new_full((), math.pi)
     ends = -pi, torch.nextafter(pi, torch.zeros_like(pi))
     for axis in range(field.space.d):
-        at = torch.tensor([axis], device=x.device)
+        at = torch.arange(axis, axis + 1, device=x.device)
         start, end = (velocity(field, t, x.index_fill(-1, at, side), context) for side in ends)
         jump, size = (start - end).abs().amax(), torch.maximum(start.abs(), end.abs()).amax()
         if not holds(jump <= 2.0**16 * torch.finfo(x.dtype).eps * size):

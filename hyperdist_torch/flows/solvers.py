@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -92,7 +93,9 @@ class FixedGrid:
         _finite(x, f"after {self.steps} steps of {self.method}")
         integral = None
         if density:
-            weights = torch.tensor(gregory(self.steps), dtype=x.dtype, device=x.device)
+            # filled in there, in runs of equal numbers: what is copied from the host stops a device
+            runs = [(weight, len(list(run))) for weight, run in groupby(gregory(self.steps))]
+            weights = torch.cat([x.new_full((length,), weight) for weight, length in runs])
             integral = step * torch.einsum("k,k...->...", weights, torch.stack(divergences))
         return Solution(x, integral, evaluations)
 

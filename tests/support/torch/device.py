@@ -8,13 +8,20 @@ cannot be played is a generator: draws are made with torch's default one.
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
+
+from hyperdist.arrays import namespace as _namespace
+from hyperdist.arrays.namespace import captured, transformed
 
 DEVICE = torch.device("meta")
 """A device on which torch runs no kernels of its own, with autograd."""
@@ -51,28 +58,82 @@ class Elsewhere(Tensor):
 
 
 class elsewhere(TorchDispatchMode):
-    """While this is on, ``DEVICE`` is at hand; ``waits`` counts the operations that need a value on the host."""
+    """While this is on, ``DEVICE`` is at hand; ``waits`` counts the operations for which a CUDA device stops the host.
+
+    Those need a value on the host, or take numbers that lie on it: what is copied there from memory that is not pinned.
+    ``places`` are the lines of the package that asked for them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.waits, self._from_data = 0, _FromData()
+        self.places: list[str] = []
+        self.operations = 0
+        self._stack = ExitStack()
+
+    @property
+    def waits(self) -> int:
+        """How many since ``start``."""
+        return len(self.places)
+
+    def start(self) -> None:
+        """Count anew."""
+        self.places.clear()
+        self.operations = 0
 
     def __enter__(self) -> Any:
-        self._from_data.__enter__()
+        self._stack.enter_context(_FromData())
+        self._stack.enter_context(_tables_last())
         return super().__enter__()
 
     def __exit__(self, *reason: Any) -> None:
         super().__exit__(*reason)
-        self._from_data.__exit__(*reason)
+        self._stack.close()
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = operation.name()
-        self.waits += name in _WAITING or (name in _MIXED and any(map(_is_mask, tree_leaves(args[1:]))))
-        return _run(operation, args, kwargs or {})
+        kwargs = kwargs or {}
+        self.operations += 1
+        if _waits(operation.name(), args, kwargs):
+            self.places.append(_place())
+        return _run(operation, args, kwargs)
+
+
+def _waits(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
+    if name in _WAITING:
+        return True
+    if name == "aten::_to_copy":
+        onto = torch.device(kwargs.get("device") or args[0].device) == DEVICE
+        return onto and not isinstance(args[0], Elsewhere)
+    if name not in _MIXED or not isinstance(args[0], Elsewhere):
+        return False
+    return any(_is_mask(x) or _on_the_host(x) for x in tree_leaves(args[1:]))
 
 
 def _is_mask(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.dtype == torch.bool
+    return isinstance(x, Tensor) and x.dtype == torch.bool and x.ndim > 0
+
+
+def _on_the_host(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.ndim > 0 and not isinstance(x, Elsewhere)
+
+
+def _place() -> str:
+    """The innermost lines of the packages on the stack."""
+    ours = [f for f in traceback.extract_stack() if "/hyperdist" in f.filename and "/tests/" not in f.filename]
+    return " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}" for f in reversed(ours[-4:]))
+
+
+@contextmanager
+def _tables_last() -> Iterator[None]:
+    """Constant tables made on this device serve later calls, as on a true one: its tensors are as good as plain ones
+    while it is on, and gone with it."""
+    plain = _namespace.plain
+    there = {place: table for place, table in _namespace._KEPT.items() if torch.device(place[2] or "cpu") != DEVICE}
+    with (
+        patch.dict(_namespace._KEPT, there, clear=True),
+        patch.object(_namespace, "plain", lambda torch, array: isinstance(array, Elsewhere) or plain(torch, array)),
+        patch.object(_namespace, "lasting", lambda torch: not (transformed(torch) or captured(torch))),
+    ):
+        yield
 
 
 class _FromData(TorchFunctionMode):
