@@ -81,10 +81,11 @@ def _setting(options: argparse.Namespace) -> Setting:
 
 
 def _chosen(only: list[str] | None) -> dict[str, Any]:
-    """Parts by name, those of numbers first."""
+    """Parts by name: those of numbers first, then times, and what waits for a compiler last."""
     from validation import device_laws, device_models, device_timing
 
-    parts = {**device_laws.PARTS, **device_models.PARTS, **device_timing.PARTS}
+    parts = {**device_laws.PARTS, **device_models.PARTS, **device_timing.PARTS, **device_models.LAST,
+             **device_timing.LAST}  # fmt: skip
     chosen = {name: part for name, part in parts.items() if not only or name.startswith(tuple(only))}
     if not chosen:
         raise ValueError(f"--only must begin the name of a part, one of {', '.join(parts)}; got {' '.join(only or [])}")

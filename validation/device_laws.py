@@ -14,17 +14,14 @@ from torch import Tensor
 import hyperdist as hd
 import hyperdist_torch as ht
 from hyperdist_torch.constraints import unit_sphere
-from validation.device_parts import Finding, Setting, counted_waits, distance
+from validation.device_parts import CLOSE, Finding, Results, Setting, counted_waits, distance, judged
 from validation.holm import ALPHA
 
 SEED = 7
-DRAWS, FEW = 1_000_000, 20_000
+DRAWS, FEW = 200_000, 20_000
 """Draws that are tested against the cdf, on an accelerator and in a small run."""
 POINTS = 64
 """Points at which densities are compared, and draws of which gradients are."""
-CLOSE = {torch.float64: 1e-11, torch.float32: 3e-5}
-"""The largest error allowed, over 1 + |value|: some sums of 88 terms in another order, and other libraries of
-elementary functions. float32 results are rounded float64 ones, but float32 coordinates round at a few steps."""
 WAITS = {"inverse": 3, "rejection": 30}
 """Looks at values that draws may take: whether coordinates hold them, and one or two per round of proposals."""
 
@@ -41,9 +38,15 @@ class Case:
     def __str__(self) -> str:
         return f"{self.name} {self.label}"
 
-    def leaves(self, setting: Setting, dtype: torch.dtype, grad: bool = False) -> list[Tensor]:
-        """The parameters on the device."""
-        given = [torch.as_tensor(np.asarray(p), dtype=dtype) for p in self.parameters]
+    def given(self, dtype: torch.dtype) -> list[Tensor]:
+        """The parameters as tensors on the processor."""
+        return [torch.as_tensor(np.asarray(p), dtype=dtype) for p in self.parameters]
+
+    def leaves(
+        self, setting: Setting, dtype: torch.dtype, grad: bool = False, given: list[Tensor] | None = None
+    ) -> list[Tensor]:
+        """The parameters, or those ``given``, on the device."""
+        given = self.given(dtype) if given is None else given
         # c = 0 is the end of its range: there is no derivative to both sides.
         return [setting.onto(p, grad and not (i == 2 and bool((p == 0.0).all()))) for i, p in enumerate(given)]
 
@@ -104,7 +107,7 @@ def _name(what: Any, dtype: torch.dtype) -> str:
     return f"{what} {str(dtype).removeprefix('torch.')}"
 
 
-def told(law: Any, x: Tensor) -> dict[str, Tensor]:
+def told(law: Any, x: Tensor) -> Results:
     """What a law tells at points x, with the first derivative in x and a second one."""
     x = x.requires_grad_()
     density = law.log_prob(x)
@@ -116,44 +119,56 @@ def told(law: Any, x: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _both(setting: Setting, case: Case, dtype: torch.dtype, tell: Callable[[Any, Tensor], dict[str, Tensor]],
-          x: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:  # fmt: skip
-    """(what, on the device, on the CPU), gradients of the sum of all in the parameters included."""
-    results = []
-    for place in (setting, Setting(torch.device("cpu"), setting.small, setting.deadline)):
-        leaves = case.leaves(place, dtype, grad=True)
-        found = tell(case.of(*leaves), place.onto(x))
-        total = torch.stack([value.double().sum() for value in found.values() if value.requires_grad]).sum()
-        moved = [p for p in leaves if p.requires_grad]
-        gradients = torch.autograd.grad(total, moved, allow_unused=True)
-        found |= {f"gradient in parameter {i}": g for i, g in enumerate(gradients) if g is not None}
-        results.append(found)
-    for what, value in results[0].items():
-        yield what, value, results[1][what]
-
-
-def values(setting: Setting) -> Iterator[Finding]:
-    """Densities, entropies, moments and their derivatives against the CPU's; radial cdf and quantiles too."""
-    for dtype in DTYPES:
-        for case in (*RADIAL, *OTHERS):
-            leaves = case.leaves(setting, dtype)
-            with torch.no_grad():
-                x = case.of(*leaves).sample((POINTS,), generator=setting.generator(SEED))
-            compared = list(_both(setting, case, dtype, told, x))
-            if case in RADIAL:
-                p = torch.linspace(0.01, 0.99, POINTS, dtype=dtype, device=setting.device)
-                compared += _both(setting, case, dtype, _radius, p)
-            worst, what = max((distance(a, b), what) for what, a, b in compared)
-            yield Finding(_name(case, dtype), f"largest error against the CPU, {len(compared)} functions ({what})",
-                          worst, CLOSE[dtype], n=POINTS)  # fmt: skip
-
-
-def _radius(law: Any, p: Tensor) -> dict[str, Tensor]:
+def _radius(law: Any, p: Tensor) -> Results:
     radius = law.radius
     r = radius.icdf(p)
     return {"radius.icdf": r, "radius.log_prob": radius.log_prob(r.detach()), "radius.cdf": radius.cdf(r.detach()),
             "radius.log_sf": radius.log_sf(r.detach()), "radius.entropy": radius.entropy(),
             "radius.mean": radius.mean}  # fmt: skip
+
+
+Tell = Callable[[Any, Tensor], Results]
+
+
+def _results(place: Setting, case: Case, tell: Tell, inputs: list[Tensor]) -> Results:
+    """What is told at a place of parameters and points, gradients of the sum of all in the parameters included."""
+    *given, x = inputs
+    leaves = case.leaves(place, x.dtype, grad=True, given=given)
+    found = tell(case.of(*leaves), place.onto(x))
+    total = torch.stack([value.double().sum() for value in found.values() if value.requires_grad]).sum()
+    moved = [p for p in leaves if p.requires_grad]
+    gradients = torch.autograd.grad(total, moved, allow_unused=True)
+    return found | {f"gradient in parameter {i}": g for i, g in enumerate(gradients) if g is not None}
+
+
+def _judged(setting: Setting, case: Case, tell: Tell, x: Tensor) -> tuple[float, float, str, int]:
+    """Of ``judged``, and how many functions there are."""
+    inputs = [*case.given(x.dtype), x.detach().cpu()]
+    found = _results(setting, case, tell, inputs)
+
+    def again(inputs: list[Tensor]) -> Results:
+        return _results(setting.processor(), case, tell, inputs)
+
+    return *judged(x.dtype, found, inputs, again, CLOSE[x.dtype]), len(found)
+
+
+def values(setting: Setting) -> Iterator[Finding]:
+    """Densities, entropies, moments and their derivatives against the CPU's; radial cdf and quantiles too.
+
+    In float64 to ``CLOSE``; in float32 against float64, to ``CLOSE`` or four times the CPU's own float32 error: see
+    ``device_parts.judged``.
+    """
+    for dtype in DTYPES:
+        for case in (*RADIAL, *OTHERS):
+            leaves = case.leaves(setting, dtype)
+            with torch.no_grad():
+                x = case.of(*leaves).sample((POINTS,), generator=setting.generator(SEED))
+            seen = [_judged(setting, case, told, x)]
+            if case in RADIAL:
+                seen.append(_judged(setting, case, _radius, torch.linspace(0.01, 0.99, POINTS, dtype=dtype)))
+            error, bound, what, _ = max(seen, key=lambda one: one[0] / one[1])
+            count = sum(one[3] for one in seen)
+            yield Finding(_name(case, dtype), f"largest error, {count} functions ({what})", error, bound, n=POINTS)
 
 
 def contract(setting: Setting) -> Iterator[Finding]:
@@ -261,20 +276,30 @@ def waits(setting: Setting) -> Iterator[Finding]:
         leaves = case.leaves(setting, torch.float32, grad=True)
         moved = [p for p in leaves if p.requires_grad]
         x = case.of(*leaves).sample((POINTS,), generator=setting.generator(SEED))
-        case.of(*leaves, validate=False).log_prob(x)
-        with counted_waits(setting) as seen:
+
+        def tell(case: Case = case, leaves: Any = leaves, moved: Any = moved, x: Tensor = x) -> None:
             law = case.of(*leaves, validate=False)
             total = law.log_prob(x).sum() + law.entropy().sum()
             torch.autograd.grad(total, moved, allow_unused=True)
-        yield Finding(str(case), "waits of log_prob, entropy and backward", float(len(seen)), 0.0)
+
+        tell()  # a first call carries the tables over that it keeps
+        with counted_waits(setting) as seen:
+            tell()
+        yield _waited(case, "log_prob, entropy and backward", seen, 0)
         for method, most in WAITS.items():
             case.of(*leaves, validate=False).rsample((FEW,), method=method)
             with counted_waits(setting) as seen:
                 y = case.of(*leaves, validate=False).rsample((FEW,), method=method)
-            yield Finding(str(case), f"waits of rsample, {method}", float(len(seen)), float(most))
+            yield _waited(case, f"rsample, {method}", seen, most)
             with counted_waits(setting) as seen:
                 torch.autograd.grad(y.sum(), moved, allow_unused=True)
-            yield Finding(str(case), f"waits of its backward, {method}", float(len(seen)), 0.0)
+            yield _waited(case, f"its backward, {method}", seen, 0)
+
+
+def _waited(case: Case, what: str, seen: list[str], most: int) -> Finding:
+    """How many, and where the first ones were."""
+    where = f" ({', '.join(dict.fromkeys(seen[:3]))})" if len(seen) > most else ""
+    return Finding(str(case), f"waits of {what}{where}", float(len(seen)), float(most))
 
 
 PARTS = {"contract": contract, "values": values, "uniform laws and mixtures": without_parameters, "draws": draws,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +32,10 @@ class Setting:
     def accelerated(self) -> bool:
         """Whether the device has a queue of its own, which the host waits for."""
         return self.device.type == "cuda"
+
+    def processor(self) -> Setting:
+        """The CPU, where what a device tells is worked out again."""
+        return Setting(torch.device("cpu"), self.small, math.inf)
 
     def left(self) -> float:
         """Seconds until the deadline."""
@@ -78,6 +84,69 @@ def distance(found: Tensor, expected: Tensor) -> float:
     equal = (found == expected) | (found.isnan() & expected.isnan())
     off = torch.where(equal, 0.0, (found - expected).abs() / (1.0 + expected.abs()))
     return float(off.nan_to_num(nan=float("inf"), posinf=float("inf")).max()) if off.numel() else 0.0
+
+
+CLOSE = {torch.float64: 1e-11, torch.float32: 3e-5}
+"""The error, over 1 + |value|, that is always allowed: some sums of 88 terms in another order, and other libraries of
+elementary functions. float32 results are rounded float64 ones, but float32 coordinates round at a few steps."""
+_TIMES, _NEIGHBOURS = 4.0, 4
+"""Times the processor's own error in float32 that a device's may be, and inputs about the given ones where that is
+measured. The device rounds the same formulas, but in another order and with elementary functions right to two steps
+instead of one; the largest of four own errors is not small by luck, as one may be."""
+
+Results = dict[str, Tensor]
+
+
+def judged(dtype: torch.dtype, found: Results, inputs: list[Tensor], tell: Callable[[list[Tensor]], Results],
+           close: float) -> tuple[float, float, str]:  # fmt: skip
+    """(error, bound, which) of what lies nearest to its bound, or furthest beyond it, of ``found`` on a device.
+
+    inputs : those of ``found``, of ``dtype``;  tell : the same functions on the processor.
+    The error is that against the processor's float64 at the same inputs. In float32 a result may be ill conditioned:
+    the bound is ``close`` or ``_TIMES`` the processor's own float32 error, whichever is larger.
+    """
+    exact = tell([value.double() for value in inputs])
+    errors = {what: distance(value, exact[what]) for what, value in found.items()}
+    bounds = dict.fromkeys(errors, close)
+    if dtype == torch.float32 and max(errors.values()) > close:
+        for k in range(_NEIGHBOURS):
+            near = [_moved(value, k) for value in inputs]
+            own, true = tell(near), tell([value.double() for value in near])
+            for what in bounds:
+                bounds[what] = max(bounds[what], _TIMES * distance(own[what], true[what]))
+    which = max(errors, key=lambda what: errors[what] / bounds[what])
+    return errors[which], bounds[which], which
+
+
+def _moved(value: Tensor, k: int) -> Tensor:
+    """The k-th neighbour of an input, itself for 0: each number goes to the next one up or down; 0 stays."""
+    if k == 0:
+        return value
+    up = torch.rand(value.shape, generator=torch.Generator().manual_seed(k)) < 0.5
+    other = torch.nextafter(value, torch.where(up, torch.inf, -torch.inf).to(value))
+    return torch.where(value == 0.0, value, other)
+
+
+class _Over(BaseException):
+    """The time for a call is over; not an ``Exception``, which what is stopped might catch."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """``TimeoutError`` where the block takes longer: for compilers, which do not look at a clock."""
+
+    def stop(*_: Any) -> None:
+        raise _Over
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _Over:
+        raise TimeoutError(f"not done after {seconds:.0f} seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import subprocess
 import sys
 import time
@@ -42,12 +44,11 @@ def test_a_wrong_number_and_a_raise_fail_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Planted: parameters that differ by a thousandth between the two places, and a part that raises."""
-    places = iter(range(10**6))
     leaves = device_laws.Case.leaves
 
-    def shifted(self, setting, dtype, grad=False):
-        scale = 1.0 + 1e-3 * (next(places) % 2)
-        return [(scale * p.detach()).requires_grad_(p.requires_grad) for p in leaves(self, setting, dtype, grad)]
+    def shifted(self, setting, *options, **more):
+        scale = 1.0 if setting.deadline == math.inf else 1.001
+        return [(scale * p.detach()).requires_grad_(p.requires_grad) for p in leaves(self, setting, *options, **more)]
 
     def broken(setting):
         raise FloatingPointError("out | of range")
@@ -104,6 +105,46 @@ def test_distance_of_tensors() -> None:
     assert device_parts.distance(torch.tensor([3.0]), torch.tensor([1.0])) == 1.0
     for off in ([1.0], [inf]):
         assert device_parts.distance(torch.tensor([nan]), torch.tensor(off)) == inf
+
+
+def cubed(inputs: list) -> dict:
+    """Next to 1 rounding of x decides the value: 1e4 (x^3 - 1)."""
+    return {"value": 1e4 * (inputs[0] ** 3 - 1.0)}
+
+
+def test_float32_may_err_as_much_as_the_processor_does_and_float64_may_not() -> None:
+    x = 1.0 + 1e-4 * torch.rand(64, generator=torch.Generator().manual_seed(1))
+    own = device_parts.judged(torch.float32, cubed([x]), [x], cubed, 1e-6)
+    assert 1e-6 < own[0] < own[1]
+    for shift in (4.0 * own[1], float("nan")):
+        error, bound, which = device_parts.judged(
+            torch.float32, {"value": cubed([x])["value"] + shift}, [x], cubed, 1e-6
+        )
+        assert (error > bound, which) == (True, "value")
+    error, bound, _ = device_parts.judged(torch.float64, cubed([x.double() + 1e-8]), [x.double()], cubed, 1e-6)
+    assert error > bound == 1e-6
+
+
+def test_neighbours_of_inputs() -> None:
+    x = torch.tensor([0.0, 1.0, -3.0])
+    assert device_parts._moved(x, 0) is x
+    other = device_parts._moved(x, 1)
+    assert other[0] == 0.0
+    assert ((other - x)[1:].abs() > 0.0).all()
+    assert ((other - x).abs() <= 2.0 * torch.finfo(x.dtype).eps * x.abs()).all()
+
+
+def test_what_takes_too_long_is_stopped() -> None:
+    def compiler() -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.01)
+
+    with pytest.raises(TimeoutError, match="not done after 0 seconds"), device_parts.within(0.05):
+        compiler()
+    with device_parts.within(0.05):
+        pass
+    time.sleep(0.1)
 
 
 def test_models_trained_at_once_are_trained_as_one_each() -> None:
