@@ -6,6 +6,11 @@
 (1000, 2)
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from hyperdist import _moved
 from hyperdist.distributions import (
     Distribution,
@@ -20,6 +25,9 @@ from hyperdist.distributions import (
     kl_divergence,
 )
 from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+
+if TYPE_CHECKING:
+    from hyperdist import testing as testing
 
 __version__ = "0.2.0"
 
@@ -43,3 +51,16 @@ __all__ = [
     "WrappedNormal",
     "kl_divergence",
 ]
+
+_ON_DEMAND = ("testing",)
+"""Parts that ``import hyperdist`` leaves unloaded until they are named: they need the slow parts of SciPy."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_DEMAND:
+        return import_module(f"hyperdist.{name}")
+    raise AttributeError(f"module 'hyperdist' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND})

@@ -39,6 +39,7 @@ LAYERS = (
     "",  # hyperdist/__init__.py itself
     "_files",
     "_record",
+    "testing",
     "earth",
     "plot",
 )

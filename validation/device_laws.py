@@ -13,9 +13,9 @@ from torch import Tensor
 
 import hyperdist as hd
 import hyperdist_torch as ht
+from hyperdist.testing.holm import ALPHA
 from hyperdist_torch.constraints import unit_sphere
 from validation.device_parts import CLOSE, Finding, Results, Setting, counted_waits, distance, judged
-from validation.holm import ALPHA
 
 SEED = 7
 DRAWS, FEW = 200_000, 20_000

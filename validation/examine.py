@@ -7,48 +7,46 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from validation import directions, independence, laws, mmd, reference, uniformity
+from hyperdist.testing import check, mmd, score, views
+from hyperdist.testing.finding import Finding
+from validation import independence, laws, reference
 from validation.cases import Case, seed_of
-from validation.uniformity import Finding
 
 KEPT = 1_000
 """Probability transforms a case keeps for the plots."""
 
 
-def findings(case: Case, sampler: Any, exact: Any, seed: int) -> tuple[list[Finding], np.ndarray, laws.View | None]:
+def findings(case: Case, sampler: Any, exact: Any, seed: int) -> tuple[list[Finding], np.ndarray, views.View | None]:
     """Every analytic test of a case on draws of ``sampler``, judged by the law ``exact``."""
     x = laws.draw(case, sampler, np.random.default_rng(seed_of(seed, case.key, "draws")))
-    view = laws.view(case, exact, x)
-    found = independence.chain(x, view) + independence.repeats(x, case.dtype)
-    if view is not None:
-        found += uniformity.radius(view) + uniformity.projections(view) + directions.sectors(view)
-        found += independence.batch(view)
+    found, view = check.findings(exact, x, case.model or None)
     return found, x, view
 
 
 def two_sample(case: Case, x: np.ndarray, seed: int) -> list[Finding]:
-    """A mixture's draws against as many reference draws: norm and first coordinate, two-sample KS."""
+    """A mixture's draws against as many reference draws, two-sample KS, and the scores of its parameters."""
     rng = np.random.default_rng(seed_of(seed, case.key, "reference"))
-    x = laws.represent(case, x)
+    law, drawn = laws.build(case, exact=True), x
+    x = views.represent(law, x, case.model or None)
     y = reference.sample(case, x.shape[0], rng)
-    found: list[Any] = [stats.ks_2samp(x[:, 0], y[:, 0]), stats.ks_2samp(x[:, 1], y[:, 1])]
-    if case.hyperbolic:
-        found.append(stats.ks_2samp(np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1)))
-    statistic, p = uniformity.bonferroni([(float(f.statistic), float(f.pvalue)) for f in found])
-    return [Finding("two-sample", p, statistic, x.shape[0])]
+    stream = np.random.default_rng(seed_of(seed, case.key, "score"))
+    scores = score.mixture_scores(law, drawn, case.model or None, stream)
+    return [mmd.two_sample(check.columns(law, x), check.columns(law, y)), *scores]
 
 
 def mmd_finding(case: Case, sampler: Any, seed: int) -> Finding:
     """MMD of the first batch element's draws against the independent sampler."""
-    rng = np.random.default_rng(seed_of(seed, case.key, "mmd"))
+    rng, law = np.random.default_rng(seed_of(seed, case.key, "mmd")), laws.build(case, exact=True)
 
     def draws(n: int) -> np.ndarray:
-        x = laws.represent(case, laws.draw(case, sampler, rng, n))
+        x = views.represent(law, laws.draw(case, sampler, rng, n), case.model or None)
         return x.reshape(n, -1, x.shape[-1])[:, 0]
 
-    return mmd.test(case, draws, lambda n: reference.sample(case, n, rng), rng)
+    def independent(n: int) -> np.ndarray:
+        return reference.sample(case, n, rng)
+
+    return mmd.test(lambda x, y: views.distances(law, x, y), draws, independent, rng, mmd.STAGES)
 
 
 def examine(case: Case, seed: int) -> dict[str, Any]:

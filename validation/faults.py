@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 import hyperdist as hd
-from validation import geometry
+from hyperdist.testing import geometry
 from validation.cases import Case
 from validation.laws import Parameters, build, parameters
 
@@ -62,6 +62,10 @@ def _wrong_exponent(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
 
 def _sigma_off(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
     return _radial(case, lambda p: _normal_radius(case.d, 1.02 * p.scale, p.c), n, rng)
+
+
+def _one_percent(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    return _radial(case, lambda p: _normal_radius(case.d, 1.01 * p.scale, p.c), n, rng)
 
 
 def _sigma_clamped(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -238,6 +242,8 @@ FAULTS = (
     Fault("exponent d - 2", "radius of dimension d - 1", _riemannian(5, 1.0), _wrong_exponent),
     Fault("shared uniform", "one acceptance uniform for the batch", _BATCHED, _shared_uniform),
     Fault("sigma 2 % off", "sigma times 1.02", _riemannian(5, 1.0), _sigma_off),
+    Fault("scale 1 % off", "sigma times 1.01, d = 3, s = 0.1, 100,000 draws",
+          _riemannian(3, 0.1, n=100_000), _one_percent),
     Fault("sigma clamped", "sigma = 0.09 raised to 0.1", _riemannian(3, 0.09), _sigma_clamped),
     Fault("wrong envelope above kappa 10", "von Mises-Fisher, kappa = 11, ambient dimension 50",
           Case("VonMisesFisher", 49, 11.0), _wrong_envelope),

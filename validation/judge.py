@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from validation import acceptance, accuracy, holm
+from hyperdist.testing import holm
+from validation import acceptance, accuracy
 from validation.independence import LEAST_ESS
 from validation.record import row
 

@@ -1,4 +1,4 @@
-"""Laws built from cases, and their draws turned into what is uniform if the law is right."""
+"""Laws built from cases, and their draws."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
 
 import hyperdist as hd
-from validation import geometry
+from hyperdist.testing import geometry
 from validation.cases import Case, seed_of
 
 WEIGHTS = (0.5, 0.3, 0.2)
@@ -67,59 +66,3 @@ def draw(case: Case, sampler: Any, rng: np.random.Generator, n: int | None = Non
     """Draws of the case's sampler in the case's model and method."""
     options = {"method": case.method} | ({"model": case.model} if case.hyperbolic else {})
     return sampler.sample((case.n if n is None else n,), rng, **options)
-
-
-def represent(case: Case, x: np.ndarray) -> np.ndarray:
-    """Draws in float64 and one form a space: tangent vectors at the origin, unit vectors, or angles."""
-    return geometry.to_tangent(x, case.model, np.asarray(case.c)) if case.hyperbolic else np.asarray(x, np.float64)
-
-
-@dataclass
-class View:
-    """Draws as what is uniform under the law.
-
-    pit : (n, *batch)            probability transform of the radius, uniform on (0, 1)
-    directions : (n, *batch, m)  uniform on the unit sphere and independent of pit; None on the torus
-    cube : (n, *batch, d)        independent uniforms, on the torus only
-    """
-
-    pit: np.ndarray | None = None
-    directions: np.ndarray | None = None
-    cube: np.ndarray | None = None
-
-
-def _torus_view(case: Case, exact: Any, x: np.ndarray) -> View:
-    if case.family == "ToroidalUniform":
-        return View(cube=x / (2.0 * np.pi) + 0.5)
-    p = parameters(case)
-    mu, sigma = p.mu.astype(np.float64), p.scale.astype(np.float64)
-    sigma = sigma if case.spread or case.batch else sigma[..., None]
-    gap, turns = geometry.wrap(x - mu), 2.0 * np.pi * np.arange(-8, 9)
-    lower, upper = (-np.pi + turns) / sigma[..., None], (gap[..., None] + turns) / sigma[..., None]
-    cube = np.sum(special.ndtr(upper) - special.ndtr(lower), axis=-1)
-    return View(pit=exact.radius.cdf(np.abs(gap)), cube=cube)
-
-
-def view(case: Case, exact: Any, x: np.ndarray) -> View | None:
-    """The draws ``x`` of a case as uniforms, by this package's geometry; None for a mixture."""
-    if case.mixture:
-        return None
-    x, p = represent(case, x), parameters(case)
-    if "Toroidal" in case.family:
-        return _torus_view(case, exact, x)
-    if case.family == "SphericalUniform":
-        pole = np.zeros(case.d + 1)
-        pole[0] = 1.0
-        angle, unit = geometry.sphere_polar(pole, x)
-        return View(pit=exact.radius.cdf(angle), directions=unit)
-    if not case.hyperbolic:
-        mu = p.mu.astype(np.float64)
-        angle, unit = geometry.sphere_polar(mu / np.linalg.norm(mu, axis=-1, keepdims=True), x)
-        return View(pit=exact.radius.cdf(angle), directions=unit)
-    c = np.asarray(p.c, dtype=np.float64)
-    radius, unit = geometry.polar_about(geometry.to_tangent(p.mu, "poincare", c), x, c)
-    if not case.spread:
-        return View(pit=exact.radius.cdf(radius), directions=unit)
-    white = radius[..., None] * unit / p.scale.astype(np.float64)
-    length = np.linalg.norm(white, axis=-1)
-    return View(pit=stats.chi.cdf(length, case.d), directions=white / length[..., None])

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import hyperdist as hd
-from validation import geometry
+from hyperdist.testing import geometry
 from validation.figures import BLUE, INK, ORANGE, STYLE, address
 
 DRAWS, SEED = 2_000, 4

@@ -8,7 +8,8 @@ import mpmath as mp
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from validation import geometry, oracles
+from hyperdist.testing import geometry
+from validation import oracles
 from validation.cases import Case
 from validation.laws import WEIGHTS, Parameters, parameters
 
@@ -89,7 +90,7 @@ def _component(case: Case, p: Parameters, n: int, rng: np.random.Generator) -> n
 
 
 def sample(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n draws (n, k) of a case's law, of its first batch element, in the representation of ``laws.represent``."""
+    """n draws (n, k) of a case's law, of its first batch element, in the form of ``views.represent``."""
     p = parameters(case)
     if case.mixture:
         label = rng.choice(len(WEIGHTS), n, p=WEIGHTS)

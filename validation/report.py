@@ -11,7 +11,9 @@ from markupsafe import Markup
 from rich.console import Console
 
 from hyperdist._files import to_json, whole
-from validation import holm, independence, mmd, terminal
+from hyperdist.testing import holm, mmd
+from hyperdist.testing.independence import LAGS
+from validation import independence, terminal
 from validation.cases import BATCH, FAMILIES
 from validation.judge import Verdict
 
@@ -76,7 +78,7 @@ def write_report(
 
     context = {
         "record": record, "verdict": verdict, "laws": law_summary(verdict, results), "smallest": verdict.smallest(12),
-        "accuracy": verdict.accuracy, "counted": results.get("counted", []), "lags": independence.LAGS,
+        "accuracy": verdict.accuracy, "counted": results.get("counted", []), "lags": LAGS,
         "least_ess": independence.LEAST_ESS, "permutations": mmd.PERMUTATIONS, "mmd_size": mmd.SIZE,
         "mmd_threshold": mmd.THRESHOLD, "alpha": holm.ALPHA,
     }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from validation import examine, faults, intervals, laws, power
 
 CRITICAL = 1e-6
-NEEDED = {"sigma 2 % off": 20_000, "shared uniform": 10_000}
+NEEDED = {"scale 1 % off": 100_000, "sigma 2 % off": 20_000, "shared uniform": 10_000}
 """Draws of the faults that fewer than 8,000 would not show every time; ``power`` measures the rest at 20,000."""
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import hyperdist as hd
+from hyperdist.testing import directions, geometry, holm, independence, mmd, views
+from hyperdist.testing.uniformity import ks, projections, radius
+from hyperdist.testing.views import View
 from tests.support.statistics import ALPHA, ks_cdf, ks_uniform
-from validation import cases, directions, geometry, holm, independence, intervals, laws, mmd, oracles, reference
-from validation.laws import View
-from validation.uniformity import ks, projections, radius
+from validation import cases, intervals, laws, oracles, reference
 
 
 def _hyperboloid(v):
@@ -135,28 +137,33 @@ def test_repeats_are_found_and_chance_ones_forgiven(rng):
 
 
 def test_kernels_are_positive_definite(rng):
-    for case, x in (
-        (cases.Case("RiemannianNormal", 3, c=0.7, model="tangent"), 3.0 * rng.standard_normal((80, 3))),
-        (cases.Case("VonMisesFisher", 2), rng.standard_normal((80, 3))),
-        (cases.Case("ToroidalUniform", 2), rng.uniform(-np.pi, np.pi, (80, 2))),
+    for law, x in (
+        (hd.RiemannianNormal(np.zeros(3), 1.0, 0.7), 3.0 * rng.standard_normal((80, 3))),
+        (hd.VonMisesFisher(np.eye(3)[0], 1.0), rng.standard_normal((80, 3))),
+        (hd.ToroidalUniform(2), rng.uniform(-np.pi, np.pi, (80, 2))),
     ):
-        if case.family == "VonMisesFisher":
+        if isinstance(law, hd.VonMisesFisher):
             x /= np.linalg.norm(x, axis=1, keepdims=True)
-        assert np.linalg.eigvalsh(np.exp(-mmd.distances(case, x, x))).min() > -1e-9
+        assert np.linalg.eigvalsh(np.exp(-views.distances(law, x, x))).min() > -1e-9
+
+
+def flat(x, y):
+    return views.distances(hd.RiemannianNormal(np.zeros(2), 1.0, 0.0), x, y)
 
 
 def test_permutation_p_values_are_uniform_and_small_for_a_shift(rng):
     def p_of(shift):
         x, y = rng.standard_normal((60, 2)), rng.standard_normal((60, 2)) + shift
-        return mmd.one_stage(cases.Case("RiemannianNormal", 2, c=0.0, model="tangent"), x, y, rng)[1]
+        return mmd.one_stage(flat, x, y, rng)[1]
 
     assert ks_uniform([p_of(0.0) for _ in range(100)]) > ALPHA
     assert p_of(2.0) == 1.0 / (mmd.PERMUTATIONS + 1)
 
 
 def test_repeated_mmd_multiplies_p_values(rng):
-    case = cases.Case("RiemannianNormal", 2, c=0.0, model="tangent")
-    shifted = mmd.test(case, lambda n: rng.standard_normal((n, 2)) + 1.0, lambda n: rng.standard_normal((n, 2)), rng)
+    shifted = mmd.test(
+        flat, lambda n: rng.standard_normal((n, 2)) + 1.0, lambda n: rng.standard_normal((n, 2)), rng, mmd.STAGES
+    )
     assert shifted.p == pytest.approx(mmd.THRESHOLD ** (mmd.STAGES - 1) / (mmd.PERMUTATIONS + 1))
 
 

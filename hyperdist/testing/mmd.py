@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy between draws and independent reference draws, with permutation p-values.
+"""Two samples: Kolmogorov-Smirnov of coordinates, and maximum mean discrepancy with permutation p-values.
 
 The kernel is exp(-distance / ell). Geodesic distance is of negative type on hyperbolic space (Faraut & Harzallah
 1974) and on the sphere (Gangolli 1967), and a sum of circle distances is on the torus, so the kernel is positive
@@ -11,23 +11,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from validation import geometry
-from validation.cases import Case
-from validation.uniformity import Finding
+from hyperdist.testing.finding import Finding, bonferroni
 
 SIZE, PERMUTATIONS = 400, 999
 THRESHOLD, STAGES = 0.01, 5
-"""A p-value up to THRESHOLD is tried again on fresh draws, at most STAGES times in all."""
+"""A p-value up to THRESHOLD is tried again on fresh draws, by default at most STAGES times in all."""
+
+Distances = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""All distances between the rows of two arrays."""
 
 
-def distances(case: Case, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """All geodesic distances (on the torus: summed over coordinates) between rows of x and y."""
-    if case.hyperbolic:
-        return geometry.hyperbolic_distances(x, y, case.c)
-    if "Toroidal" in case.family:
-        return geometry.torus_distances(x, y)
-    return geometry.sphere_distances(x, y)
+def two_sample(x: np.ndarray, y: np.ndarray) -> Finding:
+    """Two-sample KS of each column of x (n, k) and y (m, k), smallest p-value times their number."""
+    found: list[Any] = [stats.ks_2samp(x[:, j], y[:, j]) for j in range(x.shape[1])]
+    statistic, p = bonferroni([(float(f.statistic), float(f.pvalue)) for f in found])
+    return Finding("two-sample", p, statistic, x.shape[0])
 
 
 def permutation_test(gram: np.ndarray, n: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -40,25 +40,31 @@ def permutation_test(gram: np.ndarray, n: int, rng: np.random.Generator) -> tupl
     return float(values[0]), float(np.mean(values >= values[0]))
 
 
-def one_stage(case: Case, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+def one_stage(distances: Distances, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """MMD squared and p-value of draws x against reference y, rows of one representation."""
     pooled = np.concatenate([x, y])
-    distance = distances(case, pooled, pooled)
+    distance = distances(pooled, pooled)
     if not np.all(np.isfinite(distance)):
         return float("inf"), 1.0 / (PERMUTATIONS + 1)
     ell = np.median(distance[: len(x), len(x) :])
     return permutation_test(np.exp(-distance / ell), len(x), rng)
 
 
-def test(case: Case, draws: Callable[[int], Any], reference: Callable[[int], Any], rng: np.random.Generator) -> Finding:
-    """Repeat on fresh draws while p <= THRESHOLD; THRESHOLD^(k - 1) p_k is then exactly a p-value.
+def test(
+    distances: Distances,
+    draws: Callable[[int], Any],
+    reference: Callable[[int], Any],
+    rng: np.random.Generator,
+    stages: int,
+) -> Finding:
+    """Up to ``stages`` times on fresh draws while p <= THRESHOLD; THRESHOLD^(k - 1) p_k is then exactly a p-value.
 
-    ``draws`` and ``reference`` return that many rows in the representation of ``laws.represent``.
+    ``draws`` and ``reference`` return that many rows, of which ``distances`` are taken.
     """
     scale, statistic, p = 1.0, 0.0, 1.0
-    for stage in range(STAGES):
-        statistic, p = one_stage(case, draws(SIZE), reference(SIZE), rng)
-        if p > THRESHOLD or stage == STAGES - 1:
+    for stage in range(stages):
+        statistic, p = one_stage(distances, draws(SIZE), reference(SIZE), rng)
+        if p > THRESHOLD or stage == stages - 1:
             break
         scale *= THRESHOLD
     return Finding("mmd", scale * p, statistic, SIZE)

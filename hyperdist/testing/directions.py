@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from validation.laws import View
-from validation.uniformity import Finding, bonferroni
+from hyperdist.testing.finding import Finding, bonferroni
+from hyperdist.testing.views import View
 
 SECTORS, LAYERS = 32, 4
 

@@ -1,4 +1,5 @@
-"""Geometry written a second time: what turns draws into radii and directions without the library's spaces.
+"""Geometry written a second time: what turns draws into radii and directions without the library's spaces, so that an
+error in them cannot hide in its own check.
 
 Hyperbolic points are held as tangent vectors at the origin, ``v`` with ``|v| = r`` the geodesic distance, because
 that form holds any radius. Everything follows from a boost of the hyperboloid along one axis.

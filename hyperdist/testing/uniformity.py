@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import special, stats
 
-from validation.laws import View
+from hyperdist.testing.finding import Finding, bonferroni
+from hyperdist.testing.views import View
 
 AXES = 4
 """Axes the direction is projected on: the first, the last and random ones."""
-
-
-@dataclass
-class Finding:
-    """One test's outcome; ``p`` is already corrected for the choices made inside the test."""
-
-    test: str
-    p: float
-    statistic: float
-    n: int
 
 
 def ks(u: np.ndarray) -> tuple[float, float]:
@@ -32,12 +21,6 @@ def ks(u: np.ndarray) -> tuple[float, float]:
     rank = np.arange(n)
     distance = float(max(np.max((rank + 1) / n - u), np.max(u - rank / n)))
     return distance, float(stats.kstwo.sf(distance, n))
-
-
-def bonferroni(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """The statistic of the smallest p-value, and that p-value times the number of tests."""
-    statistic, p = min(pairs, key=lambda pair: pair[1])
-    return statistic, min(1.0, p * len(pairs))
 
 
 def radius(view: View) -> list[Finding]:

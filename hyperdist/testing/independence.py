@@ -1,0 +1,95 @@
+"""Independence of the draws: across the elements of a batch, along the chain, and of exact repeats."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special, stats
+
+from hyperdist.testing.finding import Finding, bonferroni
+from hyperdist.testing.views import View
+
+LAGS = 20
+
+
+def _scores(u: np.ndarray) -> np.ndarray:
+    """Normal scores of uniforms; the ends are moved inside by less than a rank."""
+    edge = 0.25 / u.shape[0]
+    return special.ndtri(np.clip(u, edge, 1.0 - edge))
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Correlation of two columns of normals and its exact two-sided p-value."""
+    r = float(np.corrcoef(x, y)[0, 1])
+    t = abs(r) * np.sqrt((x.size - 2) / max(1.0 - r * r, 1e-300))
+    return r, float(2.0 * stats.t.sf(t, x.size - 2))
+
+
+def batch(view: View) -> list[Finding]:
+    """No two elements share randomness: correlations of radii, of their distance from the median, of directions.
+
+    The second sees a shared acceptance uniform, which leaves the radii themselves uncorrelated.
+    """
+    base = view.cube[..., 0] if view.cube is not None else view.pit
+    if base is None or base.ndim != 2:
+        return []
+    n, size = base.shape
+    outcomes = []
+    columns = [_scores(base), _scores(np.abs(2.0 * base - 1.0))]
+    for i in range(size):
+        for j in range(i):
+            outcomes += [_correlation(column[:, i], column[:, j]) for column in columns]
+            if view.directions is not None:
+                inner = np.sum(view.directions[:, i] * view.directions[:, j], axis=-1)
+                z = float(np.mean(inner) * np.sqrt(n * view.directions.shape[-1]))
+                outcomes.append((z / np.sqrt(n), 2.0 * float(stats.norm.sf(abs(z)))))
+    statistic, p = bonferroni(outcomes)
+    return [Finding("batch", p, statistic, n)]
+
+
+def ljung_box(series: np.ndarray) -> tuple[float, float]:
+    """Ljung and Box's (1978) statistic of the first autocorrelations and its chi-square p-value."""
+    n = series.size
+    centred = series - series.mean()
+    power = float(centred @ centred)
+    if power == 0.0:
+        return float("inf"), 0.0
+    lags = np.arange(1, LAGS + 1)
+    correlation = np.array([centred[k:] @ centred[:-k] for k in lags]) / power
+    statistic = float(n * (n + 2) * np.sum(correlation**2 / (n - lags)))
+    return statistic, float(stats.chi2.sf(statistic, LAGS))
+
+
+def series_of(x: np.ndarray, view: View | None) -> list[np.ndarray]:
+    """One-dimensional functions of the draws, rank-normalised, for the tests along the chain.
+
+    x : (n, *batch, k) draws in any coordinates; the first batch element is followed.
+    """
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])[:, 0]
+    columns = [rows[:, 0]]
+    if view is not None and view.pit is not None:
+        columns.append(view.pit.reshape(view.pit.shape[0], -1)[:, 0])
+    return [_scores((stats.rankdata(column) - 0.5) / column.size) for column in columns]
+
+
+def chain(x: np.ndarray, view: View | None) -> list[Finding]:
+    """Autocorrelation of the radius and of one coordinate, by a portmanteau test over twenty lags."""
+    statistic, p = bonferroni([ljung_box(series) for series in series_of(x, view)])
+    return [Finding("chain", p, statistic, x.shape[0])]
+
+
+def repeats(x: np.ndarray, dtype: str) -> list[Finding]:
+    """Exact repeats among the draws, against the number that rounding alone would give (Poisson).
+
+    That number is bounded by ten times the pairs over the cells that rounding leaves in the three widest coordinates.
+    A float32 in one or two dimensions repeats by chance too often to say anything.
+    """
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])[:, 0]
+    n, k = rows.shape
+    if dtype == "float32" and k <= 2:
+        return []
+    rounding = np.spacing(np.median(np.abs(rows), axis=0)).astype(np.float64)
+    width = np.sort(np.std(rows, axis=0, dtype=np.float64) / rounding)[::-1][:3]
+    expected = 10.0 * 0.5 * n * n / float(np.prod(2.0 * np.sqrt(np.pi) * width))
+    order = np.argsort(rows[:, 0])
+    count = int(np.sum(np.all(rows[order[1:]] == rows[order[:-1]], axis=1)))
+    return [Finding("repeats", float(stats.poisson.sf(count - 1, expected)) if count else 1.0, float(count), n)]
