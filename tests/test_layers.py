@@ -40,6 +40,7 @@ LAYERS = (
     "_files",
     "_record",
     "testing",
+    "trees",
     "earth",
     "plot",
 )
