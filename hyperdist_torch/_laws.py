@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from hyperdist.arrays.namespace import namespace, settled
-from hyperdist.radial import hyperbolic, spherical, spherical_hats
+from hyperdist.radial import riemannian_normal, spherical, spherical_normal, von_mises_fisher
+from hyperdist.radial.riemannian_normal import functions, hats
 from hyperdist_torch._host import Array
 from hyperdist_torch._law import Law
 from hyperdist_torch._random import Propose, Source
@@ -40,30 +41,30 @@ class HyperbolicLaw(Law):
 
     end = math.inf
 
-    def kernel(self, theta: Array) -> hyperbolic.HyperbolicKernel:
-        return hyperbolic.HyperbolicKernel.build(self.d, namespace(theta).sqrt(theta))
+    def kernel(self, theta: Array) -> riemannian_normal.HyperbolicKernel:
+        return riemannian_normal.HyperbolicKernel.build(self.d, namespace(theta).sqrt(theta))
 
     def log_kernel(self, y: Array, theta: Array) -> Array:
-        return hyperbolic.log_kernel(self.d - 1, y, theta)
+        return functions.log_kernel(self.d - 1, y, theta)
 
     def score(self, y: Array, theta: Array) -> Array:
-        return hyperbolic.log_kernel_score(self.d - 1, y, theta)
+        return functions.log_kernel_score(self.d - 1, y, theta)
 
     def proposal(self, kernel: Any, theta: Array) -> Propose:
         d, s = self.d, kernel.s
-        point, gamma_mass = hyperbolic.gamma_hat(d, s)
+        point, gamma_mass = hats.gamma_hat(d, s)
 
         def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, scale = _pick(point, index, chi.shape[0]), _pick(s, index, chi.shape[0])
             y = chi * at / math.sqrt(d)
-            return y, hyperbolic.gamma_hat_cost(d, scale, at, y)
+            return y, hats.gamma_hat_cost(d, scale, at, y)
 
         def normal(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             mode, scale = _pick(kernel.centre, index, chi.shape[0]), _pick(s, index, chi.shape[0])
             t = source.normal(chi.shape[0])
-            return mode + t, hyperbolic.normal_hat_cost(d - 1, scale, mode, t)
+            return mode + t, hats.normal_hat_cost(d - 1, scale, mode, t)
 
-        return _one_of(kernel.log_peak + hyperbolic.normal_hat_log_mass(kernel.n) < gamma_mass, gamma, normal)
+        return _one_of(kernel.log_peak + hats.normal_hat_log_mass(kernel.n) < gamma_mass, gamma, normal)
 
 
 class SphericalNormalLaw(Law):
@@ -71,28 +72,28 @@ class SphericalNormalLaw(Law):
 
     end = math.pi
 
-    def kernel(self, theta: Array) -> spherical.SphericalNormalKernel:
-        return spherical.SphericalNormalKernel.build(self.d, theta)
+    def kernel(self, theta: Array) -> spherical_normal.SphericalNormalKernel:
+        return spherical_normal.SphericalNormalKernel.build(self.d, theta)
 
     def log_kernel(self, y: Array, theta: Array) -> Array:
-        return spherical.normal_log_kernel(self.d - 1, y, theta)
+        return spherical_normal.normal_log_kernel(self.d - 1, y, theta)
 
     def score(self, y: Array, theta: Array) -> Array:
-        return spherical.normal_score(y, theta)
+        return spherical_normal.normal_score(y, theta)
 
     def proposal(self, kernel: Any, theta: Array) -> Propose:
         d = self.d
-        point, touch, by_cauchy = spherical_hats.normal_hats(d, theta)
+        point, touch, by_cauchy = spherical_normal.normal_hats(d, theta)
 
         def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, sigma = _pick(point, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
             r = chi * at / math.sqrt(d)
-            return r, spherical_hats.normal_gamma_cost(d, sigma, at, r)
+            return r, spherical_normal.normal_gamma_cost(d, sigma, at, r)
 
         def cauchy(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, sigma = _pick(touch, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
             r = _cauchy_radius(chi, at, source)
-            return r, spherical_hats.normal_cauchy_cost(d, sigma, at, r)
+            return r, spherical_normal.normal_cauchy_cost(d, sigma, at, r)
 
         return _one_of(by_cauchy, gamma, cauchy)
 
@@ -102,37 +103,37 @@ class FisherLaw(Law):
 
     end = math.pi
 
-    def kernel(self, theta: Array) -> spherical.VonMisesFisherKernel:
-        return spherical.VonMisesFisherKernel.build(self.d, theta)
+    def kernel(self, theta: Array) -> von_mises_fisher.VonMisesFisherKernel:
+        return von_mises_fisher.VonMisesFisherKernel.build(self.d, theta)
 
     def log_kernel(self, y: Array, theta: Array) -> Array:
-        return spherical.fisher_log_kernel(self.d - 1, y, theta)
+        return von_mises_fisher.fisher_log_kernel(self.d - 1, y, theta)
 
     def score(self, y: Array, theta: Array) -> Array:
-        return spherical.fisher_score(y)
+        return von_mises_fisher.fisher_score(y)
 
     def proposal(self, kernel: Any, theta: Array) -> Propose:
         d = self.d
         if d == 1:
             return _arcs(theta)
-        point, rate, touch, by_cauchy = spherical_hats.fisher_hats(d, theta)
+        point, rate, touch, by_cauchy = von_mises_fisher.fisher_hats(d, theta)
 
         def gamma(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             w = 0.5 * chi * chi / _pick(rate, index, chi.shape[0])
             xp = namespace(w)
             r = 2.0 * xp.asin(xp.sqrt(0.5 * xp.clip(w, None, 2.0)))
-            return r, spherical_hats.fisher_gamma_cost(d, _pick(point, index, chi.shape[0]), w)
+            return r, von_mises_fisher.fisher_gamma_cost(d, _pick(point, index, chi.shape[0]), w)
 
         def cauchy(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
             at, kappa = _pick(touch, index, chi.shape[0]), _pick(theta, index, chi.shape[0])
             r = _cauchy_radius(chi, at, source)
-            return r, spherical_hats.fisher_cauchy_cost(d, kappa, at, r)
+            return r, von_mises_fisher.fisher_cauchy_cost(d, kappa, at, r)
 
         return _one_of(by_cauchy, gamma, cauchy)
 
 
 def _cauchy_radius(chi: Array, touch: Array, source: Source) -> Array:
-    return spherical_hats.cauchy_radius(chi, source.normal(chi.shape[0]), namespace(touch).cos(touch))
+    return spherical.cauchy_radius(chi, source.normal(chi.shape[0]), namespace(touch).cos(touch))
 
 
 _LEAST_KAPPA = 1e-20
@@ -145,7 +146,7 @@ def _arcs(kappa: Array) -> Propose:
     def propose(chi: Array, index: Array | None, source: Source) -> tuple[Array, Array]:
         own = _pick(kappa, index, chi.shape[0])
         u = source.uniform(chi.shape[0])
-        r = spherical_hats.fisher_arc(namespace(own).clip(own, _LEAST_KAPPA, None), u)
-        return r, spherical_hats.fisher_arc_cost(own, r)
+        r = von_mises_fisher.fisher_arc(namespace(own).clip(own, _LEAST_KAPPA, None), u)
+        return r, von_mises_fisher.fisher_arc_cost(own, r)
 
     return propose

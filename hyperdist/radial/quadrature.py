@@ -28,6 +28,9 @@ DROP = 42.0
 ORDER = 44
 """Nodes a side: double precision for every law here and every integrand, derivatives and logarithms included."""
 
+HALF_NORMAL_CENTRE = 0.7
+"""Where a law on the line (d = 1), whose mode is the end 0, is cut into a lower and an upper tail."""
+
 
 def _unit_rule(order: int) -> tuple[Table, Table]:
     """Nodes and weights of [0, 1]."""

@@ -1,8 +1,9 @@
-"""The radius of the Riemannian normal on the sphere."""
+"""The radius of the Riemannian normal on the sphere, exp(-theta^2/(2 sigma^2)) sin(theta)^(d-1) (Pennec 2006)."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,14 +11,134 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
-from hyperdist.arrays.namespace import special
-from hyperdist.radial import quadrature, rejection, spherical_hats
+from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
 from hyperdist.radial.riemannian_normal import check_scale
-from hyperdist.radial.spherical import SphericalNormalKernel
+from hyperdist.radial.spherical import SphericalKernel, cauchy_hat_log_mass, cauchy_log_accept, cauchy_radius
+
+_NEWTON_STEPS = 8
 
 _FLAT = 100.0
 """A scale from which on the law on the circle is uniform to 0.05 %, and inversion of the normal cdf loses digits."""
+
+
+def tangency(weight: float, sigma: Array, extra: float) -> Array:
+    """The root x in (0, pi) of x^2/sigma^2 = extra + weight x cot x, for weight > 0.
+
+    Newton's method from above: the difference is convex and increasing, and x cot x <= 1 - x^2/3.
+    """
+    xp = namespace(sigma)
+    precision = 1.0 / (sigma * sigma)
+    x = xp.sqrt((weight + extra) / (precision + weight / 3.0))
+    for _ in range(_NEWTON_STEPS):
+        cot = x / xp.tan(x)
+        bend = cot - cot * cot - x * x
+        x = x - (precision * x * x - extra - weight * cot) / (2.0 * precision * x - weight * bend / x)
+    return x
+
+
+@dataclass(frozen=True, eq=False)
+class SphericalNormalKernel(SphericalKernel):
+    """exp(-theta^2/(2 sigma^2)) sin(theta)^n about its mode."""
+
+    sigma: Array
+
+    @classmethod
+    def build(cls, d: int, sigma: Array) -> SphericalNormalKernel:
+        """The kernel of one scale a batch element."""
+        xp = namespace(sigma)
+        n = d - 1
+        if n == 0:
+            centre = HALF_NORMAL_CENTRE / xp.sqrt(1.0 / (sigma * sigma) + 0.25)
+            return cls(0, centre, -centre / (sigma * sigma), -0.5 * xp.square(centre / sigma), sigma)
+        centre = tangency(n, sigma, 0.0)
+        residual = n / xp.tan(centre) - centre / (sigma * sigma)
+        log_peak = n * xp.log(xp.sin(centre)) - 0.5 * xp.square(centre / sigma)
+        return cls(n, centre, residual, log_peak, sigma)
+
+    def log_ratio(self, y: Array, t: Array) -> Array:
+        xp = namespace(y, t)
+        if self.n == 0:
+            return (self.residual - 0.5 * t / (self.sigma * self.sigma)) * t
+        # t and sin t both carry the linear part; their difference is of third order.
+        sine_excess = xp.sin(t) - t
+        return (
+            -0.5 * xp.square(t / self.sigma)
+            + self.residual * t
+            + self.n / xp.tan(self.centre) * sine_excess
+            + self._log_sine_ratio(y, t)
+        )
+
+    def slope(self, y: Array, t: Array) -> Array:
+        if self.n == 0:
+            return -y / (self.sigma * self.sigma)
+        return self.n / namespace(y).tan(y) - y / (self.sigma * self.sigma)
+
+    def curvature(self, y: Array) -> Array:
+        xp = namespace(y, self.sigma)
+        return 1.0 / (self.sigma * self.sigma) + (self.n / xp.square(xp.sin(y)) if self.n else xp.zeros_like(y))
+
+    def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
+        xp = namespace(y, t)
+        slope = self.slope(y, t)
+        decay = xp.where(upper, -slope, slope)
+        decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
+        least = 1.0 / (self.sigma * self.sigma) + self.n
+        distance = way_down(decay, least, drop)
+        room = xp.where(upper, math.pi - y, y)
+        return xp.where(distance < room, distance, room)
+
+    def score(self, y: Array, t: Array) -> Array:
+        """d(log kernel)/d sigma, less its value at the centre."""
+        # sigma^3 may underflow
+        return (t / self.sigma) * ((2.0 * self.centre + t) / self.sigma) / self.sigma
+
+
+def normal_log_kernel(n: int, y: Array, sigma: Array) -> Array:
+    """Log density of the Riemannian normal's radius up to its constant."""
+    xp = namespace(y, sigma)
+    return -0.5 * xp.square(y / sigma) + (n * xp.log(xp.sin(y)) if n else 0.0)
+
+
+def normal_score(y: Array, sigma: Array) -> Array:
+    """d ``normal_log_kernel``/d sigma = y^2/sigma^3."""
+    ratio = y / sigma
+    return ratio * ratio / sigma
+
+
+def normal_hats(d: int, sigma: Array) -> tuple[Array, Array, Array]:
+    """The Riemannian normal's hats: tangent points of the gamma and the Cauchy hat; is the Cauchy lighter."""
+    point = tangency(d - 1, sigma, 1.0) if d > 1 else sigma
+    # The Cauchy hat with x0 = cos q is lightest where it touches at q itself: q tan q = d sigma^2.
+    touch = tangency(d, sigma, 0.0)
+    gamma, cauchy = normal_log_masses(d, sigma, point, touch)
+    return point, touch, cauchy < gamma
+
+
+def normal_log_masses(d: int, sigma: Array, point: Array, touch: Array) -> tuple[Array, Array]:
+    """Log masses of the gamma hat, whose log(sin x/x) is concave in x^2, and of the Cauchy hat."""
+    xp = namespace(sigma)
+    n, rate = d - 1, 0.5 * d / (point * point)
+    gamma = n * xp.log(xp.sin(point) / point) - (0.5 / (sigma * sigma) - rate) * point * point if n else sigma * 0.0
+    gamma = gamma + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
+    return gamma, cauchy_hat_log_mass(d, touch) - 0.5 * xp.square(touch / sigma)
+
+
+def normal_gamma_cost(d: int, sigma: Array, point: Array, r: Array) -> Array:
+    """Minus the log acceptance probability of r under the gamma hat, r = point/sqrt(d) chi; infinite where r >= pi."""
+    xp = namespace(sigma, r)
+    inside = r < math.pi
+    safe = xp.where(inside, r, xp.ones_like(r))
+    rise = (d - 1) * xp.log(xp.sin(safe) / safe * (point / xp.sin(point))) if d > 1 else 0.0
+    excess = 0.5 / (sigma * sigma) - 0.5 * d / (point * point)
+    return xp.where(inside, excess * (safe - point) * (safe + point) - rise, xp.zeros_like(r) + math.inf)
+
+
+def normal_cauchy_cost(d: int, sigma: Array, touch: Array, r: Array) -> Array:
+    """Minus the log acceptance probability of r under the Cauchy hat that touches at ``touch``."""
+    return 0.5 / (sigma * sigma) * (r - touch) * (r + touch) - cauchy_log_accept(d, r, touch)
 
 
 class SphericalNormalRadius(KernelLaw):
@@ -73,7 +194,7 @@ class SphericalNormalRadius(KernelLaw):
     @quiet
     def _touching(self) -> tuple[ndarray, ndarray, ndarray]:
         """Tangent points of the gamma and of the Cauchy hat; which of the two is lighter."""
-        return spherical_hats.normal_hats(self.d, self.sigma)
+        return normal_hats(self.d, self.sigma)
 
     @cached_property
     def _choice(self) -> ndarray:
@@ -83,7 +204,7 @@ class SphericalNormalRadius(KernelLaw):
     @quiet
     def _acceptance_rate(self) -> ndarray:
         point, touch, by_cauchy = self._touching
-        gamma, cauchy = spherical_hats.normal_log_masses(self.d, self.sigma, point, touch)
+        gamma, cauchy = normal_log_masses(self.d, self.sigma, point, touch)
         mass = np.where(by_cauchy, cauchy, gamma)
         return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - mass))
 
@@ -97,12 +218,12 @@ class SphericalNormalRadius(KernelLaw):
 
         def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             r = chi * (point[which] / math.sqrt(d))
-            return rejection.certain(r, spherical_hats.normal_gamma_cost(d, sigma[which], point[which], r))
+            return rejection.certain(r, normal_gamma_cost(d, sigma[which], point[which], r))
 
         def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
-            r = spherical_hats.cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            return rejection.certain(r, spherical_hats.normal_cauchy_cost(d, sigma[which], q, r))
+            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
+            return rejection.certain(r, normal_cauchy_cost(d, sigma[which], q, r))
 
         def cut_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             scale = sigma[which]

@@ -1,8 +1,12 @@
-"""The radius of the von Mises-Fisher law on the sphere; uniform at kappa = 0."""
+"""The radius of the von Mises-Fisher law on the sphere, exp(kappa cos theta) sin(theta)^(d-1); uniform at kappa = 0.
+
+Fisher 1953; Mardia & Jupp 2000, 9.3.4.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +14,186 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
-from hyperdist.radial import quadrature, rejection, spherical_hats
+from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.base import KernelLaw, quiet
-from hyperdist.radial.spherical import VonMisesFisherKernel
+from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
+from hyperdist.radial.spherical import SphericalKernel, cauchy_hat_log_mass, cauchy_log_accept, cauchy_radius
 
 KAPPA_MAX = 1e15
 """Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
+
+
+@dataclass(frozen=True, eq=False)
+class VonMisesFisherKernel(SphericalKernel):
+    """exp(kappa (cos theta - 1)) sin(theta)^n about its mode; ``log_peak`` is without the factor e^kappa."""
+
+    kappa: Array
+
+    @classmethod
+    def build(cls, d: int, kappa: Array) -> VonMisesFisherKernel:
+        """The kernel of one concentration kappa >= 0 a batch element."""
+        xp = namespace(kappa)
+        n = d - 1
+        if n == 0:
+            centre = HALF_NORMAL_CENTRE / xp.sqrt(kappa + 0.25)
+            return cls(0, centre, -kappa * xp.sin(centre), -2.0 * kappa * xp.square(xp.sin(0.5 * centre)), kappa)
+        # cos(centre) solves kappa (1 - C^2) = n C; 1 - C without cancellation.
+        root = xp.sqrt(4.0 * kappa * kappa + float(n) * n)
+        versine = (n + n * (n / (root + 2.0 * kappa))) / (n + root)
+        centre = 2.0 * xp.asin(xp.sqrt(0.5 * versine))
+        residual = n / xp.tan(centre) - kappa * xp.sin(centre)
+        log_peak = n * xp.log(xp.sin(centre)) - 2.0 * kappa * xp.square(xp.sin(0.5 * centre))
+        return cls(n, centre, residual, log_peak, kappa)
+
+    def log_ratio(self, y: Array, t: Array) -> Array:
+        xp = namespace(y, t)
+        if self.n == 0:
+            return self.kappa * self.score(y, t)
+        pull = 2.0 * self.kappa * xp.cos(self.centre) * xp.square(xp.sin(0.5 * t))
+        return self._log_sine_ratio(y, t) + self.residual * xp.sin(t) - pull
+
+    def slope(self, y: Array, t: Array) -> Array:
+        xp = namespace(y, self.kappa)
+        return (self.n / xp.tan(y) if self.n else 0.0) - self.kappa * xp.sin(y)
+
+    def curvature(self, y: Array) -> Array:
+        xp = namespace(y, self.kappa)
+        return self.kappa * xp.cos(y) + (self.n / xp.square(xp.sin(y)) if self.n else 0.0)
+
+    def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
+        """In the versine v = 1 - cos theta, where the kernel is concave for every kappa."""
+        xp = namespace(y, t, self.kappa)
+        kappa = self.kappa
+        v, rest = 2.0 * xp.square(xp.sin(0.5 * y)), 2.0 * xp.square(xp.cos(0.5 * y))
+        half = 0.5 * self.n
+        # Downwards, as a share of v: the curvature (n/2)(1/v^2 + 1/rest^2) only grows.
+        decay = half * (1.0 - v / rest) - kappa * v
+        decay = xp.where(decay > 0.0, decay, xp.zeros_like(decay))
+        share = 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * half * (1.0 + xp.square(v / rest))))
+        left = xp.where(share < 1.0, 1.0 - share, xp.zeros_like(share))
+        down = y - 2.0 * xp.asin(xp.sin(0.5 * y) * xp.sqrt(left))
+        # Upwards it may fall: Newton's method on the concave kernel overshoots once and stays beyond the root.
+        distance = self._upward(v, rest, drop)
+        inside = distance < rest
+        angle = 2.0 * xp.asin(xp.sqrt(0.5 * xp.where(inside, v + distance, xp.zeros_like(v))))
+        up = xp.where(inside, angle - y, math.pi - y)
+        width = xp.where(upper, up, down)
+        return xp.where(width > 0.0, width, xp.zeros_like(width))
+
+    def _upward(self, v: Array, rest: Array, drop: float) -> Array:
+        """A distance up from the versine v that loses ``drop`` nats, or one beyond ``rest`` = 2 - v."""
+        xp = namespace(v, self.kappa)
+        kappa, half = self.kappa, 0.5 * self.n
+        if self.n == 0:
+            return drop / xp.where(kappa > 0.0, kappa, xp.ones_like(kappa) * 1e-300)
+        pull = kappa - half * (1.0 / v - 1.0 / rest)
+        pull = xp.where(pull > 0.0, pull, xp.zeros_like(pull))
+        bend = half * (1.0 / (v * v) + 1.0 / (rest * rest))
+        distance = 2.0 * drop / (pull + xp.sqrt(pull * pull + 2.0 * drop * bend))
+        for _ in range(3):
+            step = xp.where(distance < 0.5 * rest, distance, 0.5 * rest)
+            lost = kappa * step - half * (xp.log1p(step / v) + xp.log1p(-step / rest)) - drop
+            onward = step - lost / (kappa - half * (1.0 / (v + step) - 1.0 / (rest - step)))
+            distance = xp.where(onward > 0.0, onward, rest)
+        return distance
+
+    def score(self, y: Array, t: Array) -> Array:
+        """d(log kernel)/d kappa = cos theta, less its value at the centre."""
+        xp = namespace(y, t)
+        return -2.0 * xp.sin(0.5 * (y + self.centre)) * xp.sin(0.5 * t)
+
+
+def fisher_log_kernel(n: int, y: Array, kappa: Array) -> Array:
+    """Log density of the von Mises-Fisher radius up to a constant in y, kappa (cos y - 1) + n log sin y."""
+    xp = namespace(y, kappa)
+    return kappa * fisher_score(y) + (n * xp.log(xp.sin(y)) if n else 0.0)
+
+
+def fisher_score(y: Array) -> Array:
+    """d ``fisher_log_kernel``/d kappa = cos y - 1."""
+    xp = namespace(y)
+    return -2.0 * xp.square(xp.sin(0.5 * y))
+
+
+def fisher_hats(d: int, kappa: Array) -> tuple[Array, Array, Array, Array]:
+    """The von Mises-Fisher hats: the gamma hat's versine and rate, the Cauchy hat's angle; is the Cauchy lighter."""
+    xp = namespace(kappa)
+    # 1 - x0 of Wood (1994), eq. 3, without cancellation: tan^2(touch/2).
+    touch = 2.0 * xp.atan(xp.sqrt(d / (2.0 * kappa + xp.sqrt(4.0 * kappa * kappa + float(d) * d))))
+    if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
+        return touch, xp.ones_like(touch), touch, touch == touch
+    root = xp.sqrt(xp.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * (0.5 * d - 1.0))
+    point = 2.0 * d / (2.0 * kappa + d - 1.0 + root)
+    rate = kappa + ((0.5 * d - 1.0) / (2.0 - point) if d > 2 else 0.0)
+    gamma, cauchy = fisher_log_masses(d, kappa, point, rate, touch)
+    return point, rate, touch, ~(gamma < cauchy)
+
+
+def fisher_log_masses(d: int, kappa: Array, point: Array, rate: Array, touch: Array) -> tuple[Array, Array]:
+    """Log masses, less kappa, of the gamma hat and of the Cauchy hat.
+
+    With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is log-concave: its
+    tangent makes the hat a gamma law of shape d/2, half the square of d normals.
+    """
+    xp = namespace(kappa)
+    gamma = math.lgamma(0.5 * d) - 0.5 * d * xp.log(rate)
+    if d > 2:
+        gamma = gamma + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
+    return gamma, cauchy_hat_log_mass(d, touch) - 2.0 * kappa * xp.square(xp.sin(0.5 * touch))
+
+
+def fisher_gamma_cost(d: int, point: Array, w: Array) -> Array:
+    """Minus the log acceptance probability of w = 1 - cos r = chi^2/(2 rate); infinite where w >= 2."""
+    xp = namespace(point, w)
+    inside = w < 2.0
+    excess = xp.where(inside, (w - point) / (2.0 - point), xp.zeros_like(w))
+    return xp.where(inside, (1.0 - 0.5 * d) * (xp.log1p(-excess) + excess), xp.zeros_like(w) + math.inf)
+
+
+def fisher_cauchy_cost(d: int, kappa: Array, touch: Array, r: Array) -> Array:
+    """Minus the log acceptance probability of r under the Cauchy hat that touches at ``touch``."""
+    fall = 2.0 * kappa * namespace(r).sin(0.5 * (r + touch)) * namespace(r).sin(0.5 * (r - touch))
+    return fall - cauchy_log_accept(d, r, touch)
+
+
+def fisher_arc(kappa: Array, u: Array) -> Array:
+    """The angle on the circle (d = 1) with cdf u under a hat of two arcs, by inversion.
+
+    With z = 2r/pi, 1 - cos r >= z min(z, 1): half a normal on the half-circle about the mean direction, an exponential
+    law on the other. The hat is 0.90 full for every kappa, and fuller for small ones.
+    """
+    xp = namespace(kappa, u)
+    near, far = _arc_masses(kappa)
+    root = xp.sqrt(kappa)
+    part = u * (near + far)
+    inside = part < near
+    z_near = special(xp).erfinv(xp.where(inside, part / near, xp.zeros_like(part)) * special(xp).erf(root)) / root
+    share = xp.where(inside, xp.zeros_like(part), (part - near) / xp.where(far > 0.0, far, xp.ones_like(far)))
+    z_far = 1.0 - xp.log1p(share * xp.expm1(-kappa)) / kappa
+    return 0.5 * math.pi * xp.where(inside, z_near, z_far)
+
+
+def fisher_arc_cost(kappa: Array, r: Array) -> Array:
+    """Minus the log acceptance probability of r under the hat of two arcs; infinite beyond pi."""
+    xp = namespace(kappa, r)
+    z = 2.0 / math.pi * r
+    hat = z * xp.where(z < 1.0, z, xp.ones_like(z))
+    cost = kappa * (2.0 * xp.square(xp.sin(0.5 * r)) - hat)
+    return xp.where(r <= math.pi, cost, xp.zeros_like(cost) + math.inf)
+
+
+def fisher_arc_log_mass(kappa: Array) -> Array:
+    """Log mass, less kappa, of the hat of two arcs."""
+    near, far = _arc_masses(kappa)
+    return namespace(kappa).log(0.5 * math.pi * (near + far))
+
+
+def _arc_masses(kappa: Array) -> tuple[Array, Array]:
+    """Masses in z of the half-normal and of the exponential arc."""
+    xp = namespace(kappa)
+    root = xp.sqrt(kappa)
+    return 0.5 * math.sqrt(math.pi) * special(xp).erf(root) / root, -xp.exp(-kappa) * xp.expm1(-kappa) / kappa
 
 
 class VonMisesFisherRadius(KernelLaw):
@@ -98,7 +276,7 @@ class VonMisesFisherRadius(KernelLaw):
     @quiet
     def _touching(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
         """The gamma hat's tangent versine and rate, the Cauchy hat's tangent angle; which of the two is lighter."""
-        return spherical_hats.fisher_hats(self.d, self.kappa)
+        return fisher_hats(self.d, self.kappa)
 
     @property
     def _arc_kappa(self) -> ndarray:
@@ -109,9 +287,9 @@ class VonMisesFisherRadius(KernelLaw):
     def _acceptance_rate(self) -> ndarray:
         point, rate, touch, by_cauchy = self._touching
         if self.d == 1:
-            mass = spherical_hats.fisher_arc_log_mass(self._arc_kappa)
+            mass = fisher_arc_log_mass(self._arc_kappa)
         else:
-            gamma, cauchy = spherical_hats.fisher_log_masses(self.d, self.kappa, point, rate, touch)
+            gamma, cauchy = fisher_log_masses(self.d, self.kappa, point, rate, touch)
             mass = np.where(by_cauchy, cauchy, gamma)
         return np.exp(self.log_normalizer_excess() - mass)
 
@@ -126,16 +304,16 @@ class VonMisesFisherRadius(KernelLaw):
         def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             w = 0.5 * chi * chi / rate[which]
             r = 2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0)))
-            return rejection.certain(r, spherical_hats.fisher_gamma_cost(d, point[which], w))
+            return rejection.certain(r, fisher_gamma_cost(d, point[which], w))
 
         def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
             q = touch[which]
-            r = spherical_hats.cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            return rejection.certain(r, spherical_hats.fisher_cauchy_cost(d, kappa[which], q, r))
+            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
+            return rejection.certain(r, fisher_cauchy_cost(d, kappa[which], q, r))
 
         def arcs(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            r = spherical_hats.fisher_arc(arc_kappa[which], rng.random(chi.size))
-            return rejection.certain(r, spherical_hats.fisher_arc_cost(kappa[which], r))
+            r = fisher_arc(arc_kappa[which], rng.random(chi.size))
+            return rejection.certain(r, fisher_arc_cost(kappa[which], r))
 
         choice = np.full(kappa.shape, 2) if d == 1 else by_cauchy.astype(int)
         return rejection.one_of(choice, (gamma_hat, cauchy_hat, arcs))

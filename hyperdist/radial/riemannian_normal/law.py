@@ -14,16 +14,9 @@ from hyperdist.arrays.namespace import special
 from hyperdist.arrays.stable import two_product
 from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.base import KernelLaw, quiet
-from hyperdist.radial.hyperbolic import (
-    HyperbolicKernel,
-    closed_form,
-    closed_form_is_safe,
-    gamma_hat,
-    gamma_hat_cost,
-    nondimensional,
-    normal_hat_cost,
-    normal_hat_log_mass,
-)
+from hyperdist.radial.riemannian_normal.functions import closed_form, closed_form_is_safe, nondimensional
+from hyperdist.radial.riemannian_normal.hats import gamma_hat, gamma_hat_cost, normal_hat_cost, normal_hat_log_mass
+from hyperdist.radial.riemannian_normal.kernel import HyperbolicKernel
 
 SCALE_RANGE = (1e-150, 1e150)
 """The scales whose squares and reciprocal squares a double holds; also the bound of sqrt(c) sigma."""
