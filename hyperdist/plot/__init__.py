@@ -1,4 +1,4 @@
-"""Pictures of laws, points and geodesics: the Poincaré disc, and equal-area maps of the sphere.
+"""Pictures of laws, points, geodesics and trees: the Poincaré disc, and equal-area maps of the sphere.
 
 Needs Matplotlib, the extra ``plot``. Nothing else in hyperdist imports this package.
 
@@ -14,6 +14,7 @@ except ImportError as error:
 
 from hyperdist.plot.disc import disc, disc_density, disc_geodesic, disc_points
 from hyperdist.plot.sphere import sphere, sphere_density, sphere_points, unit_vectors
+from hyperdist.plot.tree import disc_tree
 
 del _matplotlib
 
@@ -22,6 +23,7 @@ __all__ = [
     "disc_density",
     "disc_geodesic",
     "disc_points",
+    "disc_tree",
     "sphere",
     "sphere_density",
     "sphere_points",

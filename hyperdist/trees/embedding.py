@@ -135,6 +135,35 @@ class TreeEmbedding(Frozen):
         """The first node at the origin of coordinates."""
         return self.nodes[int(np.argmin(self._tree.place))]
 
+    def children(self, node: Label) -> tuple[Label, ...]:
+        """The nodes one edge further from the root, of each place its first; edges of length 0 do not count."""
+        tree = self._tree
+        below = np.flatnonzero(tree.parent == self._one(node))
+        first = np.unique(tree.place, return_index=True)[1]
+        return tuple(self.nodes[first[v]] for v in below if v)
+
+    def clade(self, node: Label) -> np.ndarray:
+        """(nodes,) which nodes are ``node`` or further from the root behind it: weights of a law's ``fit``."""
+        tree, at = self._tree, int(self._one(node))
+        inside = [False] * len(tree.parent)
+        for v, p in enumerate(tree.parent.tolist()):
+            inside[v] = v == at or inside[p]
+        return np.array(inside)[tree.place]
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """(edges,) each, the numbers in ``nodes`` of the ends of edges whose length is not 0, that next to the root
+        first."""
+        first = np.unique(self._tree.place, return_index=True)[1]
+        return first[self._tree.parent[1:]], first[1:]
+
+    def depths(self) -> np.ndarray:
+        """(nodes,) the number of edges to the root."""
+        return self._tree.depth[self._tree.place]
+
+    def radii(self) -> np.ndarray:
+        """(nodes,) distances from the root in the space."""
+        return self._frames.from_root()[0][self._tree.place] / math.sqrt(self.c)
+
     def dist(self, i: Any, j: Any) -> np.ndarray:
         """Distances in the space of nodes i and j: labels, or lists or arrays of labels that broadcast.
 
@@ -151,6 +180,12 @@ class TreeEmbedding(Frozen):
         i, j = np.broadcast_arrays(self._place(i, "i"), self._place(j, "j"))
         found = self._frames.pairs(i.reshape(-1), j.reshape(-1))
         return found[0].reshape(i.shape)[()], found[1].reshape(i.shape)[()]
+
+    def _one(self, node: Any) -> np.ndarray:
+        place = self._place(node, "node")
+        if place.ndim:
+            raise ValueError(f"node must be one node of the tree, got {node!r}")
+        return place
 
     def _place(self, labels: Any, name: str) -> np.ndarray:
         """Where labels are: a hashable one that is a node is that node, whatever else it may be."""

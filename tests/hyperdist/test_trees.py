@@ -228,6 +228,20 @@ def T_edges(T):
     return [(labels[int(p)], labels[v], float(T._tree.length[v])) for v, p in enumerate(T._tree.parent) if v]
 
 
+def test_the_tree_can_be_asked_for():
+    T = trees.embed([("a", "b"), ("b", "c", 0.0), ("c", "d"), ("b", "e", 2.0)], root="a", scale=1.5)
+    assert T.children("a") == ("b",)
+    assert T.children("b") == T.children("c") == ("d", "e")
+    assert T.children("e") == ()
+    assert T.clade("c").tolist() == [False, True, True, True, True]
+    assert T.clade("d").tolist() == [False, False, False, True, False]
+    assert T.depths().tolist() == [0, 1, 1, 2, 2]
+    np.testing.assert_allclose(T.radii(), T.dist("a", list(T.nodes)))
+    assert [ends.tolist() for ends in T.edges()] == [[0, 1, 1], [1, 3, 4]]
+    with pytest.raises(ValueError, match=r"node must be one node of the tree, got \['a', 'b'\]"):
+        T.clade(["a", "b"])
+
+
 def test_embeddings_are_frozen_and_survive_copies():
     T = trees.embed([(0, 1), (0, 2), (0, 3)])
     with pytest.raises(AttributeError, match="cannot be set"):
