@@ -26,7 +26,7 @@ _EDGE = 1.0 - 1e-9
 def latent_means(model: PoincareVAE, x: Tensor) -> Tensor:
     """The posteriors' means of rows x, (n, d), in tangent coordinates."""
     model = model.cpu().eval()
-    return torch.cat([model.encoder(model.flatten(part))[0] for part in x.split(1000)])
+    return torch.cat([model.encode(part).mean for part in x.split(1000)])
 
 
 def _drawn(v: Tensor, c: float) -> np.ndarray:

@@ -12,7 +12,11 @@ from hyperdist import checks
 LAWS = ("normal", "wrapped", "riemannian")
 ENCODERS = ("linear", "wrapped", "mobius")
 DECODERS = ("linear", "wrapped", "geo", "horosphere", "klein", "mobius")
-LIKELIHOODS = ("bernoulli", "normal")
+LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "normal", "categorical", "poisson", "negative_binomial")
+COUNTS = ("poisson", "negative_binomial")
+
+_LATER = ("classes", "covariates")
+"""Fields that files and records of earlier versions lack: they are written where they are not their default."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,11 @@ class VAEConfig:
     prior_std              : scale of the prior in geodesic length (at its start, with ``learn_prior_std``)
     encoder                : head of the encoder's mean, see ``encoders``
     decoder                : first layer of the decoder, see ``decoders``
-    likelihood             : "bernoulli" on grey levels in [0, 1], or "normal" with standard deviation ``noise_std``
+    likelihood             : "bernoulli" on grey levels in [0, 1], "continuous_bernoulli", its normalised relative,
+                             "normal" with standard deviation ``noise_std``, "categorical" of ``classes`` >= 2 classes,
+                             "poisson" or "negative_binomial" of counts, with ``covariates`` numbers a row if any
     riemannian_gradient    : whether the head's exponential map hands back the Riemannian gradient; see ``ExpOrigin``
+    Of a part of one's own that ``PoincareVAE`` is given, the fields that describe the ready one mean nothing.
     """
 
     latent_dim: int
@@ -49,6 +56,8 @@ class VAEConfig:
     likelihood: str = "bernoulli"
     noise_std: float = 1.0
     riemannian_gradient: bool = False
+    classes: int = 0
+    covariates: int = 0
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "hidden", "layers"):
@@ -66,6 +75,8 @@ class VAEConfig:
         options = {"posterior": LAWS, "prior": LAWS, "encoder": ENCODERS, "decoder": DECODERS}
         for name, words in {**options, "likelihood": LIKELIHOODS}.items():
             checks.choice(getattr(self, name), name, words)
+        for name in ("classes", "covariates"):
+            self._set(name, checks.dimension(getattr(self, name), name, 0))
         self._check_together()
 
     def _check_together(self) -> None:
@@ -84,6 +95,13 @@ class VAEConfig:
             )
         if self.riemannian_gradient and self.encoder == "linear":
             raise ValueError("riemannian_gradient needs encoder 'wrapped' or 'mobius', got 'linear'")
+        if (self.likelihood == "categorical") != (self.classes > 0) or self.classes == 1:
+            raise ValueError(
+                f"classes must be >= 2 for likelihood 'categorical' and 0 for others, got {self.classes} for "
+                f"{self.likelihood!r}"
+            )
+        if self.covariates and self.likelihood not in COUNTS:
+            raise ValueError(f"covariates need likelihood {' or '.join(map(repr, COUNTS))}, got {self.likelihood!r}")
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -111,8 +129,9 @@ class VAEConfig:
         return math.prod(self.data_shape)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as what JSON can hold."""
-        return {**asdict(self), "data_shape": list(self.data_shape)}
+        """The fields as what JSON can hold; without those of later versions where they are at their default."""
+        values = {**asdict(self), "data_shape": list(self.data_shape)}
+        return {name: value for name, value in values.items() if value or name not in _LATER}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,7 +14,7 @@ import hyperdist
 from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.config import VAEConfig
-from hyperdist_torch.vae.likelihoods import BernoulliLikelihood, Likelihood, NormalLikelihood
+from hyperdist_torch.vae.likelihoods import Lean, Likelihood
 
 
 class ToBall(nn.Module):
@@ -57,22 +61,28 @@ def _through_prior(layer: Horosphere, config: VAEConfig) -> Horosphere:
 
 
 class Decoder(nn.Module):
-    """A first layer for the latent space, hidden layers with ReLU, a linear output; and the law of the data."""
+    """A first layer for the latent space, hidden layers with ReLU, a linear output for the law of the data."""
 
-    def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
+    def __init__(self, config: VAEConfig, curvature: Curvature, likelihood: Callable[..., Any]) -> None:
         super().__init__()
         first = _first(config, curvature)
         # In place is faster, where the layer before does not need its output to differentiate.
         self.body = nn.Sequential(*first, nn.ReLU(inplace=isinstance(first[-1], nn.Linear | Klein)))
         for _ in range(config.layers - 1):
             self.body.extend([nn.Linear(config.hidden, config.hidden), nn.ReLU(inplace=True)])
-        self.output = nn.Linear(config.hidden, config.data_dim)
-        self.likelihood: Likelihood = (
-            BernoulliLikelihood() if config.likelihood == "bernoulli" else NormalLikelihood(config.noise_std)
-        )
+        self.data_shape = config.data_shape
+        self.shape = config.data_shape + (likelihood.outputs if isinstance(likelihood, Likelihood) else ())
+        self.output = nn.Linear(config.hidden, math.prod(self.shape))
+        # The model's module, whose parameters stand there once: the tuple hides it.
+        self._likelihood = (likelihood,)
+
+    @property
+    def likelihood(self) -> Callable[..., Any]:
+        """The model's."""
+        return self._likelihood[0]
 
     def forward(self, z: Tensor) -> Tensor:
-        """Latent points (*batch, d), tangent coordinates -> logits or means (*batch, D)."""
+        """Latent points (*batch, d), tangent coordinates -> logits, means, log means (*batch, D)."""
         return self.output(self.body(z))
 
     def log_prob(self, z: Tensor, x: Tensor) -> Tensor:
@@ -81,9 +91,11 @@ class Decoder(nn.Module):
         Raises ValueError where the output's shape is not x's, against which it would broadcast.
         """
         output = self(z)
-        if output.shape[-2:] != x.shape:
-            raise ValueError(
-                f"the decoder's output must have the shape of the data on its last axes, {tuple(x.shape)}, "
-                f"got {tuple(output.shape)}"
-            )
-        return self.likelihood.log_prob(output, x)
+        if isinstance(self.likelihood, Lean):
+            if output.shape[-2:] != x.shape:
+                raise ValueError(
+                    f"the decoder's output must have the shape of the data on its last axes, {tuple(x.shape)}, "
+                    f"got {tuple(output.shape)}"
+                )
+            return self.likelihood.log_prob(output, x)
+        return self.likelihood(output.unflatten(-1, self.shape)).log_prob(x.unflatten(-1, self.data_shape))

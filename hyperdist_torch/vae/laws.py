@@ -105,8 +105,8 @@ def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> Latent
     allowed = {one} if kind == "riemannian" else {one, each}
     if shape not in allowed:
         raise ValueError(
-            f"sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} and mu of shape "
-            f"{each}, got {shape}"
+            f"the encoder's sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} "
+            f"and mu of shape {each}, got {shape}"
         )
     if flat or kind == "normal":
         return OriginNormal(mu, sigma, c, validate_args=False)

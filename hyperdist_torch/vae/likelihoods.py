@@ -1,16 +1,19 @@
-"""Laws of one observation given the decoder's output."""
+"""Laws of one observation given the decoder's output: numbers and classes; those of counts are in ``counts``."""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.distributions import Bernoulli, Distribution, Normal
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Categorical, ContinuousBernoulli, Distribution, Independent, Normal
 from torch.nn import functional
 
+from hyperdist import checks
 from hyperdist.arrays.namespace import constant
+from hyperdist.arrays.stable import langevinc_sq, log_sinhc
 from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import exempt, upcast
 
@@ -18,23 +21,83 @@ _LEAST_MEAN = 1e-4
 """Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (the published code adds it)."""
 
 
-class Likelihood(Protocol):
-    """log p(x | output), (*sample, batch), for output (*sample, batch, D) and x (batch, D).
+class Likelihood(nn.Module, ABC):
+    """Independent laws of the numbers of one observation, of one family.
+
+    Called with the decoder's output (*, batch, *data_shape) it gives the law of batch shape (*, batch) and event shape
+    data_shape. A family has ``_law``, what its values must be, and the output at which a law has a given mean.
+    data_shape : shape of one observation
+    """
+
+    name: str
+    """As ``VAEConfig`` calls it."""
+    outputs: tuple[int, ...] = ()
+    """Further axes of the decoder's output: (classes,) where each number needs so many of them."""
+    takes: tuple[str, ...] = ()
+    """What may be given of each row beside the output."""
+    integers: bool = False
+    """Whether the data are whole numbers."""
+
+    def __init__(self, data_shape: Any) -> None:
+        super().__init__()
+        shape = data_shape if isinstance(data_shape, tuple | list | torch.Size) else (data_shape,)
+        self.data_shape = tuple(checks.dimension(n, "data_shape") for n in shape)
+
+    def forward(self, output: Tensor, **given: Tensor) -> Independent:
+        """The law of the data; ValueError for an output of another shape than the data ask for."""
+        wanted = self.data_shape + self.outputs
+        if tuple(output.shape[output.ndim - len(wanted) :]) != wanted:
+            sizes = ", ".join(map(str, wanted))
+            raise ValueError(
+                f"decoder must return shape (*, batch, {sizes}) for likelihood {self.name!r}, got {tuple(output.shape)}"
+            )
+        unknown = [key for key in given if key not in self.takes]
+        if unknown:
+            raise ValueError(
+                f"given must hold {' or '.join(map(repr, self.takes)) or 'nothing'} for likelihood "
+                f"{self.name!r}, got {', '.join(map(repr, unknown))}"
+            )
+        law = self._law(upcast(output, "output"), **given)
+        return Independent(law, len(self.data_shape), validate_args=False)
+
+    @abstractmethod
+    def _law(self, output: Tensor, **given: Tensor) -> Distribution:
+        """The law of each number."""
+
+    @abstractmethod
+    def bias(self, mean: Tensor) -> Tensor:
+        """The output at which the law has this mean."""
+
+    @abstractmethod
+    def check(self, x: Tensor, name: str) -> None:
+        """ValueError where a value is none of the family's."""
+
+    def check_mean(self, mean: Tensor, name: str) -> None:
+        """ValueError where ``bias`` takes no such mean."""
+        self.check(mean, name)
+
+    def extra_repr(self) -> str:
+        return f"data_shape={self.data_shape}"
+
+
+class Lean(Likelihood):
+    """A family whose density is written out: no law is made in training, and no array but the output's in evaluation.
 
     Where gradients are switched off, ``log_prob`` may write over output.
     """
 
-    def log_prob(self, output: Tensor, x: Tensor) -> Tensor: ...
-    def distribution(self, output: Tensor) -> Distribution: ...
-    def bias(self, mean: Tensor) -> Tensor: ...
-    def check(self, x: Tensor, name: str) -> None: ...
+    @abstractmethod
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """log p(x | output), (*sample, batch), for output (*sample, batch, D) and x (batch, D)."""
 
 
-class BernoulliLikelihood:
+class BernoulliLikelihood(Lean):
     """Independent Bernoulli laws with logits; grey levels x in [0, 1] count as fractions of an observation.
 
     Such a likelihood of grey levels has no normaliser of its own; it is the published one, and -inf nowhere.
     """
+
+    name = "bernoulli"
 
     @exempt
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
@@ -49,24 +112,26 @@ class BernoulliLikelihood:
         fit = torch.einsum("...bd,bd->...b", output, x)
         return fit - functional.softplus(output, out=output).sum(dim=-1)  # type: ignore[call-arg]
 
-    def distribution(self, output: Tensor) -> Distribution:
-        """The law of each number; its ``log_prob`` takes grey levels."""
-        return Bernoulli(logits=upcast(output, "output"), validate_args=False)
+    def _law(self, output: Tensor, **given: Tensor) -> Distribution:
+        return Bernoulli(logits=output, validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
-        """The output at which the law has this mean."""
+        """The logit."""
         return torch.logit(mean, eps=_LEAST_MEAN)
 
     def check(self, x: Tensor, name: str) -> None:
         """ValueError where a value is no grey level."""
-        _check(x, 0.0, 1.0, f"{name} must hold grey levels in [0, 1] for likelihood 'bernoulli'")
+        in_range(x, 0.0, 1.0, f"{name} must hold grey levels in [0, 1] for likelihood 'bernoulli'")
 
 
-class NormalLikelihood:
+class NormalLikelihood(Lean):
     """Independent normal laws about the output with one fixed standard deviation."""
 
-    def __init__(self, std: float) -> None:
-        self.std = std
+    name = "normal"
+
+    def __init__(self, data_shape: Any, std: float = 1.0) -> None:
+        super().__init__(data_shape)
+        self.std = float(checks.positive(std, "std"))
 
     @exempt
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
@@ -74,30 +139,126 @@ class NormalLikelihood:
         constant = int(x.shape[-1]) * (math.log(self.std) + 0.5 * math.log(2.0 * math.pi))
         return (-0.5 / self.std**2) * (x - output).square().sum(dim=-1) - constant
 
-    def distribution(self, output: Tensor) -> Distribution:
-        """The law of each number."""
-        return Normal(upcast(output, "output"), self.std, validate_args=False)
+    def _law(self, output: Tensor, **given: Tensor) -> Distribution:
+        return Normal(output, self.std, validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
-        """The output at which the law has this mean."""
+        """The mean itself."""
         return mean
 
     def check(self, x: Tensor, name: str) -> None:
         """ValueError where a value is not finite."""
+        finite(x, name)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, std={self.std}"
+
+
+class _ContinuousBernoulli(ContinuousBernoulli):
+    """torch's law, with a density and a mean that stay right beyond the logits where its clamped probabilities end."""
+
+    @property
+    def mean(self) -> Tensor:
+        """(1 + L(eta/2))/2 for the logit eta, L(y) = coth y - 1/y."""
+        return _mean(self.logits)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """eta (x - 1/2) - log(sinh(eta/2)/(eta/2)) for the logit eta."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return self.logits * (value - 0.5) - log_sinhc(0.5 * self.logits)
+
+
+def _mean(eta: Tensor) -> Tensor:
+    return 0.5 + 0.25 * eta * langevinc_sq(0.25 * eta * eta)
+
+
+class ContinuousBernoulliLikelihood(Likelihood):
+    """Independent laws on [0, 1] with density proportional to exp(logit x), normalised, unlike "bernoulli" there.
+
+    Source  Loaiza-Ganem & Cunningham 2019 (arXiv 1907.06845).
+    """
+
+    name = "continuous_bernoulli"
+
+    def _law(self, output: Tensor, **given: Tensor) -> Distribution:
+        return _ContinuousBernoulli(logits=output, validate_args=False)
+
+    def bias(self, mean: Tensor) -> Tensor:
+        """The logit at which the mean, which rises with it, is this one, by bisection.
+
+        Means nearer 0 or 1 than 1e-4 count as that far.
+        """
+        wanted = mean.double().clamp(_LEAST_MEAN, 1.0 - _LEAST_MEAN)
+        low, high = torch.full_like(wanted, -2.0 / _LEAST_MEAN), torch.full_like(wanted, 2.0 / _LEAST_MEAN)
+        for _ in range(64):
+            middle = 0.5 * (low + high)
+            below = _mean(middle) < wanted
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (0.5 * (low + high)).to(mean)
+
+    def check(self, x: Tensor, name: str) -> None:
+        """ValueError where a value is outside [0, 1]."""
+        in_range(x, 0.0, 1.0, f"{name} must lie in [0, 1] for likelihood 'continuous_bernoulli'")
+
+
+class CategoricalLikelihood(Likelihood):
+    """Independent classes 0, 1, ..., classes - 1; the decoder's output is (*, batch, *data_shape, classes), logits."""
+
+    name = "categorical"
+    integers = True
+
+    def __init__(self, data_shape: Any, classes: int) -> None:
+        super().__init__(data_shape)
+        self.classes = checks.dimension(classes, "classes", 2)
+        self.outputs = (self.classes,)
+
+    def _law(self, output: Tensor, **given: Tensor) -> Distribution:
+        return Categorical(logits=output, validate_args=False)
+
+    def bias(self, mean: Tensor) -> Tensor:
+        """Log frequencies, of frequencies (*data_shape, classes); below 1e-4 they count as that."""
+        return mean.clamp_min(_LEAST_MEAN).log()
+
+    def check(self, x: Tensor, name: str) -> None:
+        """ValueError where a value is no class."""
+        rule = f"{name} must hold classes 0 to {self.classes - 1} for likelihood 'categorical'"
+        in_range(x, 0.0, self.classes - 1.0, rule)
+        whole(x, rule)
+
+    def check_mean(self, mean: Tensor, name: str) -> None:
+        """ValueError where a value is no frequency."""
+        in_range(mean, 0.0, 1.0, f"{name} must hold frequencies in [0, 1] for likelihood 'categorical'")
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, classes={self.classes}"
+
+
+def finite(x: Tensor, name: str) -> None:
+    """ValueError where a value is not finite; integers are."""
+    if x.is_floating_point():
         largest = torch.finfo(x.dtype).max
-        _check(x, -largest, largest, f"{name} must be finite")
+        in_range(x, -largest, largest, f"{name} must be finite")
 
 
-def _check(x: Tensor, low: float, high: float, rule: str) -> None:
+def whole(x: Tensor, rule: str) -> None:
+    """ValueError where a value is no whole number; it shows the first."""
+    if x.is_floating_point() and not holds(good := x.detach() == x.detach().round()):
+        _refuse(x, ~good, rule)
+
+
+def in_range(x: Tensor, low: float, high: float, rule: str) -> None:
     """ValueError where a value is not in [low, high], which NaN never is; it shows the first."""
     if not x.numel():
         return
     # One pass, and one number to wait for; NaN where there is any.
     least, largest = x.detach().aminmax()
-    if holds((least >= low) & (largest <= high)):
-        return
-    x = seen(x)
-    bad = ~((x >= low) & (x <= high))
+    if not holds((least >= low) & (largest <= high)):
+        _refuse(x, ~((x >= low) & (x <= high)), rule)
+
+
+def _refuse(x: Tensor, bad: Tensor, rule: str) -> None:
+    x, bad = seen(x), seen(bad)
     index = tuple(torch.nonzero(bad)[0].tolist())
     row = f"; row {index[0]} is the first" if len(index) > 1 else ""
     raise ValueError(f"{rule}, got {x[index].item()!r} at index {index} ({int(bad.sum())} of {x.numel()} values){row}")

@@ -4,42 +4,83 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 
 from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.nn import Curvature
-from hyperdist_torch.vae import laws
+from hyperdist_torch.vae import laws, parts
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.decoders import Decoder
 from hyperdist_torch.vae.encoders import Encoder
+from hyperdist_torch.vae.likelihoods import Likelihood
+from hyperdist_torch.vae.parts import Given, Part
 
 
 class PoincareVAE(nn.Module):
     """Variational auto-encoder with a latent hyperbolic space of curvature -c; Euclidean at c = 0.
 
-    Data are (batch, *data_shape), latent points (*, latent_dim) in tangent coordinates at the origin.
+    Data are (batch, *data_shape), latent points (*, latent_dim) in tangent coordinates at the origin. Each part may be
+    one's own, a module (whose parameters are then trained and saved) or any callable; None is the configured one:
+    encoder    : of data (batch, *data_shape) to (mean, scale): tangent coordinates (batch, d), and positive numbers
+                 (batch, 1) or, where the posterior has one a coordinate, (batch, d)
+    decoder    : of tangent coordinates (*, batch, d) to what the likelihood takes, for the ready ones a tensor
+                 (*, batch, *data_shape), with "categorical" (*, batch, *data_shape, classes)
+    likelihood : of the decoder's output, and by keyword what an objective is ``given`` of each row, to a
+                 ``torch.distributions.Distribution`` of batch shape (*, batch) and event shape data_shape
+    prior      : a law of event shape (d,), or a callable of the curvature c, (), to one. On curved space it is of this
+                 library, with density in Riemannian volume; at c = 0 any of ``torch.distributions`` may be
+    Shapes are checked where they come in: ValueError names the part, its shape and the one wanted.
     Source  Mathieu et al. 2019 (arXiv 1901.06033), section 3.
 
     >>> import torch
+    >>> from torch import nn
     >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, elbo
-    >>> model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(8,), hidden=16))
-    >>> elbo(model, torch.rand(5, 8)).shape
-    torch.Size([5])
+    >>> class Encoder(nn.Module):
+    ...     def __init__(self, genes):
+    ...         super().__init__()
+    ...         self.body, self.mean, self.scale = nn.Linear(genes, 16), nn.Linear(16, 2), nn.Linear(16, 1)
+    ...     def forward(self, x):
+    ...         h = self.body(x.log1p()).relu()
+    ...         return self.mean(h), nn.functional.softplus(self.scale(h)) + 1e-5
+    >>> config = VAEConfig(latent_dim=2, data_shape=(8,), likelihood="negative_binomial")
+    >>> decoder = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 8))
+    >>> model = PoincareVAE(config, encoder=Encoder(8), decoder=decoder)
+    >>> counts = torch.poisson(torch.full((20, 8), 3.0))
+    >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    >>> for batch in counts.split(10):
+    ...     optimizer.zero_grad()
+    ...     loss = -elbo(model, batch, given={"library": batch.sum(-1)}).mean()
+    ...     loss.backward()
+    ...     optimizer.step()
+    >>> model.encode(counts).mean.shape
+    torch.Size([20, 2])
     """
 
     origin: Tensor
 
-    def __init__(self, config: VAEConfig) -> None:
+    def __init__(
+        self, config: VAEConfig, *, encoder: Part | None = None, decoder: Part | None = None,
+        likelihood: Part | None = None, prior: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        for name, part in {"encoder": encoder, "decoder": decoder, "likelihood": likelihood}.items():
+            if part is not None and not callable(part):
+                raise TypeError(f"{name} must be a module or another callable, got {type(part).__name__}")
+        if prior is not None and not (callable(prior) or isinstance(prior, Distribution)):
+            raise TypeError(f"prior must be a law or a callable of the curvature to one, got {type(prior).__name__}")
         self.config = config
         self.curvature = Curvature(config.c, learnable=config.learn_c)
-        self.encoder = Encoder(config, self.curvature)
-        self.decoder = Decoder(config, self.curvature)
+        # The ready parts draw their start from torch's generator in this order.
+        self.encoder: Part = Encoder(config, self.curvature) if encoder is None else encoder
+        self.likelihood: Part = parts.ready_likelihood(config) if likelihood is None else likelihood
+        self.decoder: Part = Decoder(config, self.curvature, self.likelihood) if decoder is None else decoder
+        self.own_prior = prior
         start = torch.zeros(())
         # The scale over its start, in logs: exact at the start, and positive wherever training takes it.
         self.log_prior_std = nn.Parameter(start) if config.learn_prior_std else None
@@ -51,22 +92,23 @@ class PoincareVAE(nn.Module):
         Raises ValueError where the encoder returns another shape, and for the first row of x whose mean or scale is not
         finite, because x is not or weights overflow, or whose scale is not positive.
         """
-        flat = self.flatten(x)
-        mu, sigma = self.encoder(flat)
-        shape = (len(flat), self.config.latent_dim)
-        if tuple(mu.shape) != shape:
-            raise ValueError(f"the encoder must return mu of shape {shape} for {len(flat)} rows, got {tuple(mu.shape)}")
+        x = self.flatten(x) if isinstance(self.encoder, Encoder) else self._of_data(x)
+        mu, sigma = parts.encoded(self.encoder(x), len(x), self.config.latent_dim)
         law = laws.build(self.config.posterior, mu, sigma, self.curvature(), self.config.flat)
-        _check_law(flat, mu, sigma)
+        _check_law(x, mu, sigma)
         return law
 
     def prior(self) -> laws.LatentLaw:
-        """The prior, centred at the origin. The wrapped normal there is the law of exp_0 of a normal."""
+        """The prior, centred at the origin unless it is one's own. The wrapped normal there is exp_0 of a normal's."""
+        if self.own_prior is not None:
+            return parts.own_prior(self.own_prior, self.curvature(), self.config.latent_dim)
         kind = "riemannian" if self.config.prior == "riemannian" else "normal"
         return laws.build(kind, self.origin, self.prior_std()[None], self.curvature(), self.config.flat)
 
     def log_prior(self) -> Callable[[Tensor], Tensor]:
         """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
+        if self.own_prior is not None:
+            return parts.prior_density(self.prior())
         config = self.config
         # The compiler does not keep what a function remembers.
         kept = config.prior == "riemannian" and not torch.compiler.is_compiling()
@@ -79,29 +121,54 @@ class PoincareVAE(nn.Module):
         std = torch.full_like(self.origin[0], self.config.prior_std)
         return std if self.log_prior_std is None else std * self.log_prior_std.exp()
 
-    def decode(self, z: Tensor) -> Distribution:
-        """The law of data (*batch, *data_shape) given latent points (*batch, d)."""
-        output = self.decoder(z).unflatten(-1, self.config.data_shape)
-        law = self.decoder.likelihood.distribution(output)
-        return Independent(law, len(self.config.data_shape), validate_args=False)
+    def decode(self, z: Tensor, given: Given | None = None) -> Distribution:
+        """The law of data (*batch, *data_shape) given latent points (*batch, d).
+
+        given : what the likelihood takes besides, such as {"library": (batch,)}, for z of (*, batch, d).
+        Raises  TypeError where the likelihood gives no law, ValueError where its shapes are others than these.
+        """
+        output = self.decoder(z)
+        if isinstance(self.decoder, Decoder):
+            output = output.unflatten(-1, self.decoder.shape)
+        law = self.likelihood(output, **(given or {}))
+        parts.check_decoded(law, tuple(z.shape[:-1]), self.config.data_shape)
+        return law
+
+    def log_fit(self, z: Tensor, x: Tensor, given: Given | None = None) -> Tensor:
+        """log p(x | z) in nats, (*sample, batch), for z (*sample, batch, d) and x (batch, *data_shape)."""
+        if not isinstance(self.decoder, Decoder) or given:
+            return self.decode(z, given).log_prob(x if not x.is_floating_point() else upcast(x, "x"))
+        found = self.decoder.log_prob(z, self.flatten(x))
+        if found.shape != z.shape[:-1]:
+            raise ValueError(
+                f"decoder.log_prob must return shape {tuple(z.shape[:-1])} for z of shape {tuple(z.shape)}, "
+                f"got {tuple(found.shape)}"
+            )
+        return found
 
     @torch.no_grad()
     def set_output_bias(self, mean: Tensor) -> None:
-        """Start the last layer's bias where the law of the data has this mean, (*data_shape)."""
-        self.decoder.likelihood.check(mean, "mean")
-        if tuple(mean.shape) != self.config.data_shape:
-            raise ValueError(f"mean must have shape {self.config.data_shape}, got {tuple(mean.shape)}")
-        bias = self.decoder.output.bias
-        bias.copy_(self.decoder.likelihood.bias(mean.to(bias)).flatten())
+        """Start the last layer's bias where the law of the data has this mean, (*data_shape).
+
+        Of counts it is that at a library of 1; of classes it is their frequencies, (*data_shape, classes).
+        """
+        decoder, likelihood = self.decoder, self.likelihood
+        if not (isinstance(decoder, Decoder) and isinstance(likelihood, Likelihood)):
+            raise ValueError("set_output_bias needs the ready decoder and a ready likelihood, got one's own")
+        likelihood.check_mean(mean, "mean")
+        if tuple(mean.shape) != decoder.shape:
+            raise ValueError(f"mean must have shape {decoder.shape}, got {tuple(mean.shape)}")
+        bias = decoder.output.bias
+        bias.copy_(likelihood.bias(mean.to(bias)).flatten())
 
     def flatten(self, x: Tensor) -> Tensor:
         """(batch, *data_shape) -> (batch, D); ValueError for another shape, TypeError for a dtype not the model's.
 
-        Half precision is taken under ``torch.autocast`` alone.
+        Counts and classes may be integers. Half precision is taken under ``torch.autocast`` alone.
         """
-        if tuple(x.shape[1:]) != self.config.data_shape or x.ndim == 0:
-            wanted = ", ".join(map(str, self.config.data_shape))
-            raise ValueError(f"x must have shape (batch, {wanted}), got {tuple(x.shape)}")
+        x = self._of_data(x)
+        if isinstance(self.likelihood, Likelihood) and self.likelihood.integers and not x.is_floating_point():
+            x = x.to(self.origin)
         if not x.is_floating_point():
             raise TypeError(f"x must hold floating-point numbers, got {x.dtype}")
         x, wanted = upcast(x, "x"), self.origin.dtype
@@ -109,19 +176,26 @@ class PoincareVAE(nn.Module):
             raise TypeError(f"x must be {wanted}, as the model is, got {x.dtype}: convert one to the other's dtype")
         return x.reshape(x.shape[0], math.prod(self.config.data_shape))
 
-    def check_data(self, x: Tensor) -> Tensor:
+    def _of_data(self, x: Tensor) -> Tensor:
+        if tuple(x.shape[1:]) != self.config.data_shape or x.ndim == 0:
+            wanted = ", ".join(map(str, self.config.data_shape))
+            raise ValueError(f"x must have shape (batch, {wanted}), got {tuple(x.shape)}")
+        return x
+
+    def check_data(self, x: Tensor, given: Given | None = None) -> Tensor:
         """x where its shape and all its values are those of data, else ValueError; for use once, where data enter.
 
-        It reads every value, so that on an accelerator it waits.
+        It reads every value, also of what is ``given`` of each row, so that on an accelerator it waits. Of a likelihood
+        of one's own it knows that data are finite, no more.
         """
-        self.flatten(x)
-        self.decoder.likelihood.check(x, "x")
+        self.flatten(x) if isinstance(self.encoder, Encoder) else self._of_data(x)
+        parts.check_values(self.likelihood, x, parts.check_given(given, len(x)))
         return x
 
 
 @torch.no_grad()
 def _check_law(x: Tensor, mu: Tensor, sigma: Tensor) -> None:
-    """ValueError that names the first row of x (batch, D) whose posterior is no law, and whether x is to blame."""
+    """ValueError that names the first row of x (batch, ...) whose posterior is no law, and whether x is to blame."""
     # One number to wait for. Where it is false a number is bad, or the sums alone overflow.
     if not len(x) or holds(torch.isfinite(mu.sum() + sigma.sum()) & (sigma.min() > 0.0)):
         return

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from hyperdist import checks
-from hyperdist_torch.vae.decoders import Decoder
 from hyperdist_torch.vae.laws import OriginNormal
 from hyperdist_torch.vae.model import PoincareVAE
+from hyperdist_torch.vae.parts import Given, check_given
 
 _DRAWS = 8192
 """Latent points drawn at once in evaluation, whatever the memory, so that draws do not depend on it."""
@@ -22,13 +22,14 @@ _CACHE = 2**25
 
 
 def elbo(
-    model: PoincareVAE, x: Tensor, samples: int = 1, beta: float = 1.0, *, generator: torch.Generator | None = None,
-    validate_args: bool | None = None,
+    model: PoincareVAE, x: Tensor, samples: int = 1, beta: float = 1.0, *, given: Given | None = None,
+    generator: torch.Generator | None = None, validate_args: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
     The divergence is exact where posterior and prior are both exp_0 of normals, and log q - log p averaged over the
     draws otherwise.
+    given         : what the likelihood takes of each row besides, by name: {"library": (batch,), "covariates": ...}
     validate_args : whether to look at the values of x, for which an accelerator waits; None as
                     ``torch.distributions`` does. Over data that ``model.check_data`` has seen, False saves the time.
     Raises ValueError for another shape of x, for beta < 0, and for values that are no data: not finite, or for
@@ -36,7 +37,7 @@ def elbo(
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
     """
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
-    _validate(model, x, validate_args)
+    given = _validate(model, x, given, validate_args)
     q = model.encode(x)
     if isinstance(q, OriginNormal) and isinstance(p := model.prior(), OriginNormal):
         z = q.rsample((samples,), generator=generator)
@@ -44,12 +45,12 @@ def elbo(
     else:
         z, log_q = q.rsample_and_log_prob((samples,), generator=generator)
         divergence = (log_q - model.log_prior()(z)).mean(dim=0)
-    return _log_fit(model.decoder, z, model.flatten(x)).mean(dim=0) - beta * divergence
+    return model.log_fit(z, x, given).mean(dim=0) - beta * divergence
 
 
 def iwae(
-    model: PoincareVAE, x: Tensor, samples: int, *, generator: torch.Generator | None = None,
-    validate_args: bool | None = None,
+    model: PoincareVAE, x: Tensor, samples: int, *, given: Given | None = None,
+    generator: torch.Generator | None = None, validate_args: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """log 1/K sum_k p(x, z_k)/q(z_k | x) in nats, (batch,), over K = ``samples`` draws; with gradient.
 
@@ -57,26 +58,17 @@ def iwae(
     Source  Burda et al. 2016, eq. 8.
     """
     samples = checks.dimension(samples, "samples")
-    _validate(model, x, validate_args)
+    given = _validate(model, x, given, validate_args)
     z, log_q = model.encode(x).rsample_and_log_prob((samples,), generator=generator)
-    log_joint = model.log_prior()(z) + _log_fit(model.decoder, z, model.flatten(x))
+    log_joint = model.log_prior()(z) + model.log_fit(z, x, given)
     return torch.logsumexp(log_joint - log_q, dim=0) - math.log(samples)
 
 
-def _validate(model: PoincareVAE, x: Tensor, validate_args: bool | None) -> None:
+def _validate(model: PoincareVAE, x: Tensor, given: Given | None, validate_args: bool | None) -> Given:
+    """``given`` with one entry a row; the values are looked at where arguments are validated."""
     if Distribution._validate_args if validate_args is None else validate_args:
-        model.check_data(x)
-
-
-def _log_fit(decoder: Decoder, z: Tensor, x: Tensor) -> Tensor:
-    """``decoder.log_prob``, ValueError where another decoder returns a shape that would broadcast."""
-    found = decoder.log_prob(z, x)
-    if found.shape != z.shape[:-1]:
-        raise ValueError(
-            f"decoder.log_prob must return shape {tuple(z.shape[:-1])} for z of shape {tuple(z.shape)}, "
-            f"got {tuple(found.shape)}"
-        )
-    return found
+        model.check_data(x, given)
+    return check_given(given, len(x)) if given else {}
 
 
 @torch.no_grad()
@@ -86,36 +78,39 @@ def log_likelihood(
     samples: int = 5000,
     memory: int = 2**28,
     *,
+    given: Given | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """``iwae`` without gradient, in pieces of bounded memory: the estimate of log p(x) in nats, (batch,).
 
+    given     : as of ``elbo``.
     memory    : bytes that the decoder's work may take, about; at least a draw of each image at hand is done at once.
     generator : of the draws; equal states give equal draws whatever ``memory`` is, so results agree to rounding.
     Raises ValueError for data of another shape, not finite, or (Bernoulli) outside [0, 1].
     """
     samples, memory = checks.dimension(samples, "samples"), checks.dimension(memory, "memory")
-    model.check_data(x)
+    given = _validate(model, x, given, True)
     log_p = model.log_prior()
     draws = min(samples, max(1, min(_DRAWS, _COORDINATES // model.config.latent_dim)))
     images = max(1, _DRAWS // samples)
     results = []
-    for batch in x.split(images):
-        q, flat = model.encode(batch), model.flatten(batch)
-        total = flat.new_full((flat.shape[0],), -math.inf)
+    for first in range(0, len(x), images):
+        batch, known = x[first : first + images], {name: v[first : first + images] for name, v in given.items()}
+        q = model.encode(batch)
+        total = model.origin.new_full((len(batch),), -math.inf)
         for done in range(0, samples, draws):
             z, log_q = q.rsample_and_log_prob((min(draws, samples - done),), generator=generator)
-            log_w = log_p(z) - log_q + _in_pieces(model.decoder, z, flat, memory)
+            log_w = log_p(z) - log_q + _in_pieces(model, z, batch, known, memory)
             total = torch.logaddexp(total, torch.logsumexp(log_w, dim=0))
         results.append(total - math.log(samples))
-    return torch.cat(results) if results else x.new_zeros(0)
+    return torch.cat(results) if results else model.origin.new_zeros(0)
 
 
-def _in_pieces(decoder: Decoder, z: Tensor, x: Tensor, memory: int) -> Tensor:
-    """``decoder.log_prob`` of z (samples, batch, d) in pieces along the first axis."""
-    output, hidden = decoder.output.out_features, decoder.output.in_features
+def _in_pieces(model: PoincareVAE, z: Tensor, x: Tensor, given: Given, memory: int) -> Tensor:
+    """``model.log_fit`` of z (samples, batch, d) in pieces along the first axis."""
+    output, hidden = model.config.data_dim * max(1, model.config.classes), model.config.hidden
     # Of a row's numbers alive at once: the output and its softplus; in the hidden layers a gyroplane's terms.
     row = z.element_size() * (3 * output + 12 * hidden)
     room = min(memory, _CACHE) if z.device.type == "cpu" else memory
     size = max(1, room // (row * max(1, z.shape[1])))
-    return torch.cat([_log_fit(decoder, piece, x) for piece in z.split(size)])
+    return torch.cat([model.log_fit(piece, x, given) for piece in z.split(size)])
