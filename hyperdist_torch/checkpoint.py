@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hyperdist._files import whole
+from hyperdist.runs.files import whole
 
 
 class Config(Protocol):

@@ -6,7 +6,7 @@ Carlo, variational inference and ``TransformedDistribution`` add up. Other maps 
 the inverse as usual. A density of your own with respect to dx in a chart becomes one per volume less ``log_volume``:
 
 >>> import torch
->>> from hyperdist.spaces import poincare
+>>> from hyperdist.geometry import poincare
 >>> x, c = torch.tensor([0.3, 0.1]), 1.0
 >>> per_dx = torch.tensor(0.7)
 >>> per_volume = per_dx - poincare.log_volume(x, c)

@@ -37,8 +37,7 @@ LAYERS = (
     "spaces",
     "distributions",
     "",  # hyperdist/__init__.py itself
-    "_files",
-    "_record",
+    "runs",
     "testing",
     "trees",
     "earth",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from validation.intervals import median
+from hyperdist.runs.intervals import median
 from validation.record import row
 
 FEWEST = 5

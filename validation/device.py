@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from validation.device_page import page
 from validation.record import REPORTS, record
 

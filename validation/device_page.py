@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-HEADING = "| what | figure | value | 95 % interval | bound |\n| --- | --- | --: | --- | --: |"
+from hyperdist.runs import pages
+
+HEADER = ("what", "figure", "value", "95 % interval", "bound")
 
 
 def page(record: dict[str, Any]) -> str:
@@ -28,25 +30,23 @@ def page(record: dict[str, Any]) -> str:
         lines += [f"Not run: {', '.join(settings['left'])}."]
     for title, chosen in (("Wrong", wrong), ("Goals missed", missed)):
         if chosen:
-            lines += ["", f"## {title}", "", HEADING, *map(_line, chosen)]
+            lines += ["", f"## {title}", "", _table(chosen)]
     for part, seconds in settings["parts"].items():
         found = [row for row in rows if row["part"] == part]
         lines += ["", f"## {part.capitalize()}", ""]
-        lines += [f"{seconds:g} s.", "", HEADING, *map(_line, found)] if found else [f"{seconds:g} s; nothing to tell."]
+        lines += [f"{seconds:g} s.", "", _table(found)] if found else [f"{seconds:g} s; nothing to tell."]
     return "\n".join(lines) + "\n"
 
 
-def _line(row: dict[str, Any]) -> str:
+def _table(rows: list[dict[str, Any]]) -> str:
+    return pages.table(HEADER, map(_cells, rows)).rstrip("\n")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
     interval = "" if row["interval95"] is None else " to ".join(_figure(end) for end in row["interval95"])
     bound = "" if row["bound"] is None else _figure(row["bound"])
     mark = "" if row["kept"] else " **!**"
-    cells = (_plain(row["name"]), _plain(row["metric"]), _figure(row["value"]) + mark, interval, bound)
-    return "| " + " | ".join(cells) + " |"
-
-
-def _plain(text: str) -> str:
-    """Text that opens no cell and no markup of its own."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
+    return [pages.plain(row["name"]), pages.plain(row["metric"]), _figure(row["value"]) + mark, interval, bound]
 
 
 def _figure(value: float | str) -> str:

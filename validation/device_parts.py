@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from validation.intervals import median
+from hyperdist.runs.intervals import median
 from validation.record import row
 
 

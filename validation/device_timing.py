@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 import hyperdist_torch as ht
+from hyperdist.runs.intervals import median
 from hyperdist_torch import flows
 from hyperdist_torch.vae import PoincareVAE, log_likelihood
 from hyperdist_torch.vae.laws import build
 from validation import timing_flows, timing_vae
 from validation.device_parts import Finding, Setting, over, seconds, within
-from validation.intervals import median
 
 SEED = 8
 NORMALS = "torch.randn"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import math
 import os
 import sys
 from dataclasses import asdict
@@ -13,10 +12,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from scipy import stats
 
 from hyperdist import earth
-from hyperdist._files import to_json, write_text
+from hyperdist.runs import pages
+from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.intervals import over_seeds
 from validation import runner, terminal
 from validation.arguments import at_least, problem
 from validation.record import REPORTS, record, row
@@ -105,12 +105,6 @@ def tasks_of(folder: Path, name: str, seeds: tuple[int, ...], settings: earth.Se
     ]  # fmt: skip
 
 
-def interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean over splits, Student's t."""
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return float(np.mean(values)) - half, float(np.mean(values)) + half
-
-
 def rows_of(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The record's rows: for each set and kind of split, the mean of each metric over the splits."""
     rows = []
@@ -125,7 +119,7 @@ def rows_of(results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
             ("coinciding", "share of test rows that coincide with a training row", None),
         ):
             values = [float(result[key]) for result in found]
-            rows.append(row(name, metric, float(np.mean(values)), interval95=interval(values), n=splits,
+            rows.append(row(name, metric, float(np.mean(values)), interval95=over_seeds(values)[1], n=splits,
                             published=reference))  # fmt: skip
         sizes = float(np.mean([result["sizes"][2] for result in found]))
         rows.append(row(name, "test rows", sizes, n=splits))
@@ -169,9 +163,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "(2020), on random rows.", "",
         "*Random rows*: 80/10/10 % of the rows. *Distinct places*: after repeated coordinates are dropped. *Grouped by "
         "cell*: rows whose coordinates round to the same whole degrees stay together.", "",
-        "| " + " | ".join(HEADER) + " |", "| --- | --- |" + " ---: |" * (len(HEADER) - 2),
     ]  # fmt: skip
-    return "\n".join([*text, *("| " + " | ".join(line) + " |" for line in lines(rows))]) + "\n"
+    return "\n".join([*text, pages.table(HEADER, lines(rows), right=2)])
 
 
 def show(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.intervals import wilson
 from validation import examine, faults, laws, runner, terminal
 from validation.arguments import at_least
-from validation.intervals import wilson
 from validation.record import REPORTS, record, row
 
 SEED, TRIALS = 7, 20

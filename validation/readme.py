@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hyperdist._files import write_text
+from hyperdist.runs import pages
+from hyperdist.runs.files import write_text
 from validation.accuracy import TARGETS
 from validation.record import REPORTS, ROOT, since
 
@@ -43,10 +44,9 @@ def table(record: dict[str, Any]) -> str:
         elif function == "acceptance rate":
             place = row["metric"].removeprefix("smallest, at ")
             acceptance = f"Smallest acceptance rate of the sampler: {float(row['value']):.4f}, at {place}. "
-    lines = ["| function | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --: |" * len(COLUMNS)]
-    for function, errors in worst.items():
-        lines.append(f"| {function} | " + " | ".join(errors.get(law, "") for law in COLUMNS) + " |")
-    lines += ["", "Errors are relative to 1 + |value|, of gradients and of the tail to |value| (in c: to r/c)."]
+    found = ([function, *(errors.get(law, "") for law in COLUMNS)] for function, errors in worst.items())
+    lines = [pages.table(["function", *COLUMNS.values()], found, right=1)]
+    lines += ["Errors are relative to 1 + |value|, of gradients and of the tail to |value| (in c: to r/c)."]
     lines += [f"Distances, relative: {', '.join(distances)}."] if distances else []
     lines.append(f"{acceptance}{record['settings']['cells']} cells: `{record['command']}`. {since(record)}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hyperdist._record import provenance, row
+from hyperdist.runs.record import provenance, row
 
 __all__ = ["REPORTS", "ROOT", "record", "row", "since", "source_hash", "sources"]
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 
-from hyperdist._files import to_json, whole
+from hyperdist.runs.files import to_json, whole
 from hyperdist.testing import holm, mmd
 from hyperdist.testing.independence import LAGS
 from validation import independence, terminal

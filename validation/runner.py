@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from validation.record import source_hash
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from validation import accuracy, report, runner
 from validation.arguments import at_least
 from validation.judge import judge

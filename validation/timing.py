@@ -19,7 +19,7 @@ from rich.table import Table
 from scipy import stats
 
 import hyperdist as hd
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from validation import terminal
 from validation.arguments import at_least
 from validation.contest import Contest, allowed, measure, misses, rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperdist._files import write_text
+from hyperdist.runs.files import write_text
 from hyperdist.testing import holm
 from hyperdist.testing.finding import Finding
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import training
 from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.tasks import Split, Task, Validated

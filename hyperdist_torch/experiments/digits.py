@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs import pages
+from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.intervals import over_rows, over_seeds
 from hyperdist_torch import training
 from hyperdist_torch.datasets import Digits
 from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.cells import Cell
-from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 from hyperdist_torch.experiments.vae_cells import VAETask
 from hyperdist_torch.nn import Curvature, Gyroplane
 
@@ -120,11 +121,10 @@ def table(made: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(row["name"].rpartition(",")[0] for row in made))
     columns = [*(f"digit {i}" for i in range(10)), "average"]
     found = {row["name"]: row for row in made}
-    lines = ["## Accuracy per digit in 2 latent dimensions, %", "", "| model | " + " | ".join(columns) + " |"]
-    lines.append("| --- |" + " --- |" * len(columns))
+    lines = []
     for name in names:
         cells = [found[f"{name}, {column}"] for column in columns]
-        lines.append(f"| {name} | " + " | ".join(f"{row['value']:.1f}" for row in cells) + " |")
+        lines.append([name, *(f"{row['value']:.1f}" for row in cells)])
         if cells[0]["published"] is not None:
-            lines.append("| *published* | " + " | ".join(f"*{row['published']:g}*" for row in cells) + " |")
-    return "\n".join(lines) + "\n"
+            lines.append(["*published*", *(f"*{row['published']:g}*" for row in cells)])
+    return f"## Accuracy per digit in 2 latent dimensions, %\n\n{pages.table(['model', *columns], lines)}"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from hyperdist import Mixture, earth
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import flows
 from hyperdist_torch.datasets import EarthSplit, load_earth
 from hyperdist_torch.experiments import cells, maps, options, pictures, record, tables
@@ -226,7 +226,10 @@ def finished(out: Path) -> list[tables.Result]:
 
 def summarise(out: Path) -> None:
     """Record and table of the cells finished so far."""
-    tables.write(out, "Events on the globe", finished(out), list(earth.SETS), settings(EVALUATION.steps), decimals=3)
+    tables.write(
+        out, "Events on the globe", finished(out), list(earth.SETS), settings(EVALUATION.steps), decimals=3,
+        group=lambda result: result["row"].partition(": ")[0],
+    )  # fmt: skip
 
 
 def draw(cell: Cell[FlowTask], args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hyperdist.runs import intervals
 from hyperdist_torch import flows
 from hyperdist_torch.experiments import cells, options, pictures, record, tables
 from hyperdist_torch.experiments.cells import Cell
@@ -60,7 +61,7 @@ class Figures:
         at_rows = self.target.log_prob(test) - self._log_prob(flow, test)
         found = {
             NLL: nll, EXCESS: nll - self.target.entropy, PAIRED: float(at_rows.mean()),
-            HALF: 1.96 * float(at_rows.std()) / math.sqrt(len(test)),
+            HALF: intervals.Z * float(at_rows.std()) / math.sqrt(len(test)),
         }  # fmt: skip
         if self.everywhere:
             volume = (log_q - log_p).exp() * weights

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from hyperdist.runs import intervals
 from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Machine
 from hyperdist_torch.experiments.tasks import Task
@@ -123,7 +124,7 @@ def run(
         result = cells.run(cell, options.out, machine, options.resume)
         if result is None:
             continue
-        figures = [f"{result['nll']:.3f} ± {1.96 * result['standard_error']:.3f} nats"]
+        figures = [f"{result['nll']:.3f} ± {intervals.Z * result['standard_error']:.3f} nats"]
         figures += [f"{name} {value:.4g}" for name, value in result.get("metrics", {}).items()]
         say(f"{number}/{len(table)} {cell.key}: {', '.join(figures)}")
         after()

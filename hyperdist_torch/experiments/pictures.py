@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from hyperdist import plot
-from hyperdist._files import whole
 from hyperdist.geometry.conversions import tangent_to_poincare
+from hyperdist.runs.files import whole
 from hyperdist_torch.datasets import BranchingDiffusion
 from hyperdist_torch.vae import PoincareVAE
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from hyperdist import _record
-from hyperdist._record import row
+from hyperdist.runs import record as _record
+from hyperdist.runs.record import row
 
 __all__ = ["provenance", "row"]
 

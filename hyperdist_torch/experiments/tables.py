@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hyperdist._files import to_json, write_text
+from hyperdist.runs import pages
+from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.intervals import over_rows, over_seeds
 from hyperdist_torch.experiments import record
-from hyperdist_torch.experiments.intervals import over_rows, over_seeds
 
 Result = dict[str, Any]
 Row = dict[str, Any]
 
 KEPT = (
     "name", "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
-    "metrics", "published_metrics", "best_epoch", "training_seconds", "evaluation_seconds", "commit", "date",
+    "metrics", "published_metrics", "epochs", "last_loss", "best_epoch", "training_seconds", "evaluation_seconds",
+    "commit", "date",
 )  # fmt: skip
-"""What a record keeps of each cell beside its curve: the table can be made from it again."""
+"""What a record keeps of each cell: the table can be made from it again. Curves stand in ``curves.json`` beside it."""
 
 _POINTS = 32
-"""Epochs of which a record keeps the loss."""
+"""Epochs of which ``curves.json`` keeps the loss."""
 
 _LOST = "delete it, and it is worked out again"
 
@@ -45,14 +47,15 @@ def read(path: Path, keys: Sequence[str], what: str) -> Result:
 
 
 def recorded(out: Path) -> Result:
-    """``record.json`` of a folder, its cells as results with their curves; empty where there is none."""
-    path = out / "record.json"
+    """``record.json`` of a folder, its cells as results with the curves that are at hand; empty without one."""
+    path, beside = out / "record.json", out / "curves.json"
     if not path.exists():
         return {}
+    curves = read(beside, (), "the loss curves of a record") if beside.exists() else {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         # Without its name nobody could say which cell a result is of.
-        cells = [{**cell, "name": cell["name"], "curve": record["curves"][_curve(cell)]} for cell in record["cells"]]
+        cells = [{**cell, "name": cell["name"], "curve": curves.get(_curve(cell))} for cell in record["cells"]]
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path} must be a record of an experiment's cells, or lie elsewhere ({problem})") from error
@@ -139,18 +142,43 @@ def table(results: list[Result], columns: list[str], decimals: int = 2, metric: 
     found = _found(results, metric)
     shown = [column for column in columns if any(at == column for _, at in found)]
     published = {(result["row"], result["column"]): _published(result, metric) for result in results}
-    lines = ["| model | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
+    lines: list[list[str]] = []
     below: set[str] = set()
     for name in dict.fromkeys(name for name, _ in found):
-        cells = [_figure(found.get((name, column)), decimals) for column in shown]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append([name, *(_figure(found.get((name, column)), decimals) for column in shown)])
         model = next(result["row"] for result in results if label(result) == name)
         figures = [published.get((model, column)) for column in shown]
         if model not in below and any(figure is not None for figure in figures):
-            known = " | ".join(f"*{_plain(figure, decimals - 1)}*" for figure in figures)
-            lines.append(f"| *{model}, published* | {known} |")
+            lines.append([f"*{model}, published*", *(f"*{_plain(figure, decimals - 1)}*" for figure in figures)])
             below.add(model)
-    return "\n".join(lines) + "\n"
+    return pages.table(["model", *shown], lines)
+
+
+def best(results: list[Result], columns: list[str], decimals: int, group: Callable[[Result], str]) -> str:
+    """The model and setting of least mean in each column, a line for each group of results; empty without a choice."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(group(result), []).append(result)
+    lines, shown = [], [column for column in columns if any(result["column"] == column for result in results)]
+    for name, members in groups.items():
+        found = _found(members, None)
+        if len({model for model, _ in found}) < 2:
+            continue
+        least = []
+        for column in shown:
+            rivals = [(row["value"], model) for (model, at), row in found.items() if at == column]
+            finite = [rival for rival in rivals if math.isfinite(rival[0])]
+            model = min(finite)[1] if finite else None
+            words = "" if model is None else model.removeprefix(f"{name}: ")
+            least.append("" if model is None else f"{_figure(found[model, column], decimals)}<br>{words}")
+        lines.append([f"best of ours{f', {name}' if name else ''}", *least])
+    return pages.table(["", *shown], lines) if lines else ""
+
+
+def _first(results: list[Result]) -> tuple[list[Result], list[Result]]:
+    """Those at a published setting, or all where no figure is published; and the others."""
+    first = [result for result in results if not result["variant"] and result["published"] is not None] or results
+    return first, [result for result in results if result not in first]
 
 
 def _figure(row: Row | None, decimals: int) -> str:
@@ -168,29 +196,27 @@ def _plain(figure: float | None, decimals: int) -> str:
 
 def details(results: list[Result]) -> str:
     """What each cell took, and where its training ended."""
-    lines = ["| cell | seed | epochs | last training loss | training, s | likelihoods, s | test rows x samples |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    for result in results:
-        head = f"| {label(result)}, {result['column']} | {result['seed']} |"
-        # Records of earlier versions do not know what came before a resumption: None.
-        training = _plain(result.get("training_seconds"), 0)
-        rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
-        if "diverged" in result:
-            lines.append(f"{head} | diverged: {result['diverged']} | | | |")
-        elif not _epochs(result):
-            lines.append(f"{head} 0 | | {training} | | {rows} |")
-        else:
-            lines.append(
-                f"{head} {_trained(result)} | {thinned(result['curve'])['losses'][-1]:.2f} | {training} | "
-                f"{result['evaluation_seconds']:.0f} | {rows} |"
-            )
-    return "\n".join(lines) + "\n"
+    header = ("cell", "seed", "epochs", "last training loss", "training, s", "likelihoods, s", "test rows x samples")
+    return pages.table(header, map(_detail, results))
+
+
+def _detail(result: Result) -> list[str]:
+    head = [f"{label(result)}, {result['column']}", str(result["seed"])]
+    if "diverged" in result:
+        return [*head, f"diverged: {result['diverged']}", "", "", "", ""]
+    # Records of earlier versions do not know what came before a resumption: None.
+    training = _plain(result.get("training_seconds"), 0)
+    rows = f"{result['n']} x {result['samples']}" if result.get("samples") else f"{result['n']}"
+    if not (found := trained(result))["epochs"]:
+        return [*head, "0", "", training, "", rows]
+    return [*head, _epochs(result), f"{found['last_loss']:.2f}", training, f"{result['evaluation_seconds']:.0f}", rows]
 
 
 def thinned(curve: Any) -> Any:
     """The losses of at most ``_POINTS`` epochs, the first and the last among them, with their numbers from 1.
 
-    A record holds these: the curve of every epoch stands in the cell's own file. What is thinned, or None, stays so.
+    ``curves.json`` holds these: the curve of every epoch stands in the cell's own file. What is thinned, or None, stays
+    so.
     """
     if curve is None or isinstance(curve, dict):
         return curve
@@ -199,40 +225,51 @@ def thinned(curve: Any) -> Any:
     return {"epochs": epochs, "losses": [curve[epoch - 1] for epoch in epochs]}
 
 
-def _epochs(result: Result) -> int:
-    """Those that were trained."""
-    return max(thinned(result["curve"])["epochs"], default=0)
+def trained(result: Result) -> dict[str, Any]:
+    """How many epochs a cell was trained, and the last loss, None where there were none."""
+    if "epochs" in result:
+        return {"epochs": result["epochs"], "last_loss": result["last_loss"]}
+    curve = thinned(result.get("curve")) or {"epochs": [], "losses": []}
+    return {"epochs": max(curve["epochs"], default=0), "last_loss": (curve["losses"] or [None])[-1]}
 
 
-def _trained(result: Result) -> str:
+def _epochs(result: Result) -> str:
     """Their number, and where validation chose one, its own."""
-    epochs = _epochs(result)
+    epochs = trained(result)["epochs"]
     return str(epochs) if result.get("best_epoch") is None else f"{epochs}, best {result['best_epoch']}"
 
 
 def write(
     out: Path, title: str, results: list[Result], columns: list[str], settings: dict[str, Any],
-    *, more_rows: Iterable[Row] = (), more_text: str = "", decimals: int = 2, **more: Any,
+    *, more_rows: Iterable[Row] = (), more_text: str = "", decimals: int = 2,
+    group: Callable[[Result], str] = lambda result: "", **more: Any,
 ) -> None:  # fmt: skip
-    """``record.json`` and ``table.md`` of all results; each is replaced whole. A metric has a table of its own.
+    """``record.json``, ``curves.json`` and ``table.md`` of all results; each is replaced whole.
 
+    The page has the published settings first, then the best of each ``group`` of results that can be compared; other
+    settings and metrics, each in a table of its own, follow.
     more   what else the record is to hold.
     """
     seeds = sorted({result["seed"] for result in results})
     content = {
         **record.provenance(), "seeds": seeds, "settings": settings, "rows": [*rows(results), *more_rows],
         "columns": columns, "decimals": decimals,
-        "cells": [{name: result[name] for name in KEPT if name in result} for result in results],
-        "curves": {_curve(result): thinned(result.get("curve")) for result in results}, **more,
+        "cells": [
+            {name: value for name, value in {**result, **trained(result)}.items() if name in KEPT} for result in results
+        ], **more,
     }  # fmt: skip
+    curves = {_curve(result): thinned(curve) for result in results if (curve := result.get("curve"))}
     several = any(row["metric"] == SEEDS for row in content["rows"])
     note = (
         "Negative log-likelihood of the test rows in nats. ± is half the 95 % interval: "
         + ("Student's t over seeds; where there is one, " if several else "of one seed, ")
         + "of the mean over test rows."
     )
-    tables = [table(results, columns, decimals)]
-    tables += [f"## {metric}\n\n{table(results, columns, decimals, metric)}" for metric in metrics(results)]
-    page = "\n".join([f"# {title}\n\n{note}\n", *tables, more_text, f"## Cells\n\n{details(results)}"])
+    first, rest = _first(results)
+    tables = [table(first, columns, decimals), best(results, columns, decimals, group)]
+    appendix = [f"## Other models and settings\n\n{table(rest, columns, decimals)}"] if rest else []
+    appendix += [f"## {metric}\n\n{table(results, columns, decimals, metric)}" for metric in metrics(results)]
+    page = "\n".join([f"# {title}\n\n{note}\n", *tables, more_text, *appendix, f"## Cells\n\n{details(results)}"])
+    write_text(out / "curves.json", to_json(curves))
     write_text(out / "record.json", to_json(content))
     write_text(out / "table.md", page)

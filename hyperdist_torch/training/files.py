@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 
-from hyperdist._files import whole
+from hyperdist.runs.files import whole
 
 
 class WholeCheckpoints(CheckpointIO):

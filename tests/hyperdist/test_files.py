@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperdist._files import to_json, whole, write_text
+from hyperdist.runs.files import to_json, whole, write_text
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -187,11 +187,13 @@ def test_a_record_stands_for_its_cells(tmp_path: Path) -> None:
     found = [run(each, here) for each in made]
     tables.write(here, "title", found, ["set"], {})
     there.mkdir()
-    (there / "record.json").write_bytes((here / "record.json").read_bytes())
+    for name in ("record.json", "curves.json"):
+        (there / name).write_bytes((here / name).read_bytes())
     kept = cells.results(there)
     assert list(kept) == sorted(each.key for each in made)
     for each, result in zip(made, found, strict=True):
-        assert kept[each.key].items() <= {**result, "curve": tables.thinned(result["curve"])}.items()
+        known = {**result, **tables.trained(result), "curve": tables.thinned(result["curve"])}
+        assert kept[each.key] == {name: known[name] for name in kept[each.key]}
         assert cells.at_hand(each, here)
         assert not cells.at_hand(each, there)
     tables.write(there, "title", [kept[each.key] for each in made], ["set"], {})

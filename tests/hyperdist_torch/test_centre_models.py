@@ -26,8 +26,8 @@ def test_same_law_in_both_charts(name: str) -> None:
         assert tuple(x.shape) == (5, 2, 3)
         expected = other.log_prob(x, model="tangent")
         np.testing.assert_allclose(one.log_prob(x), expected, rtol=1e-10)
-        ball = wrap(conversions.tangent_to_poincare(np.asarray(x), C))
-        np.testing.assert_allclose(one.log_prob(ball, model="poincare"), expected, rtol=1e-9)
+        points = wrap(conversions.tangent_to_poincare(np.asarray(x), C))
+        np.testing.assert_allclose(one.log_prob(points, model="poincare"), expected, rtol=1e-9)
         np.testing.assert_allclose(np.asarray(one.mean), CENTRE)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch import nn  # noqa: E402
+
 from hyperdist.geometry import gyroplane as kernel  # noqa: E402
 from hyperdist_torch.nn import _planes  # noqa: E402
 
@@ -36,6 +38,17 @@ def arguments(d: int, radius: float, dtype: Any, far: bool, learnt: bool) -> lis
     bias = -r / k * weight.norm(dim=-1)
     c = torch.tensor(C, dtype=dtype, requires_grad=learnt)
     return [*(v.to(dtype).requires_grad_() for v in (x, weight, bias)), c]
+
+
+def apart(given: list[Any]) -> list[Any]:
+    """``arguments`` with points whose directions are .02 off every plane, but for the last one: beside a plane
+    that is far out the rounding of a direction decides on which side a point lies."""
+    x, weight = given[0].detach().clone(), nn.functional.normalize(given[1].detach(), dim=-1)
+    while (near := (nn.functional.normalize(x[1:-1], dim=-1) @ weight.T).abs().amin(dim=-1) < 0.02).any():
+        fresh = nn.functional.normalize(torch.randn(int(near.sum()), x.shape[-1], dtype=x.dtype), dim=-1)
+        fresh[:, 0] = fresh[:, 0].abs()
+        x[1:-1][near] = fresh * x[1:-1][near].norm(dim=-1, keepdim=True)
+    return [x.requires_grad_(), *given[1:]]
 
 
 def conditions(x: Any, weight: Any, bias: Any, c: Any) -> Any:
@@ -107,7 +120,7 @@ def test_without_a_graph_and_in_blocks() -> None:
 def test_far_points_are_taken_apart(d: int, far: bool, learnt: bool, dtype: Any, radius: float) -> None:
     """Of rows on both sides of the largest exponent, values and gradients are those of the generic form; and the near
     ones are what they are alone."""
-    given = arguments(d, radius, dtype, far, learnt)
+    given = apart(arguments(d, radius, dtype, far, learnt))
     chosen = given[: 3 + learnt]
     grad = torch.randn(12, 9, dtype=dtype)
     out, expected = _planes.distances(*given), _planes.differentiable(*given)

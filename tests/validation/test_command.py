@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hyperdist import _record
+from hyperdist.runs import record as _record
 from validation import arguments, earth, figures, judge, pictures, power, record, report, runner, timing, validate
 from validation.__main__ import main
 from validation.cases import FAMILIES

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from validation import examine, faults, intervals, laws, power
+from hyperdist.runs import intervals
+from validation import examine, faults, laws, power
 
 CRITICAL = 1e-6
 NEEDED = {"scale 1 % off": 100_000, "sigma 2 % off": 20_000, "shared uniform": 10_000}

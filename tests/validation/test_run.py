@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 import hyperdist as hd
-from hyperdist._files import to_json
+from hyperdist.runs.files import to_json
 from validation import acceptance, accuracy, distances, examine, judge, readme, record, runner, validate
 from validation.__main__ import main
 from validation.cases import Case

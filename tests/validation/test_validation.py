@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 
 import hyperdist as hd
+from hyperdist.runs import intervals
 from hyperdist.testing import directions, geometry, holm, independence, mmd, views
 from hyperdist.testing.uniformity import ks, projections, radius
 from hyperdist.testing.views import View
 from tests.support.statistics import ALPHA, ks_cdf, ks_uniform
-from validation import cases, intervals, laws, oracles, reference
+from validation import cases, laws, oracles, reference
 
 
 def _hyperboloid(v):

@@ -1,4 +1,4 @@
-"""95 % intervals for proportions and medians."""
+"""95 % intervals of means, proportions and medians."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ import numpy as np
 from scipy import stats
 
 Z = 1.959963984540054
+"""The normal law's quantile at .975."""
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """Mean of at least two independent runs, and Student's t interval.
+
+    >>> mean, (low, high) = over_seeds([1.0, 2.0, 3.0])
+    >>> round(mean, 3), round(low, 3), round(high, 3)
+    (2.0, -0.484, 4.484)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if x.size < 2:
+        raise ValueError(f"values must be at least 2, got {x.size}")
+    half = float(stats.t.ppf(0.975, x.size - 1)) * float(x.std(ddof=1)) / math.sqrt(x.size)
+    return float(x.mean()), (float(x.mean()) - half, float(x.mean()) + half)
+
+
+def over_rows(mean: float, standard_error: float) -> tuple[float, float]:
+    """The normal interval of a mean over many rows, from its standard error."""
+    return mean - Z * standard_error, mean + Z * standard_error
 
 
 def wilson(count: int, n: int) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""What runs share: files written whole, records, intervals, Markdown pages."""
