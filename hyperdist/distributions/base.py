@@ -16,6 +16,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist._frozen import Frozen
+from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
 from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
 
@@ -84,6 +85,10 @@ class Distribution(Frozen):
     @abstractmethod
     def mode(self) -> np.ndarray:
         """A point of largest density, (*batch, k)."""
+
+    def summary(self) -> Summary | None:
+        """What divergences ask of the law, in float64; None where it has none."""
+        return None
 
     _models: tuple[str, ...] = ()
     _order: np.ndarray | None = None

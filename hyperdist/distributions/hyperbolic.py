@@ -54,6 +54,14 @@ class HyperbolicDistribution(CentredDistribution):
     def _tangent_mu(self) -> np.ndarray:
         return self._flat_mu.reshape(self.batch_shape + self.event_shape)
 
+    def _about_centre(self) -> dict[str, Any]:
+        """What a summary says of the centre."""
+        mu, c = self.mu.astype(np.float64), np.asarray(self.c, np.float64)
+        return {
+            "d": self.event_shape[0], "axes": len(self.batch_shape), "model": self.model, "mu": mu, "c": c,
+            "tangent_mu": lambda: self._tangent_mu,
+        }  # fmt: skip
+
     def _place(
         self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
     ) -> float:

@@ -12,6 +12,7 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.summaries import Radial, RiemannianNormalSummary
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
 from hyperdist.spaces import PoincareBall
@@ -59,6 +60,11 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
     @quiet
     def _log_z(self) -> np.ndarray:
         return log_sphere_area(self.event_shape[0]) + self.radius._log_normalizer()
+
+    def summary(self) -> RiemannianNormalSummary:
+        """What divergences ask of the law."""
+        radius = Radial(self.radius.nodes, lambda: self._log_z)
+        return RiemannianNormalSummary(**self._about_centre(), sigma=self.radius.sigma, radius=radius)
 
     @quiet
     def entropy(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import Any, final
 
@@ -11,6 +12,7 @@ from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import ROUNDING, concentration_from_resultant, scale_from_second_moment
+from hyperdist.distributions.summaries import Radial, SphericalSummary
 from hyperdist.geometry import sphere
 from hyperdist.radial import rejection
 from hyperdist.radial.base import quiet
@@ -41,6 +43,21 @@ class SphericalDistribution(RadialDistribution):
     @cached_property
     def _flat_mu(self) -> np.ndarray:
         return self._flat(self._unit_mu, *self.event_shape)
+
+    @final
+    def summary(self) -> SphericalSummary:
+        """What divergences ask of the law."""
+        radius = Radial(self.radius.nodes, lambda: self._log_excess)
+        return SphericalSummary(self.radius.d, len(self.batch_shape), radius, **self._parameters())
+
+    @property
+    @abstractmethod
+    def _log_excess(self) -> np.ndarray:
+        """Log integral of the kernel that is 1 at the centre, (*batch), float64."""
+
+    @abstractmethod
+    def _parameters(self) -> dict[str, Any]:
+        """Those of the summary."""
 
     @final
     def _place(
@@ -92,21 +109,24 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     @cached_property
     @quiet
-    def _log_z(self) -> np.ndarray:
+    def _log_excess(self) -> np.ndarray:  # type: ignore[override]
         return log_sphere_area(self.radius.d) + self.radius._log_normalizer()
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"mu": self._unit_mu, "sigma": self.radius.sigma}
 
     @quiet
     def entropy(self) -> np.ndarray:
         """log Z + E dist^2/(2 sigma^2), (*batch)."""
-        return self._cast(self._log_z + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
+        return self._cast(self._log_excess + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         ratio = self._angle(x) / self.radius.sigma
-        return -0.5 * ratio * ratio - self._log_z
+        return -0.5 * ratio * ratio - self._log_excess
 
     def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
         ratio = radius / self.radius.sigma.reshape(-1)[which]
-        return -0.5 * ratio * ratio - np.reshape(self._log_z, -1)[which]
+        return -0.5 * ratio * ratio - np.reshape(self._log_excess, -1)[which]
 
     def _radius_of(self, which: Any) -> SphericalNormalRadius:
         return SphericalNormalRadius(self.radius.d, self.radius.sigma.reshape(-1)[which])
@@ -160,9 +180,12 @@ class VonMisesFisher(SphericalDistribution):
 
     @cached_property
     @quiet
-    def _log_excess(self) -> np.ndarray:
+    def _log_excess(self) -> np.ndarray:  # type: ignore[override]
         """log Z - kappa."""
         return log_sphere_area(self.radius.d) + self.radius.log_normalizer_excess()
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"mu": self._unit_mu, "kappa": self.radius.kappa}
 
     @quiet
     def entropy(self) -> np.ndarray:
@@ -238,16 +261,23 @@ class SphericalUniform(SphericalDistribution):
     def __repr__(self) -> str:
         return f"SphericalUniform({self.radius.d})"
 
+    @property
+    def _log_excess(self) -> np.ndarray:
+        return np.asarray(log_sphere_area(self.radius.d + 1))
+
+    def _parameters(self) -> dict[str, Any]:
+        return {}
+
     @quiet
     def entropy(self) -> np.ndarray:
         """Log area of the sphere."""
-        return self._cast(np.asarray(log_sphere_area(self.radius.d + 1)))
+        return self._cast(self._log_excess)
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        return np.full(x.shape[:-1], -log_sphere_area(self.radius.d + 1))
+        return np.full(x.shape[:-1], -self._log_excess)
 
     def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
-        return np.full(radius.shape, -log_sphere_area(self.radius.d + 1))
+        return np.full(radius.shape, -self._log_excess)
 
     def _radius_of(self, which: Any) -> VonMisesFisherRadius:
         return self.radius

@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn
+from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
@@ -88,6 +89,10 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         """The Frechet mean mu, in [-pi, pi), (*batch, d)."""
         return np.broadcast_to(torus.wrap(self.mu), self.batch_shape + self.event_shape).astype(self.dtype)
 
+    def summary(self) -> ToroidalNormalSummary:
+        """What divergences ask of the law."""
+        return ToroidalNormalSummary(self.event_shape[0], len(self.batch_shape), self.radius.sigma)
+
     @property
     def variance(self) -> np.ndarray:
         """E dist(x, mu)^2 = sum of E delta_i^2, (*batch); at most d pi^2/3."""
@@ -151,6 +156,10 @@ class ToroidalUniform(ToroidalDistribution):
     def mean(self) -> np.ndarray:
         """A Frechet mean, zeros (d,); every point is one."""
         return np.zeros(self.event_shape)
+
+    def summary(self) -> ToroidalUniformSummary:
+        """What divergences ask of the law."""
+        return ToroidalUniformSummary(self.event_shape[0], 0, np.asarray(self.event_shape[0] * _LOG_TURN))
 
     @property
     def variance(self) -> np.ndarray:

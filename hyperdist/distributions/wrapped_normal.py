@@ -13,6 +13,7 @@ from hyperdist.arrays.stable import log_sinhc
 from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.distributions.wrapped_fit import wrapped_normal_maximum
 from hyperdist.geometry import polar
@@ -80,12 +81,19 @@ class WrappedNormal(HyperbolicDistribution):
         """E dist(x, mu)^2 = sum of sigma_i^2, (*batch)."""
         return self._cast(np.sum(np.square(self._wide_sigma), axis=-1))
 
+    def summary(self) -> WrappedNormalSummary:
+        """What divergences ask of the law."""
+        sigma, about = self._wide_sigma, self._about_centre()
+        return WrappedNormalSummary(**about, sigma=sigma, mean_log_sinhc=self._mean_log_sinhc)
+
+    def _mean_log_sinhc(self) -> np.ndarray:
+        return mean_log_sinhc(np.sqrt(self.c.astype(np.float64))[..., None] * self._wide_sigma)
+
     @quiet
     def entropy(self) -> np.ndarray:
         """The normal's entropy plus (d - 1) E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch)."""
         d = self.event_shape[0]
-        spread = np.sqrt(self.c.astype(np.float64))[..., None] * self._wide_sigma
-        return self._cast(self._log_z + 0.5 * d + (d - 1) * mean_log_sinhc(spread))
+        return self._cast(self._log_z + 0.5 * d + (d - 1) * self._mean_log_sinhc())
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         c = self.c.astype(np.float64)

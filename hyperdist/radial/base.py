@@ -13,6 +13,7 @@ from hyperdist import checks
 from hyperdist._frozen import Frozen
 from hyperdist.arrays.stable import log1mexp
 from hyperdist.radial import quadrature, rejection
+from hyperdist.radial.nodes import Nodes
 from hyperdist.radial.quadrature import Kernel
 
 METHODS = ("rejection", "inverse")
@@ -235,6 +236,12 @@ class KernelLaw(RadialLaw):
     def acceptance_rate(self) -> np.ndarray:
         """The exact probability that a proposal of ``sample`` is accepted."""
         return self._cast(self._acceptance_rate())
+
+    @final
+    @quiet
+    def nodes(self) -> Nodes:
+        """The law as probabilities of points, in float64 and in units of its scale."""
+        return Nodes.of(self._kernel)
 
     @cached_property
     @quiet

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.distributions.summaries import Summary
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._host import holds, outside
 from hyperdist_torch._law import Fixed
@@ -57,6 +58,10 @@ class ManifoldDistribution(BatchedDistribution):
 
     def _unknown(self, what: str) -> checks.Unavailable:
         return checks.Unavailable(f"the {what} of {type(self).__name__} has no closed form: estimate it from draws")
+
+    def summary(self) -> Summary | None:
+        """What divergences ask of the law, in float64; None where it has none."""
+        return None
 
     @property
     @abstractmethod

@@ -130,6 +130,15 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
         """The centre in exponential coordinates at the origin."""
         return conversions.to_tangent(self.mu, self.c, self.model)
 
+    def _about_centre(self) -> dict[str, Any]:
+        """What a summary says of the centre."""
+        d, axes, mu, c = self.event_shape[0], len(self.batch_shape), self.mu.double(), self.c.double()
+        tangent_mu = self._double_tangent_mu
+        return {"d": d, "axes": axes, "model": self.model, "mu": mu, "tangent_mu": tangent_mu, "c": c}
+
+    def _double_tangent_mu(self) -> Tensor:
+        return self._tangent_mu.double()
+
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
         model = model or self.model

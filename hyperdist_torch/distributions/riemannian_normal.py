@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import constant
+from hyperdist.distributions.summaries import RiemannianNormalSummary
 from hyperdist.geometry import conversions
 from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
+from hyperdist_torch.distributions._summaries import radial
 from hyperdist_torch.distributions.base import draw
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
 from hyperdist_torch.distributions.radius import Radius
@@ -74,11 +76,17 @@ class RiemannianNormal(HyperbolicDistribution):
         """Log normaliser from that of y = r/sigma, float64."""
         return _draw.log_normalizer(self.event_shape[0], self.sigma.double().log(), radial.log_normalizer)
 
+    def summary(self) -> RiemannianNormalSummary:
+        """What divergences ask of the law."""
+        sigma = self.sigma.double()
+        radius = radial(self._law, self._theta, _draw.log_normalizer(self.event_shape[0], sigma.log(), 0.0))
+        return RiemannianNormalSummary(**self._about_centre(), sigma=sigma, radius=radius)
+
     @property
     def radius(self) -> Radius:
         """The law of dist(x, mu), (*batch)."""
-        radial, checked = KernelRadial(self._law), self._validate_args
-        return Radius(radial, self.sigma, self.c, place=_place, dtype=self._dtype, validate_args=checked)
+        law, checked = KernelRadial(self._law), self._validate_args
+        return Radius(law, self.sigma, self.c, place=_place, dtype=self._dtype, validate_args=checked)
 
     def log_normalizer(self) -> Tensor:
         """Log integral of exp(-dist^2/(2 sigma^2)) over the space, in nats, (*batch); differentiable twice and more."""

@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist.distributions.area import log_sphere_area
+from hyperdist.distributions.summaries import SphericalSummary
 from hyperdist.geometry import sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Fixed, Law, Measure
 from hyperdist_torch.constraints import UnitSphere, unit_sphere, widened
 from hyperdist_torch.distributions._radial import KernelRadial
+from hyperdist_torch.distributions._summaries import radial
 from hyperdist_torch.distributions.base import CentredDistribution, draw_radius
 from hyperdist_torch.distributions.radius import Radius
 
@@ -65,9 +67,9 @@ class SphericalDistribution(OnSphere):
     @property
     def radius(self) -> Radius:
         """The law of the angle to mu, (*batch)."""
-        radial = KernelRadial(self._law)
+        law = KernelRadial(self._law)
         parameter = getattr(self, self._name)
-        return Radius(radial, parameter, dtype=self._dtype, validate_args=self._validate_args)
+        return Radius(law, parameter, dtype=self._dtype, validate_args=self._validate_args)
 
     @property
     @abstractmethod
@@ -76,6 +78,12 @@ class SphericalDistribution(OnSphere):
     @property
     def _theta(self) -> Tensor:
         return getattr(self, self._name).double()
+
+    def summary(self) -> SphericalSummary:
+        """What divergences ask of the law."""
+        d, mu, theta = self.event_shape[0] - 1, unit(self.mu.double()), self._theta
+        radius = radial(self._law, theta, log_sphere_area(d))
+        return SphericalSummary(d, len(self.batch_shape), radius, mu, **{self._name: theta})
 
     def _measure(self) -> Measure:
         return self._law.measure(self._theta)

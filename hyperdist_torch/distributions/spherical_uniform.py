@@ -9,10 +9,12 @@ from torch import Tensor
 
 from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
+from hyperdist.distributions.summaries import Radial, SphericalSummary
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._law import Measure
 from hyperdist_torch._laws import FisherLaw
 from hyperdist_torch.distributions._radial import KernelRadial
+from hyperdist_torch.distributions._summaries import radial
 from hyperdist_torch.distributions.radius import Radius
 from hyperdist_torch.distributions.spherical_base import OnSphere
 
@@ -50,8 +52,14 @@ class SphericalUniform(OnSphere):
     def radius(self) -> Radius:
         """The law of the angle to any one point, (*batch)."""
         kappa = torch.zeros(self.batch_shape, dtype=torch.float64, device=self.mu.device)
-        radial = KernelRadial(FisherLaw(self.event_shape[0] - 1))
-        return Radius(radial, kappa, dtype=self._dtype, validate_args=self._validate_args)
+        law = KernelRadial(FisherLaw(self.event_shape[0] - 1))
+        return Radius(law, kappa, dtype=self._dtype, validate_args=self._validate_args)
+
+    def summary(self) -> SphericalSummary:
+        """What divergences ask of the law."""
+        area = torch.full((), log_sphere_area(self.event_shape[0]), dtype=torch.float64, device=self.mu.device)
+        angle = radial(FisherLaw(self.event_shape[0] - 1), torch.zeros_like(area), 0.0)
+        return SphericalSummary(self.event_shape[0] - 1, 0, Radial(angle.nodes, lambda: area))
 
     def _even(self, value: Tensor) -> Tensor:
         return value.to(self._dtype).expand(self.batch_shape)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist_torch import _parameters, _random
@@ -93,6 +94,10 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         """The law of each coordinate's absolute deviation from mu, batch shape (*batch, d)."""
         return Radius(CircleRadial(), self.sigma, dtype=self._dtype, validate_args=self._validate_args)
 
+    def summary(self) -> ToroidalNormalSummary:
+        """What divergences ask of the law."""
+        return ToroidalNormalSummary(self.event_shape[0], len(self.batch_shape), self.sigma.double())
+
     @property
     def mean(self) -> Tensor:
         """The Frechet mean mu, in [-pi, pi), (*batch, d)."""
@@ -170,6 +175,10 @@ class ToroidalUniform(ToroidalDistribution):
     @property
     def _dtype(self) -> torch.dtype:
         return self._zeros.dtype
+
+    def summary(self) -> ToroidalUniformSummary:
+        """What divergences ask of the law."""
+        return ToroidalUniformSummary(self.event_shape[0], len(self.batch_shape), self.log_normalizer().double())
 
     def _full(self, value: float) -> Tensor:
         return torch.full(self.batch_shape, value, dtype=self._dtype, device=self._zeros.device)

@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc_sq
+from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
@@ -74,6 +75,11 @@ class WrappedNormal(HyperbolicDistribution):
             )
         chi, checked = KernelRadial(HyperbolicLaw(self.event_shape[0])), self._validate_args
         return Radius(chi, self.sigma, place=_place, dtype=self._dtype, validate_args=checked)
+
+    def summary(self) -> WrappedNormalSummary:
+        """What divergences ask of the law."""
+        sigma = self.sigma.double()
+        return WrappedNormalSummary(**self._about_centre(), sigma=sigma, mean_log_sinhc=self._mean_log_sinhc)
 
     def _mean_log_sinhc(self) -> Tensor:
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""

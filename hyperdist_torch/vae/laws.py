@@ -14,11 +14,13 @@ from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
 import hyperdist
+from hyperdist.distributions.divergence import one_curvature, one_space
+from hyperdist.distributions.divergence_forms import of_normals
 from hyperdist.geometry import conversions, tangent
 from hyperdist_torch import _parameters
+from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import non_negative, scale, tangent_vector
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
-from hyperdist_torch.distributions.divergence import of_normals, one_curvature, one_space
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 LatentLaw = Any
@@ -89,7 +91,7 @@ def _normal_normal(p: OriginNormal, q: OriginNormal) -> Tensor:
     """That of the normals of v, since both laws are the same map of it."""
     one_space(p, q)
     if p._validate_args:
-        one_curvature(p, q)
+        one_curvature(p.c, q.c, holds)
     return of_normals(p.scale, q.scale, ((p.loc - q.loc) / q.scale).square())
 
 
