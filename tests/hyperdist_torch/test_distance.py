@@ -17,7 +17,7 @@ from tests.support import oracles_spaces  # noqa: E402
 
 N = 16
 C = 1.3
-RADII = [1e-4, 0.3, 2.0, 20.0, 60.0, 250.0]  # the largest two: a + b = 570 of the 600 that are served
+RADII = [1e-4, 0.3, 2.0, 20.0, 60.0, 250.0]  # a + b up to 570; further out see below
 KINDS = ["apart", "near", "aligned", "opposite", "same"]
 Pair = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -125,24 +125,52 @@ def test_tensors_of_an_accelerator_take_the_same_formulas() -> None:
         assert isinstance(one, torch.Tensor)
         assert isinstance(other, np.ndarray)
         np.testing.assert_allclose(one.numpy(), other, rtol=1e-5, atol=1e-6)
-    assert bool(chord.serves(*given))
 
 
-@pytest.mark.parametrize("c", [0.0, 1e-12, 1.0])
-def test_gives_way_where_it_does_not_serve(c: float) -> None:
-    """Flat space, radii beyond the exponentials that float64 holds: the generic form, finite."""
+ENDS = [(c, radius) for c in (0.0, 1e-30, 1e-14, 1e-9, 1.0, 1e6) for radius in (1e-30, 0.5, 700.0, 1e40)]
+"""Flat space and its neighbourhood, a strongly curved one; next to the origin and where exponentials overflow."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("c", "radius"), ENDS)
+def test_serves_every_pair(c: float, radius: float, kind: str) -> None:
+    """Values and gradients of ``tangent.dist_sq``, in c to the lesser of dist^2/c and 4 dist^2 (|x| + |y|)^2."""
+    x, y, _ = pair(kind, 3, radius, torch.float64)
+    given = x, y, torch.full((N,), c, dtype=torch.float64)
+    ones = torch.ones(N, dtype=torch.float64)
+    value, expected = _DistSq.apply(*given), tangent.dist_sq(*given)
+    relative = 1e-12 if kind == "near" else 1e-13
+    torch.testing.assert_close(value, expected, rtol=relative, atol=0.0)
+    found, wanted = gradients(_DistSq.apply, given, ones), gradients(tangent.dist_sq, given, ones)
+    for one, other in zip(found[:2], wanted[:2], strict=True):
+        assert ((one - other).norm(dim=-1) <= relative * other.norm(dim=-1)).all()
+    reach = torch.minimum(4.0 * (x.norm(dim=-1) + y.norm(dim=-1)) ** 2, torch.tensor(1.0 / c if c else np.inf))
+    assert ((found[2] - wanted[2]).abs() <= 1e-10 * expected * reach).all()
+
+
+@pytest.mark.parametrize("s", [0.999, 1.001])
+def test_both_sides_of_the_series_in_c(s: float) -> None:
+    """The gradient in c where (a + b)^2 passes its switch, to 1e-9 of the series' first term."""
+    x, y, _ = pair("apart", 3, 1.0, torch.float64)
+    c = chord._SERIES * s / (x.norm(dim=-1) + y.norm(dim=-1)) ** 2
+    found, wanted = (gradients(f, (x, y, c), torch.ones_like(c))[2] for f in (_DistSq.apply, tangent.dist_sq))
+    assert ((found - wanted).abs() <= 1e-9 * tangent.dist_sq(x, y, c)).all()
+
+
+def test_every_call_takes_the_triangle() -> None:
     x = torch.tensor([[0.5, 0.0], [400.0, 0.0]], dtype=torch.float64, requires_grad=True)
-    y = torch.tensor([[0.0, 0.5], [-300.0, 1.0]], dtype=torch.float64)
-    value = dist_sq(x, y, torch.tensor(c, dtype=torch.float64))
-    assert value.grad_fn is not None
-    assert "DistSq" not in value.grad_fn.name()
-    assert torch.isfinite(value).all()
-    assert torch.isfinite(torch.autograd.grad(value.sum(), x)[0]).all()
+    for c in (0.0, 1e-12, 1.0):
+        value = dist_sq(x, torch.tensor([-300.0, 1.0], dtype=torch.float64), torch.tensor(c, dtype=torch.float64))
+        assert value.grad_fn is not None
+        assert "DistSq" in value.grad_fn.name()
 
 
-def test_nan_and_inf_give_way() -> None:
+def test_nan_and_inf_stay() -> None:
     for bad in (np.nan, np.inf):
-        assert not chord.serves(np.array([bad, 0.0]), np.ones(2), np.array(1.0))
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(chord.dist_sq(chord.solve(np.array([bad, 0.0]), np.ones(2), np.array(1.0))))
+    with np.errstate(all="ignore"):
+        assert np.isnan(chord.dist_sq(chord.solve(np.ones(2), np.array([0.5, 0.0]), np.array(-1.0))))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
