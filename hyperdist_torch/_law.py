@@ -22,7 +22,6 @@ from hyperdist.radial import quadrature
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach
-from hyperdist_torch._random import Propose
 
 _CHUNK, _CHUNK_ON_A_DEVICE = 2048, 2**18
 """Draws whose quadrature nodes, 44 each, stay in a processor's cache; and that keep an accelerator busy in 100 MB."""
@@ -73,10 +72,6 @@ class Law(ABC):
     @abstractmethod
     def score(self, y: Array, theta: Array) -> Array:
         """d ``log_kernel``/d theta, differentiable in both."""
-
-    @abstractmethod
-    def proposal(self, kernel: Any, theta: Array) -> Propose:
-        """A proposal for draws that belong to the elements of theta, (batch,), in turn; ``kernel`` is theirs."""
 
     def measure(self, theta: Tensor) -> Measure:
         """Quadrature nodes and weights of the law."""
@@ -174,9 +169,8 @@ class Fixed:
                 "draw with method='inverse'"
             )
         flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
-        propose = self.law.proposal(flat.kernel, flat._bare)
         try:
-            return _random.accept(propose, n, self.law.d, self.source(generator))
+            return _random.accept(flat.kernel.hats(), n, self.law.d, self.source(generator))
         except RuntimeError:
             off = ~torch.isfinite(flat.theta.detach())
             if transformed(torch) or not bool(off.any()):

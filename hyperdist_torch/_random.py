@@ -5,14 +5,18 @@ Every element has its own random numbers, made on its own device by the caller's
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import namespace, settled, transformed
+from hyperdist.radial import rejection
+from hyperdist.radial.rejection import Hats
 from hyperdist_torch._host import Array, bare, holds, tensor
 
 _MAX_ROUNDS = 10_000
@@ -55,13 +59,6 @@ class Source:
         return -namespace(u).log1p(-u)
 
 
-Propose = Callable[[Array, Array | None, Source], tuple[Array, Array]]
-"""(chi, index, source) -> (radius, cost) for the flattened draws ``index``, all of them in turn for None.
-
-chi is the norm of d standard normals for each; a draw is accepted where a standard exponential exceeds its cost.
-"""
-
-
 def uniform(shape: tuple[int, ...], device: torch.device, generator: torch.Generator | None) -> Tensor:
     """Float64 uniforms on the open interval (0, 1)."""
     return torch.rand(shape, generator=generator, device=device, dtype=torch.float64).clamp_min(_HALF_STEP)
@@ -86,47 +83,52 @@ def _unit(z: Tensor, norm: Tensor) -> Tensor:
 def _accept_all(attempt: Callable[..., tuple[Any, Any]], chi: Tensor, source: Source, d: int) -> Tensor:
     """Radii for all of chi, tried anew all together until each is accepted: under vmap none can go alone."""
     found: Any
-    radius, found = attempt(chi, None)
+    radius, found = attempt(chi)
     for _ in range(_MAX_ROUNDS):
         if holds(found):
             return radius
-        again, accepted = attempt(bare(source.normals(chi.shape[0], d)[1]), None)
+        again, accepted = attempt(bare(source.normals(chi.shape[0], d)[1]))
         radius, found = torch.where(found, radius, again), found | accepted
     raise RuntimeError(f"draws were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
 
 
-def accept(propose: Propose, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
-    """Radii (n,), float64, and uniform directions (n, d) of the source's dtype, by rejection.
+def accept(hats: Hats, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
+    """Draws of y, (n,), float64, which belong to the flattened batch in turn, and uniform directions (n, d) of the
+    source's dtype, by rejection.
 
     A direction is that of the first proposal's normals, whether it is accepted or not: only their norm decides.
     """
-
-    def attempt(chi: Array, index: Array | None) -> tuple[Array, Array]:
-        radius, cost = propose(chi, index, source)
-        # A NaN cost rejects.
-        return radius, source.exponential(cost.shape[0]) >= cost
-
+    draw, size = hats.set_up(), math.prod(hats.choice.shape)
     z, norm = source.normals(n, d)
     chi = bare(norm)
     xp = namespace(chi)
     tries = _TRIES if n <= _FEW else 1
+    place = {} if xp is np else {"device": source.device}
+    one = size == 1
+    turns = slice(None) if one else xp.arange(n, **place) % size
+
+    def attempt(chi: Array, which: rejection.Which) -> tuple[Array, Array]:
+        proposal = draw(chi, source, which)
+        return proposal.y, rejection.accepted(proposal, source.uniform(chi.shape[0]))
+
     if transformed(torch):
-        return _accept_all(attempt, chi, source, d), _unit(z, norm)
+        return _accept_all(lambda chi: attempt(chi, turns), chi, source, d), _unit(z, norm)
     if tries > 1:
         more = bare(source.normals((tries - 1) * n, d)[1])
-        radii, accepted = (xp.reshape(part, (tries, n)) for part in attempt(xp.concat([chi, more]), None))
-        radius, found = radii[-1], accepted[-1]
+        found = attempt(xp.concat([chi, more]), turns if one else xp.tile(turns, (tries,)))
+        candidates, taken = (xp.reshape(part, (tries, n)) for part in found)
+        y, done = candidates[-1], taken[-1]
         for k in range(tries - 2, -1, -1):
-            radius, found = xp.where(accepted[k], radii[k], radius), found | accepted[k]
+            y, done = xp.where(taken[k], candidates[k], y), done | taken[k]
     else:
-        radius, found = attempt(chi, None)
-    pending = xp.arange(n, device=source.device if xp is torch else None)[~found]
+        y, done = attempt(chi, turns)
+    pending = xp.arange(n, **place)[~done]
     for _ in range(_MAX_ROUNDS):
-        size = pending.shape[0]
-        if not size:
-            return tensor(radius), _unit(z, norm)
-        again, found = attempt(bare(source.normals(size, d)[1]), pending)
-        radius[pending] = again
-        pending = pending[~found]
-    left = f"{pending.shape[0]} of {n} draws"
-    raise RuntimeError(f"{left} were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
+        left = pending.shape[0]
+        if not left:
+            return tensor(y), _unit(z, norm)
+        again, done = attempt(bare(source.normals(left, d)[1]), turns if one else pending % size)
+        y[pending] = again
+        pending = pending[~done]
+    few = f"{pending.shape[0]} of {n} draws"
+    raise RuntimeError(f"{few} were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")

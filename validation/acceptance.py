@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -36,14 +37,49 @@ class CountingGenerator(np.random.Generator):
         return drawn
 
 
-def observed(d: int, s: float, seed: int, n: int = 100_000) -> dict[str, Any]:
-    """Accepted over proposed in n draws, beside the stated rate, and the p-value of their agreement."""
+def _torch_proposals(law: Any, seed: int, n: int) -> int:
+    """How many proposals torch's sampler makes for n draws."""
+    import torch
+
+    from hyperdist_torch import _random
+
+    class CountingSource(_random.Source):
+        def uniform(self, n: int) -> Any:
+            proposals.append(n)
+            return super().uniform(n)
+
+    proposals: list[int] = []
+    d = law.radius.d
+    source = CountingSource(torch.Generator().manual_seed(seed * 1009 + d), torch.device("cpu"), torch.float64)
+    _random.accept(law.radius._kernel.hats(), n, d, source)
+    return sum(proposals)
+
+
+def observed(d: int, s: float, seed: int, host: str = "numpy", n: int = 100_000) -> dict[str, Any]:
+    """Accepted over proposed in n draws, beside the stated rate, and the p-value of their agreement.
+
+    host : whose random numbers and accept loop, "numpy" or "torch"; the proposals are the same.
+    """
     law = hd.RiemannianNormal(np.zeros(d), s)
-    rng = CountingGenerator(np.random.PCG64([seed, d]))
-    law.sample((n,), rng, model="tangent")
     stated = float(law.radius.acceptance_rate())
-    result = {"key": f"counted d={d} s={s:g}", "d": d, "s": s, "stated": stated, "proposals": rng.proposals}
-    if rng.proposals < n:  # another implementation may spend its randomness otherwise; then there is nothing to count
+    if host == "torch":
+        proposals = _torch_proposals(law, seed, n)
+    else:
+        rng = CountingGenerator(np.random.PCG64([seed, d]))
+        law.sample((n,), rng, model="tangent")
+        proposals = rng.proposals
+    result = {"key": key(d, s, host), "d": d, "s": s, "stated": stated, "proposals": proposals}
+    if proposals < n:  # another implementation may spend its randomness otherwise; then there is nothing to count
         return result | {"observed": None, "p": 1.0}
-    p = stats.binomtest(n, rng.proposals, min(1.0, stated)).pvalue
-    return result | {"observed": n / rng.proposals, "p": float(p)}
+    p = stats.binomtest(n, proposals, min(1.0, stated)).pvalue
+    return result | {"observed": n / proposals, "p": float(p)}
+
+
+def hosts() -> list[str]:
+    """Those that are installed."""
+    return ["numpy", *(["torch"] if find_spec("torch") else [])]
+
+
+def key(d: int, s: float, host: str) -> str:
+    """A counted rate's name in records."""
+    return f"counted d={d} s={s:g}" + (", torch" if host == "torch" else "")

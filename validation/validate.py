@@ -58,8 +58,13 @@ def acceptance_tasks(full: bool, seed: int) -> list[runner.Task]:
     points = 4_000 if full else 400
     found = [runner.Task("acceptance", f"acceptance d={d}", "validation.acceptance:curve", (d, points))
              for d in acceptance.DIMENSIONS]  # fmt: skip
-    return found + [runner.Task("counted", f"counted d={d} s={s:g}", "validation.acceptance:observed", (d, s, seed))
-                    for d, s in acceptance.COUNTED]  # fmt: skip
+    return found + [
+        runner.Task(
+            "counted", acceptance.key(d, s, host), "validation.acceptance:observed", (d, s, seed, 100_000, host)
+        )
+        for d, s in acceptance.COUNTED
+        for host in acceptance.hosts()
+    ]
 
 
 def main(options: argparse.Namespace) -> int:

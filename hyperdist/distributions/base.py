@@ -249,8 +249,8 @@ class RadialDistribution(CentredDistribution):
         which = self._which(start, start + n)
         normals = out if out.shape[1] == d else np.empty((n, d))
         if method == "rejection" and isinstance(self.radius, KernelLaw):
-            propose = select(self.radius._hats, which)
-            radius, norm = rejection.vectors(propose, normals, rng)
+            y, norm = rejection.vectors(select(self.radius._proposal, which), normals, rng)
+            radius = self.radius._radius(y, which)
         else:
             rng.standard_normal(out=normals)
             norm = np.sqrt(rejection.row_squares(normals))

@@ -213,16 +213,8 @@ class KernelLaw(RadialLaw):
 
     @property
     @abstractmethod
-    def _scale(self) -> np.ndarray:
-        """The length of y = 1."""
-
-    @property
-    @abstractmethod
-    def _hats(self) -> rejection.Propose:
-        """The proposal, set up once."""
-
-    @abstractmethod
-    def _acceptance_rate(self) -> np.ndarray: ...
+    def _scale(self) -> np.ndarray | float:
+        """The length of y = 1, (*batch); 1.0 where y is the radius."""
 
     @abstractmethod
     def _offset(self, r: np.ndarray) -> np.ndarray:
@@ -236,6 +228,26 @@ class KernelLaw(RadialLaw):
     def acceptance_rate(self) -> np.ndarray:
         """The exact probability that a proposal of ``sample`` is accepted."""
         return self._cast(self._acceptance_rate())
+
+    @quiet
+    def _acceptance_rate(self) -> np.ndarray:
+        return np.exp(self._log_mass - self._hats.log_mass)
+
+    @cached_property
+    @quiet
+    def _hats(self) -> rejection.Hats:
+        return self._kernel.hats()
+
+    @cached_property
+    @quiet
+    def _proposal(self) -> rejection.Draw:
+        """Proposals of r/scale, set up once."""
+        return self._hats.set_up()
+
+    def _radius(self, y: np.ndarray, which: rejection.Which) -> np.ndarray:
+        """r for draws of y that belong to the elements ``which`` of the flattened batch."""
+        scale = self._scale
+        return y * scale.reshape(-1)[which] if isinstance(scale, np.ndarray) else y
 
     @final
     @quiet
@@ -283,7 +295,8 @@ class KernelLaw(RadialLaw):
         out = np.empty(n)
         for block in rejection.blocks(n, 1, batch):
             which = slice(None) if batch == 1 else np.arange(block.start, block.stop) % batch
-            out[block] = rejection.radii(select(self._hats, which), block.stop - block.start, self.d, rng)
+            draw = select(self._proposal, which)
+            out[block] = self._radius(rejection.radii(draw, block.stop - block.start, self.d, rng), which)
         return out
 
     @cached_property
@@ -314,8 +327,8 @@ class KernelLaw(RadialLaw):
         return mean + self._log_mass + np.log(self._scale)
 
 
-def select(propose: rejection.Propose, which: Any) -> rejection.Propose:
+def select(draw: rejection.Draw, which: rejection.Which) -> rejection.Draw:
     """The proposal for a block of draws whose parameters are the elements ``which`` of the flattened batch."""
     if isinstance(which, slice):
-        return lambda rng, chi, element: propose(rng, chi, which)
-    return lambda rng, chi, element: propose(rng, chi, which[element])
+        return lambda chi, source, element: draw(chi, source, which)
+    return lambda chi, source, element: draw(chi, source, which[element])

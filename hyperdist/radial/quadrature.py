@@ -21,6 +21,7 @@ import numpy as np
 
 from hyperdist.arrays.namespace import Array, Table, namespace, values
 from hyperdist.arrays.stable import expm1_excess
+from hyperdist.radial.rejection import Hats
 
 DROP = 42.0
 """Nats of the density that the rule's far end has lost: exp(-42) = 6e-19."""
@@ -68,6 +69,10 @@ class Kernel(ABC):
     @abstractmethod
     def reach(self, y: Array, t: Array, upper: Array, drop: float = DROP) -> Array:
         """A distance from y, upwards where ``upper`` and else downwards, that loses ``drop`` nats or meets the end."""
+
+    @abstractmethod
+    def hats(self) -> Hats:
+        """Proposals for draws of y."""
 
 
 def _rule(like: Array, order: int) -> tuple[Array, Array]:

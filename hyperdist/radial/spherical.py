@@ -37,14 +37,21 @@ class SphericalKernel(Kernel):
         return self.n * (xp.where(near, beside, away) - rise)
 
 
-def cauchy_radius(chi: Array, z: Array, x0: Array) -> Array:
+def cauchy_radius(chi: Array, z: Array, shrinkage: Array) -> Array:
     """The angle of a spherical Cauchy draw from d normals of norm chi and one more.
 
     The law prop. to (1 - x0 cos theta)^-d d(area) on S^d (Kato & McCullagh 2020), the envelope of Wood (1994):
-    a uniform point, its stereographic radius tan(theta/2) shrunk by sqrt((1 - x0)/(1 + x0)).
+    a uniform point, its stereographic radius tan(theta/2) times ``shrinkage``.
     """
     xp = namespace(chi, z)
-    return 2.0 * xp.atan(xp.sqrt((1.0 - x0) / (1.0 + x0)) * chi / (z + xp.sqrt(z * z + chi * chi)))
+    return 2.0 * xp.atan(shrinkage * chi / (z + xp.sqrt(z * z + chi * chi)))
+
+
+def cauchy_shrinkage(touch: Array) -> Array:
+    """sqrt((1 - x0)/(1 + x0)) for the hat with x0 = cos q that touches at q."""
+    xp = namespace(touch)
+    x0 = xp.cos(touch)
+    return xp.sqrt((1.0 - x0) / (1.0 + x0))
 
 
 def cauchy_log_accept(d: int, r: Array, touch: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,20 @@ from numpy import ndarray
 
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
-from hyperdist.radial import quadrature, rejection
+from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
+from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
 from hyperdist.radial.riemannian_normal import check_scale
-from hyperdist.radial.spherical import SphericalKernel, cauchy_hat_log_mass, cauchy_log_accept, cauchy_radius
+from hyperdist.radial.spherical import (
+    SphericalKernel,
+    cauchy_hat_log_mass,
+    cauchy_log_accept,
+    cauchy_radius,
+    cauchy_shrinkage,
+)
 
 _NEWTON_STEPS = 8
-
-_FLAT = 100.0
-"""A scale from which on the law on the circle is uniform to 0.05 %, and inversion of the normal cdf loses digits."""
 
 
 def tangency(weight: float, sigma: Array, extra: float) -> Array:
@@ -95,6 +99,9 @@ class SphericalNormalKernel(SphericalKernel):
         # sigma^3 may underflow
         return (t / self.sigma) * ((2.0 * self.centre + t) / self.sigma) / self.sigma
 
+    def hats(self) -> Hats:
+        return _hats(self)
+
 
 def normal_log_kernel(n: int, y: Array, sigma: Array) -> Array:
     """Log density of the Riemannian normal's radius up to its constant."""
@@ -108,22 +115,63 @@ def normal_score(y: Array, sigma: Array) -> Array:
     return ratio * ratio / sigma
 
 
-def normal_hats(d: int, sigma: Array) -> tuple[Array, Array, Array]:
-    """The Riemannian normal's hats: tangent points of the gamma and the Cauchy hat; is the Cauchy lighter."""
-    point = tangency(d - 1, sigma, 1.0) if d > 1 else sigma
+_FLAT = 100.0
+"""A scale from which on the law on the circle is uniform to 0.05 %, and inversion of the normal cdf loses digits."""
+
+
+def _hats(kernel: SphericalNormalKernel) -> Hats:
+    """Gamma hat for small scales, spherical Cauchy for large; on the circle a normal cut at pi, by inversion."""
+    n, sigma, xp = kernel.n, kernel.sigma, namespace(kernel.sigma)
+    d = n + 1
     # The Cauchy hat with x0 = cos q is lightest where it touches at q itself: q tan q = d sigma^2.
     touch = tangency(d, sigma, 0.0)
-    gamma, cauchy = normal_log_masses(d, sigma, point, touch)
-    return point, touch, cauchy < gamma
+    cauchy_mass = cauchy_hat_log_mass(d, touch) - 0.5 * xp.square(touch / sigma)
+    cauchy = Hat(cauchy_mass - kernel.log_peak, partial(_by_cauchy, d, sigma, touch))
+    if n == 0:
+        mass = xp.log(math.sqrt(2.0 * math.pi) * sigma * (0.5 - special(xp).ndtr(-math.pi / sigma)))
+        return Hats(
+            xp.where(sigma < _FLAT, 1, 0), (cauchy, Hat(mass - kernel.log_peak, partial(_by_cut_normal, sigma)))
+        )
+    # log(sin x/x) is concave in x^2; the tangent at ``point`` makes the hat a gamma law.
+    point = tangency(n, sigma, 1.0)
+    rate = 0.5 * d / (point * point)
+    at_point = n * xp.log(xp.sin(point) / point) - (0.5 / (sigma * sigma) - rate) * point * point
+    gamma_mass = at_point + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
+    gamma = Hat(gamma_mass - kernel.log_peak, partial(_by_gamma, d, sigma, point))
+    return Hats(xp.where(cauchy_mass < gamma_mass, 1, 0), (gamma, cauchy))
 
 
-def normal_log_masses(d: int, sigma: Array, point: Array, touch: Array) -> tuple[Array, Array]:
-    """Log masses of the gamma hat, whose log(sin x/x) is concave in x^2, and of the Cauchy hat."""
+def _by_gamma(d: int, sigma: Array, point: Array) -> Draw:
+    sigma, point = flat(sigma, point)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        r = chi * (point[which] / math.sqrt(d))
+        return certain(r, normal_gamma_cost(d, sigma[which], point[which], r))
+
+    return draw
+
+
+def _by_cauchy(d: int, sigma: Array, touch: Array) -> Draw:
+    sigma, touch = flat(sigma, touch)
+    shrunk = cauchy_shrinkage(touch)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        r = cauchy_radius(chi, source.normal(chi.shape[0]), shrunk[which])
+        return certain(r, normal_cauchy_cost(d, sigma[which], touch[which], r))
+
+    return draw
+
+
+def _by_cut_normal(sigma: Array) -> Draw:
+    (sigma,) = flat(sigma)
     xp = namespace(sigma)
-    n, rate = d - 1, 0.5 * d / (point * point)
-    gamma = n * xp.log(xp.sin(point) / point) - (0.5 / (sigma * sigma) - rate) * point * point if n else sigma * 0.0
-    gamma = gamma + math.lgamma(0.5 * d) - math.log(2.0) - 0.5 * d * xp.log(rate)
-    return gamma, cauchy_hat_log_mass(d, touch) - 0.5 * xp.square(touch / sigma)
+    lowest = special(xp).ndtr(-math.pi / sigma)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        r = -sigma[which] * special(xp).ndtri(0.5 - (0.5 - lowest[which]) * source.uniform(chi.shape[0]))
+        return certain(r, xp.where(r <= math.pi, 0.0 * r, math.inf))
+
+    return draw
 
 
 def normal_gamma_cost(d: int, sigma: Array, point: Array, r: Array) -> Array:
@@ -163,8 +211,8 @@ class SphericalNormalRadius(KernelLaw):
         return math.pi
 
     @property
-    def _scale(self) -> ndarray:
-        return np.ones_like(self.sigma)
+    def _scale(self) -> float:
+        return 1.0
 
     @cached_property
     @quiet
@@ -189,46 +237,3 @@ class SphericalNormalRadius(KernelLaw):
             return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
 
         return {"sigma": self._on_support(r, slope, np.nan, np.nan)}
-
-    @cached_property
-    @quiet
-    def _touching(self) -> tuple[ndarray, ndarray, ndarray]:
-        """Tangent points of the gamma and of the Cauchy hat; which of the two is lighter."""
-        return normal_hats(self.d, self.sigma)
-
-    @cached_property
-    def _choice(self) -> ndarray:
-        """The hat of each batch element: 0 gamma, 1 Cauchy, 2 the law itself, on the circle while it is not flat."""
-        return np.where((self.d == 1) & (self.sigma < _FLAT), 2, self._touching[2].astype(int))
-
-    @quiet
-    def _acceptance_rate(self) -> ndarray:
-        point, touch, by_cauchy = self._touching
-        gamma, cauchy = normal_log_masses(self.d, self.sigma, point, touch)
-        mass = np.where(by_cauchy, cauchy, gamma)
-        return np.where(self._choice == 2, 1.0, np.exp(self._log_normalizer() - mass))
-
-    @cached_property
-    @quiet
-    def _hats(self) -> rejection.Propose:  # type: ignore[override]
-        """Gamma hat for small scales, spherical Cauchy for large; on the circle a normal cut at pi, by inversion."""
-        d = self.d
-        point, touch, _ = (np.reshape(a, -1) for a in self._touching)
-        sigma = np.reshape(self.sigma, -1)
-
-        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            r = chi * (point[which] / math.sqrt(d))
-            return rejection.certain(r, normal_gamma_cost(d, sigma[which], point[which], r))
-
-        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            q = touch[which]
-            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            return rejection.certain(r, normal_cauchy_cost(d, sigma[which], q, r))
-
-        def cut_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            scale = sigma[which]
-            lowest = special(np).ndtr(-math.pi / scale)
-            r = -scale * special(np).ndtri(0.5 - (0.5 - lowest) * rng.random(chi.size))
-            return rejection.certain(r, np.where(r <= math.pi, 0.0, np.inf))
-
-        return rejection.one_of(np.reshape(self._choice, -1), (gamma_hat, cauchy_hat, cut_normal))

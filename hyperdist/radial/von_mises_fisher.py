@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,17 @@ from numpy import ndarray
 
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
-from hyperdist.radial import quadrature, rejection
+from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
-from hyperdist.radial.spherical import SphericalKernel, cauchy_hat_log_mass, cauchy_log_accept, cauchy_radius
+from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
+from hyperdist.radial.spherical import (
+    SphericalKernel,
+    cauchy_hat_log_mass,
+    cauchy_log_accept,
+    cauchy_radius,
+    cauchy_shrinkage,
+)
 
 KAPPA_MAX = 1e15
 """Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
@@ -103,6 +110,9 @@ class VonMisesFisherKernel(SphericalKernel):
         xp = namespace(y, t)
         return -2.0 * xp.sin(0.5 * (y + self.centre)) * xp.sin(0.5 * t)
 
+    def hats(self) -> Hats:
+        return _hats(self)
+
 
 def fisher_log_kernel(n: int, y: Array, kappa: Array) -> Array:
     """Log density of the von Mises-Fisher radius up to a constant in y, kappa (cos y - 1) + n log sin y."""
@@ -116,31 +126,67 @@ def fisher_score(y: Array) -> Array:
     return -2.0 * xp.square(xp.sin(0.5 * y))
 
 
-def fisher_hats(d: int, kappa: Array) -> tuple[Array, Array, Array, Array]:
-    """The von Mises-Fisher hats: the gamma hat's versine and rate, the Cauchy hat's angle; is the Cauchy lighter."""
-    xp = namespace(kappa)
-    # 1 - x0 of Wood (1994), eq. 3, without cancellation: tan^2(touch/2).
-    touch = 2.0 * xp.atan(xp.sqrt(d / (2.0 * kappa + xp.sqrt(4.0 * kappa * kappa + float(d) * d))))
-    if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
-        return touch, xp.ones_like(touch), touch, touch == touch
-    root = xp.sqrt(xp.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * (0.5 * d - 1.0))
-    point = 2.0 * d / (2.0 * kappa + d - 1.0 + root)
-    rate = kappa + ((0.5 * d - 1.0) / (2.0 - point) if d > 2 else 0.0)
-    gamma, cauchy = fisher_log_masses(d, kappa, point, rate, touch)
-    return point, rate, touch, ~(gamma < cauchy)
+_LEAST_KAPPA = 1e-20
+"""The hat of two arcs divides by kappa; so small a one is uniform to rounding."""
 
 
-def fisher_log_masses(d: int, kappa: Array, point: Array, rate: Array, touch: Array) -> tuple[Array, Array]:
-    """Log masses, less kappa, of the gamma hat and of the Cauchy hat.
+def _hats(kernel: VonMisesFisherKernel) -> Hats:
+    """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs.
 
     With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is log-concave: its
     tangent makes the hat a gamma law of shape d/2, half the square of d normals.
     """
-    xp = namespace(kappa)
-    gamma = math.lgamma(0.5 * d) - 0.5 * d * xp.log(rate)
+    n, kappa, xp = kernel.n, kernel.kappa, namespace(kernel.kappa)
+    d = n + 1
+    if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
+        mass = fisher_arc_log_mass(xp.clip(kappa, _LEAST_KAPPA, None))
+        return Hats(xp.zeros_like(kappa), (Hat(mass - kernel.log_peak, partial(_by_arcs, kappa)),))
+    # 1 - x0 of Wood (1994), eq. 3, without cancellation: tan^2(touch/2).
+    touch = 2.0 * xp.atan(xp.sqrt(d / (2.0 * kappa + xp.sqrt(4.0 * kappa * kappa + float(d) * d))))
+    root = xp.sqrt(xp.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * (0.5 * d - 1.0))
+    point = 2.0 * d / (2.0 * kappa + d - 1.0 + root)
+    rate = kappa + ((0.5 * d - 1.0) / (2.0 - point) if d > 2 else 0.0)
+    gamma_mass = math.lgamma(0.5 * d) - 0.5 * d * xp.log(rate)
     if d > 2:
-        gamma = gamma + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
-    return gamma, cauchy_hat_log_mass(d, touch) - 2.0 * kappa * xp.square(xp.sin(0.5 * touch))
+        gamma_mass = gamma_mass + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
+    cauchy_mass = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * xp.square(xp.sin(0.5 * touch))
+    gamma = Hat(gamma_mass - kernel.log_peak, partial(_by_gamma, d, point, rate))
+    cauchy = Hat(cauchy_mass - kernel.log_peak, partial(_by_cauchy, d, kappa, touch))
+    return Hats(xp.where(gamma_mass < cauchy_mass, 0, 1), (gamma, cauchy))
+
+
+def _by_gamma(d: int, point: Array, rate: Array) -> Draw:
+    point, rate = flat(point, rate)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        w = 0.5 * chi * chi / rate[which]
+        xp = namespace(w)
+        r = 2.0 * xp.asin(xp.sqrt(0.5 * xp.clip(w, None, 2.0)))
+        return certain(r, fisher_gamma_cost(d, point[which], w))
+
+    return draw
+
+
+def _by_cauchy(d: int, kappa: Array, touch: Array) -> Draw:
+    kappa, touch = flat(kappa, touch)
+    shrunk = cauchy_shrinkage(touch)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        r = cauchy_radius(chi, source.normal(chi.shape[0]), shrunk[which])
+        return certain(r, fisher_cauchy_cost(d, kappa[which], touch[which], r))
+
+    return draw
+
+
+def _by_arcs(kappa: Array) -> Draw:
+    (kappa,) = flat(kappa)
+    positive = namespace(kappa).clip(kappa, _LEAST_KAPPA, None)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        r = fisher_arc(positive[which], source.uniform(chi.shape[0]))
+        return certain(r, fisher_arc_cost(kappa[which], r))
+
+    return draw
 
 
 def fisher_gamma_cost(d: int, point: Array, w: Array) -> Array:
@@ -220,8 +266,8 @@ class VonMisesFisherRadius(KernelLaw):
         return math.pi
 
     @property
-    def _scale(self) -> ndarray:
-        return np.ones_like(self.kappa)
+    def _scale(self) -> float:
+        return 1.0
 
     @cached_property
     @quiet
@@ -271,49 +317,3 @@ class VonMisesFisherRadius(KernelLaw):
             return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
 
         return {"kappa": self._on_support(r, slope, np.nan, np.nan)}
-
-    @cached_property
-    @quiet
-    def _touching(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-        """The gamma hat's tangent versine and rate, the Cauchy hat's tangent angle; which of the two is lighter."""
-        return fisher_hats(self.d, self.kappa)
-
-    @property
-    def _arc_kappa(self) -> ndarray:
-        """kappa for the hat of two arcs, which divides by it; 1e-20 is uniform to rounding."""
-        return np.maximum(self.kappa, 1e-20)
-
-    @quiet
-    def _acceptance_rate(self) -> ndarray:
-        point, rate, touch, by_cauchy = self._touching
-        if self.d == 1:
-            mass = fisher_arc_log_mass(self._arc_kappa)
-        else:
-            gamma, cauchy = fisher_log_masses(self.d, self.kappa, point, rate, touch)
-            mass = np.where(by_cauchy, cauchy, gamma)
-        return np.exp(self.log_normalizer_excess() - mass)
-
-    @cached_property
-    @quiet
-    def _hats(self) -> rejection.Propose:  # type: ignore[override]
-        """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs."""
-        d = self.d
-        point, rate, touch, by_cauchy = (np.reshape(a, -1) for a in self._touching)
-        kappa, arc_kappa = np.reshape(self.kappa, -1), np.reshape(self._arc_kappa, -1)
-
-        def gamma_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            w = 0.5 * chi * chi / rate[which]
-            r = 2.0 * np.arcsin(np.sqrt(0.5 * np.minimum(w, 2.0)))
-            return rejection.certain(r, fisher_gamma_cost(d, point[which], w))
-
-        def cauchy_hat(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            q = touch[which]
-            r = cauchy_radius(chi, rng.standard_normal(chi.size), np.cos(q))
-            return rejection.certain(r, fisher_cauchy_cost(d, kappa[which], q, r))
-
-        def arcs(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            r = fisher_arc(arc_kappa[which], rng.random(chi.size))
-            return rejection.certain(r, fisher_arc_cost(kappa[which], r))
-
-        choice = np.full(kappa.shape, 2) if d == 1 else by_cauchy.astype(int)
-        return rejection.one_of(choice, (gamma_hat, cauchy_hat, arcs))

@@ -35,8 +35,8 @@ class RiemannianNormal(HyperbolicDistribution):
     c     : (*batch)     size of the curvature, c >= 0; at 0 the isotropic normal on R^d
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
-    Sampling  exact, by rejection from a gamma or a normal hat (at least 0.907 of the proposals accepted for d >= 3,
-              0.891 in the plane), or by inversion of the radial cdf; gradients in mu, sigma and c.
+    Sampling  exact, by rejection from a gamma, a normal or a truncated normal hat (at least 0.907 of the proposals
+              accepted), or by inversion of the radial cdf; gradients in mu, sigma and c.
     Accuracy  that of ``hyperdist.RiemannianNormal``: radial constants are float64 inside, results have the dtype given.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
 

@@ -20,8 +20,8 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     mu    : (*batch, m)  unit vectors, m >= 2; the Frechet mean
     sigma : (*batch)     scale in radians
-    Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (at least 0.92 of the proposals accepted,
-              0.89 on the circle), or by inversion; gradients in mu and sigma.
+    Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (at least 0.92 of the proposals accepted), on
+              the circle by inversion or, where it is nearly uniform, from the second; gradients in mu and sigma.
     Accuracy  as ``RiemannianNormal``.
     """
 

@@ -13,6 +13,7 @@ from hyperdist.distributions import expectation_maximisation as em
 from hyperdist.distributions import mixture_fit
 from hyperdist.geometry import polar
 from hyperdist.geometry.fast import triangle
+from hyperdist.radial import rejection
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius
 from hyperdist.radial.spherical_normal import SphericalNormalRadius
 from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius
@@ -30,7 +31,7 @@ def test_stated_acceptance_rate_is_that_of_the_proposals(law: Any, rng: np.rando
     """The mean acceptance probability of 40,000 proposals, by Bernstein's inequality: it finds 1 % of any rate."""
     n = 40_000
     chi = np.sqrt(rng.chisquare(law.d, n))
-    proposal = law._hats(rng, chi, slice(None))
+    proposal = law._proposal(chi, rejection.GeneratorSource(rng), slice(None))
     with np.errstate(all="ignore"):
         chance = np.exp(-proposal.cost(np.arange(n)))
     chance = np.where(np.isnan(chance), 0.0, chance)

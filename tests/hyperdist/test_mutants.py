@@ -67,12 +67,12 @@ class SharedUniform(hd.RiemannianNormal):
 
     class _Radius(RiemannianNormalRadius):
         @property
-        def _hats(self) -> rejection.Propose:
-            propose = super()._hats
+        def _proposal(self) -> rejection.Draw:
+            propose = super()._proposal
 
-            def shared(rng: np.random.Generator, chi: np.ndarray, which: Any) -> rejection.Proposal:
+            def shared(chi: np.ndarray, source: rejection.Source, which: Any) -> rejection.Proposal:
                 chi[:] = np.repeat(chi[:: self.sigma.size], self.sigma.size)[: chi.size]
-                return propose(rng, chi, which)
+                return propose(chi, source, which)
 
             return shared
 

@@ -131,8 +131,9 @@ def test_distances_are_as_accurate_as_promised(model):
     assert distances.evaluate(model, 3)["rows"]["distance"]["error"] <= accuracy.TARGETS["distance"]
 
 
-def test_acceptance_is_what_the_sampler_does():
-    found = acceptance.observed(3, 0.98, seed=5, n=20_000)
+@pytest.mark.parametrize("host", acceptance.hosts())
+def test_acceptance_is_what_the_sampler_does(host):
+    found = acceptance.observed(3, 0.98, seed=5, n=20_000, host=host)
     assert found["proposals"] >= 20_000
     assert found["p"] > 1e-6
     assert acceptance.curve(2, 50)["minimum"] >= acceptance.TARGET

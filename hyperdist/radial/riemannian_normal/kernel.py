@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from hyperdist.arrays.namespace import Array, namespace, settled
 from hyperdist.arrays.stable import decayc, log_sinhc, two_product
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, Kernel, way_down
+from hyperdist.radial.rejection import Hats
 from hyperdist.radial.riemannian_normal.functions import coth_excess, log_kernel_score, relative_sinh, tangency
+from hyperdist.radial.riemannian_normal.hats import hats
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +98,6 @@ class HyperbolicKernel(Kernel):
     def score_at_centre(self) -> Array:
         """d(log kernel)/d(s^2) at the centre: what ``score`` leaves out."""
         return log_kernel_score(self.n, self.centre, self.s * self.s)
+
+    def hats(self) -> Hats:
+        return hats(self.n, self.s, self.centre, self.log_peak)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import Any
 
@@ -10,12 +9,10 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
-from hyperdist.arrays.namespace import special
 from hyperdist.arrays.stable import two_product
-from hyperdist.radial import quadrature, rejection
+from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.riemannian_normal.functions import closed_form, closed_form_is_safe, nondimensional
-from hyperdist.radial.riemannian_normal.hats import gamma_hat, gamma_hat_cost, normal_hat_cost, normal_hat_log_mass
 from hyperdist.radial.riemannian_normal.kernel import HyperbolicKernel
 
 SCALE_RANGE = (1e-150, 1e150)
@@ -23,9 +20,6 @@ SCALE_RANGE = (1e-150, 1e150)
 
 NARROWEST = 1e15
 """The largest ratio of a radius's mode, (d - 1) sqrt(c) sigma^2, to its deviation sigma."""
-
-_ENOUGH = 0.91
-"""The acceptance rate that the plane's gamma and normal hats must have, or else the normal is drawn truncated."""
 
 
 def check_scale(sigma: Any, c: Any, d: int = 1) -> tuple[ndarray, ndarray]:
@@ -123,79 +117,3 @@ class RiemannianNormalRadius(KernelLaw):
             "sigma": (wide / self.sigma + 2.0 * s * s * slope).astype(slope.dtype)[()],
             "c": (self.sigma * self.sigma * self.sigma * slope).astype(slope.dtype)[()],
         }
-
-    @cached_property
-    @quiet
-    def _envelopes(self) -> tuple[ndarray, ndarray]:
-        """The gamma hat's tangent point; acceptance rates (3, *batch) of gamma, normal and truncated normal hat."""
-        kernel = self._kernel
-        point, gamma = gamma_hat(self.d, kernel.s)
-        normal = normal_hat_log_mass(kernel.n)
-        truncated = normal + np.log(special(np).ndtr(kernel.centre))
-        masses = np.stack(np.broadcast_arrays(gamma - kernel.log_peak, normal, truncated))
-        return point, np.exp(self._log_mass - masses)
-
-    @cached_property
-    def _choice(self) -> ndarray:
-        """The hat of each batch element: 0 gamma, 1 normal, 2 truncated normal, whose inversion costs more time."""
-        rates = self._envelopes[1]
-        best = np.where(rates[1] > rates[0], 1, 0)
-        return np.where((self.d == 2) & (rates[:2].max(axis=0) < _ENOUGH), 2, best)
-
-    @quiet
-    def _acceptance_rate(self) -> ndarray:
-        return np.take_along_axis(self._envelopes[1], self._choice[None], axis=0)[0]
-
-    @cached_property
-    @quiet
-    def _hats(self) -> rejection.Propose:  # type: ignore[override]
-        """Gamma hat (log(sinh x / x) is concave in x^2) or normal hat (log sinh x is concave in x): the lighter one.
-
-        The gamma hat's tangent point is where its own mean square lies, which makes it lightest; the normal hat's
-        is the mode. Negative normal proposals are rejected, and so counted by ``acceptance_rate``; at d = 2, where
-        these are many, the normal is drawn truncated, by inversion.
-        """
-        n, d, kernel = self.d - 1, self.d, self._kernel
-        point, s, sigma, centre = (np.reshape(a, -1) for a in (self._envelopes[0], kernel.s, self.sigma, kernel.centre))
-        # Second derivatives bound what a tangent misses: log(sinh x / x) in x^2 has at most 1/90, and log sinh x has
-        # 1/sinh^2, above the mode no more than there, above the mode less ``cut`` no more than there.
-        gamma_bend = n * s**4 / 180.0
-        cut = np.minimum(0.5 * centre, 3.0)
-        bend_above, bend_below = (
-            0.5 * n * np.square(s / np.sinh(np.minimum(s * low, 300.0))) for low in (centre, centre - cut)
-        )
-
-        def by_gamma(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            y = chi * (point[which] / math.sqrt(d))
-            ceiling = y * y
-            ceiling -= point[which] ** 2
-            np.square(ceiling, out=ceiling)
-            ceiling *= gamma_bend[which]
-
-            def cost(index: ndarray) -> ndarray:
-                return gamma_hat_cost(d, rejection.pick(s, which, index), rejection.pick(point, which, index), y[index])
-
-            return rejection.Proposal(y * sigma[which], ceiling, cost)
-
-        def about_mode(t: ndarray, which: Any) -> rejection.Proposal:
-            mode = centre[which]
-            ceiling = np.where(t > 0.0, bend_above[which], bend_below[which]) * t
-            ceiling *= t
-            ceiling[t <= -cut[which]] = np.inf
-
-            def cost(index: ndarray) -> ndarray:
-                scale = rejection.pick(s, which, index)
-                return normal_hat_cost(n, scale, rejection.pick(centre, which, index), t[index])
-
-            return rejection.Proposal((mode + t) * sigma[which], ceiling, cost)
-
-        def by_normal(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            if d == 2:
-                return about_mode(rejection.paired_normals(chi, rng), which)
-            return about_mode(rng.standard_normal(chi.size), which)
-
-        def by_truncated(rng: np.random.Generator, chi: ndarray, which: Any) -> rejection.Proposal:
-            uniform = np.exp(-0.5 * chi * chi)  # of two normals
-            return about_mode(-special(np).ndtri(uniform * special(np).ndtr(centre)[which]), which)
-
-        return rejection.one_of(np.reshape(self._choice, -1), (by_gamma, by_normal, by_truncated))
