@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from hyperdist.runs.files import whole
+from hyperdist_torch._states import differing, digest, is_state, kept, not_finite
 
 
 class Config(Protocol):
@@ -41,55 +42,132 @@ class Format(Generic[C, M]):
     version: int
     read: Callable[[Mapping[str, Any]], C]
     """The configuration of what its ``to_dict`` gave; raises TypeError or ValueError where that is none."""
-    build: Callable[[C], M]
-    """The model of a configuration, whatever its parameters are; on the device ``torch.device`` names as context."""
+    build: Callable[..., M]
+    """The model of a configuration and, by keyword, of own parts, whatever its parameters are; on the device that
+    ``torch.device`` names as context."""
     kind: str
     """How messages call the model."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """The attribute at which a model keeps each part that may be one's own, by the keyword that ``build`` takes."""
+    own: Callable[[Any], dict[str, str]] = lambda model: {}
+    """Which parts of a model are one's own, and how to call them."""
+
+    def owned(self, name: str, parts: Iterable[str]) -> bool:
+        """Whether a parameter, buffer or module is of one of the parts."""
+        return any(name == self.places[part] or name.startswith(f"{self.places[part]}.") for part in parts)
 
 
 def save(model: nn.Module, path: str | os.PathLike[str], format: Format[Any, Any]) -> None:
     """Write the model's configuration and its parameters and buffers to ``path``.
 
     A reader finds the old file or the new one, never a part: the new one is written beside it, forced to the disc, and
-    put in its place in one step.
-    Raises ValueError, before anything is written, where a parameter or buffer is not finite: ``load`` would refuse it.
+    put in its place in one step. Of parts of one's own the file has the numbers; ``load`` is given the parts anew.
+    Raises ValueError, before anything is written, for what ``load`` would refuse: a parameter or buffer that is not
+    finite (a buffer of one's own part may be) or no plain tensor, a model that is not as its configuration builds it.
     """
-    config = model.config.to_dict()  # type: ignore[operator, union-attr]
-    state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-    broken = _not_finite(state)
+    config: Any = model.config
+    values, own = config.to_dict(), format.own(model)
+    state = {name: kept(name, value) for name, value in model.state_dict().items()}
+    broken = not_finite(_numbers(state, model, format, own))
     if broken:
         raise ValueError(f"{broken} must be finite to be saved")
+    if not state:
+        raise ValueError(f"a {format.kind} must have parameters or buffers to be saved, got none")
+    _check_rebuilt(model, format, config, own, state)
     content = {
         "format": format.name,
         "version": format.version,
-        "config": config,
+        "config": values,
+        **({"own": own} if own else {}),
         "state": state,
-        "digest": digest(format.version, config, state),
+        "digest": digest(format.version, values, state, own),
     }
     with whole(Path(path)) as file:
         torch.save(content, file)
 
 
-def load(path: str | os.PathLike[str], format: Format[C, M], expect: C | None = None) -> M:
+def _check_rebuilt(
+    model: nn.Module, format: Format[Any, Any], config: Any, own: Mapping[str, str], state: Mapping[str, Tensor]
+) -> None:
+    """ValueError where the configuration builds another model, own parts apart: it could not be loaded."""
+    wanted = f"a {format.kind} must be as its configuration builds it to be saved"
+    if own.keys() - format.places:
+        raise ValueError(f"{wanted}, got {', '.join(own.values())}: save its state_dict")
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        planned = format.build(format.read(json.loads(json.dumps(config.to_dict()))))
+    if planned.config != config:
+        raise ValueError(f"{wanted}, got a configuration that changes where it is written and read: {config}")
+    remedy = f": give parts of your own to {format.kind}({'=..., '.join(format.places)}=...)" if format.places else ""
+    one, other = (
+        {name: type(module) for name, module in each.named_modules() if not format.owned(name, own)}
+        for each in (model, planned)
+    )
+    for name in {**one, **other}:
+        if one.get(name) is not other.get(name):
+            found, ready = (each[name].__name__ if name in each else "nothing" for each in (one, other))
+            raise ValueError(f"{wanted}, got {found} for {name}, where it has {ready}{remedy}")
+    parts = (
+        {name: value for name, value in each.items() if not format.owned(name, own)}
+        for each in (planned.state_dict(), state)
+    )
+    problem = differing(*parts)
+    if problem:
+        raise ValueError(f"{wanted}, got other parameters ('the file' is the model): {problem}{remedy}")
+
+
+def load(
+    path: str | os.PathLike[str], format: Format[C, M], expect: C | None = None, *,
+    parts: Mapping[str, Any] | None = None, factory: Callable[[C], M] | None = None,
+) -> M:  # fmt: skip
     """The model that ``save`` wrote, on the CPU, each parameter in the dtype it had.
 
-    expect : the configuration that the model must have, if any.
+    expect  : the configuration that the model must have, if any.
+    parts   : those of one's own by their names; modules among them get the numbers of the file.
+    factory : of the configuration to a model with its own parts, instead of ``parts``.
     Raises ValueError, which names the file and what is wrong, where it is truncated, damaged, no checkpoint of this
     format, of another version or of another configuration, or holds other parameters than its configuration has or
-    numbers that are not finite; FileNotFoundError where there is none. No code of the file is run, and names and shapes
-    are compared before memory is taken for a model.
+    numbers that are not finite, and where its own parts are not those that are given; FileNotFoundError where there is
+    none. No code of the file is run, and names and shapes are compared before memory is taken for a model.
     """
+    parts = {name: part for name, part in (parts or {}).items() if part is not None}
+    if parts and factory is not None:
+        raise ValueError(f"factory makes all parts: give it, or {', '.join(parts)}, not both")
     path = Path(path)
     content = _read(path)
     if not isinstance(content, dict) or not _is(content.get("format"), format.name):
         raise ValueError(f"{path} is not a checkpoint of a {format.kind}")
     if not _is(content.get("version"), format.version):
         raise ValueError(f"{path} has checkpoint version {content.get('version')!r}, this code reads {format.version}")
-    config, state = content.get("config"), content.get("state")
-    if not isinstance(config, dict) or not _is_state(state) or not _signed(content, format.version, config, state):
+    config, state, own = content.get("config"), content.get("state"), content.get("own", {})
+    if not (isinstance(config, dict) and is_state(state) and _is_own(own, format)) or not _signed(
+        content, format.version, config, state, own
+    ):
         raise ValueError(f"{path} is damaged: its digest is not that of its content")
-    built = _build(path, format, _config(path, format, config, expect), state)
+    read = _config(path, format, config, expect)
+    if factory is None:
+        _check_parts(path, format, own, parts)
+        return _restore(_build(path, format, read, state, own, parts), state, path)
+    built = factory(read)
+    found = format.own(built)
+    if built.config != read or found.keys() != own.keys():
+        raise ValueError(
+            f"factory must give the {format.kind} of {path}, with {read} and own parts {sorted(own) or 'none'}, "
+            f"got one with {built.config} and {sorted(found) or 'none'}"
+        )
+    _compare(path, format, own, built, state)
     return _restore(built, state, path)
+
+
+def _check_parts(path: Path, format: Format[Any, Any], own: Mapping[str, str], parts: Mapping[str, Any]) -> None:
+    """ValueError where other parts are given than the file has of its own."""
+    if lacking := {name: called for name, called in own.items() if name not in parts}:
+        told = ", ".join(f"{name} ({called})" for name, called in lacking.items())
+        raise ValueError(
+            f"{path} holds a {format.kind} with parts of one's own: {told}. Give "
+            f"load(path, {'=..., '.join(own)}=...), or load(path, factory=...)"
+        )
+    if extra := [name for name in parts if name not in own]:
+        raise ValueError(f"{path} holds a {format.kind} with the ready {', '.join(extra)}: leave out yours")
 
 
 def _read(path: Path) -> Any:
@@ -125,21 +203,43 @@ def _config(path: Path, format: Format[C, M], values: dict[str, Any], expect: C 
     return config
 
 
-def _build(path: Path, format: Format[C, M], config: C, state: Mapping[str, Tensor]) -> M:
+def _build(
+    path: Path,
+    format: Format[C, M],
+    config: C,
+    state: Mapping[str, Tensor],
+    own: Iterable[str],
+    parts: Mapping[str, Any],
+) -> M:
     """The model, once its names and shapes, found without memory for the numbers, are those of the file."""
     try:
         with torch.device("meta"), _at_most(len(state)):
-            planned = format.build(config).state_dict()
+            planned = format.build(config, **parts)
     except Exception as error:  # sizes that no tensor can have raise one of several types
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path} holds other parameters than its configuration has: {reason}") from error
-    problem = _differing(planned, state)
+    _compare(path, format, own, planned, state)
+    return format.build(config, **parts)
+
+
+def _compare(
+    path: Path, format: Format[Any, Any], own: Iterable[str], planned: nn.Module, state: Mapping[str, Tensor]
+) -> None:
+    """ValueError where a file's numbers are not those of a model, or not finite."""
+    problem = differing(planned.state_dict(), state)
     if problem:
         raise ValueError(f"{path} holds other parameters than its configuration has: {problem}")
-    broken = _not_finite(state)
+    broken = not_finite(_numbers(state, planned, format, own))
     if broken:
         raise ValueError(f"{path} holds no trained model: {broken} must be finite")
-    return format.build(config)
+
+
+def _numbers(
+    state: Mapping[str, Tensor], model: nn.Module, format: Format[Any, Any], own: Iterable[str]
+) -> dict[str, Tensor]:
+    """The tensors that have to be finite: all but the buffers of own parts, such as masks."""
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    return {name: value for name, value in state.items() if name in parameters or not format.owned(name, own)}
 
 
 @contextmanager
@@ -161,20 +261,6 @@ def _at_most(count: int) -> Iterator[None]:
         hook.remove()
 
 
-def _differing(planned: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    """In what the file's tensors differ from those of the model; empty where they fit."""
-    for name in {**planned, **state}:
-        if name not in planned or name not in state:
-            return f"{name} is in {'the file' if name in state else 'the configuration'} alone"
-        wanted, found = planned[name], state[name]
-        if found.shape != wanted.shape:
-            return f"{name} has shape {tuple(found.shape)} in the file, {tuple(wanted.shape)} by the configuration"
-        kinds = [value.dtype if not value.is_floating_point() else "a real floating dtype" for value in (found, wanted)]
-        if kinds[0] != kinds[1]:
-            return f"{name} has {kinds[0]} in the file, {kinds[1]} by the configuration"
-    return ""
-
-
 def _restore(model: M, state: dict[str, Tensor], path: Path) -> M:
     # Buffers that are not in the file follow the parameters; those that are have dtypes of their own.
     dtype = next(
@@ -182,7 +268,7 @@ def _restore(model: M, state: dict[str, Tensor], path: Path) -> M:
     )
     model.to(dtype)
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
-        if name in state:
+        if name in state and not is_lazy(value):
             value.data = value.data.to(state[name].dtype)
     try:
         model.load_state_dict(state, strict=True)
@@ -191,41 +277,14 @@ def _restore(model: M, state: dict[str, Tensor], path: Path) -> M:
     return model
 
 
-def _is_state(state: Any) -> TypeGuard[dict[str, Tensor]]:
-    return isinstance(state, dict) and bool(state) and all(isinstance(k, str) and _plain(v) for k, v in state.items())
+def _is_own(own: Any, format: Format[Any, Any]) -> TypeGuard[dict[str, str]]:
+    return isinstance(own, dict) and all(name in format.places and isinstance(v, str) for name, v in own.items())
 
 
-def _plain(value: Any) -> bool:
-    """Whether it is a tensor whose every number is in the file: none that is a shape alone, sparse or repeated."""
-    if not isinstance(value, Tensor) or value.device.type != "cpu" or value.layout != torch.strided:
-        return False
-    if value.is_nested or value.is_quantized:
-        return False
-    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
-
-
-def _not_finite(state: Mapping[str, Tensor]) -> str:
-    """The name of a tensor that holds NaN or an infinity; empty where none does."""
-    for name, value in state.items():
-        eighth = value.is_floating_point() and value.element_size() == 1  # which torch cannot ask whether it is finite
-        if not torch.isfinite(value.float() if eighth else value).all():
-            return name
-    return ""
-
-
-def _signed(content: dict[str, Any], version: int, config: dict[str, Any], state: Mapping[str, Tensor]) -> bool:
+def _signed(
+    content: dict[str, Any], version: int, config: dict[str, Any], state: Mapping[str, Tensor], own: Mapping[str, str]
+) -> bool:
     try:
-        return _is(content.get("digest"), digest(version, config, state))
+        return _is(content.get("digest"), digest(version, config, state, own))
     except (TypeError, ValueError, RuntimeError):  # a configuration that JSON cannot hold, or a dtype without bytes
         return False
-
-
-def digest(version: int, config: dict[str, Any], state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of the configuration and of every parameter's name, dtype, shape and bytes."""
-    sha = hashlib.sha256(json.dumps([version, config], sort_keys=True).encode())
-    for name, value in sorted(state.items()):
-        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        sha.update(
-            value.detach().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        )
-    return sha.hexdigest()

@@ -58,6 +58,7 @@ TORCH_LAYERS = (
     "_law",
     "_draw",
     "_laws",
+    "_states",
     "constraints",
     "transforms",
     "distributions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,13 @@ class WholeCheckpoints(CheckpointIO):
     another file system.
     """
 
+    def __init__(self) -> None:
+        self._readable = False
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if not self._readable:  # what a model keeps is of the same types at the end of every epoch
+            _check_readable(checkpoint, path)
+            self._readable = True
         with whole(Path(path)) as file:
             torch.save(checkpoint, file)
 
@@ -37,3 +44,21 @@ class WholeCheckpoints(CheckpointIO):
 
     def remove_checkpoint(self, path: Any) -> None:
         os.unlink(path)
+
+
+def _check_readable(checkpoint: dict[str, Any], path: Any) -> None:
+    """ValueError where a checkpoint could not be loaded again: a model's state holds what is code, not numbers."""
+    content = io.BytesIO()
+    try:
+        torch.save(checkpoint, content)
+        content.seek(0)
+        torch.load(content, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # pickle raises AttributeError, TypeError, PicklingError, UnpicklingError
+        state = checkpoint.get("state_dict", {})
+        off = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
+        where = f" ({', '.join(off)})" if off else ""
+        raise ValueError(
+            f"a model's state must hold tensors and plain values to be saved in {path}{where}: {error}"
+        ) from error
