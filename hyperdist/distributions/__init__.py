@@ -1,6 +1,7 @@
 """Distributions: a space, a radial law and a centre."""
 
 from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.components import Components
 from hyperdist.distributions.divergence import kl_divergence
 from hyperdist.distributions.mixture import Mixture
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
@@ -9,6 +10,7 @@ from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNor
 from hyperdist.distributions.wrapped_normal import WrappedNormal
 
 __all__ = [
+    "Components",
     "Distribution",
     "Mixture",
     "RiemannianNormal",

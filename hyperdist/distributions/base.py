@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, final
 import numpy as np
 
 from hyperdist import checks
-from hyperdist._frozen import Frozen
+from hyperdist.distributions.criteria import Judged
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
 from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
@@ -33,13 +33,14 @@ class Drawn(NamedTuple):
     """A bound of their distance from the origin in units of 1/sqrt(c), or inf where a check must look at each."""
 
 
-class Distribution(Frozen):
+class Distribution(Judged):
     """A law on a manifold: densities in nats with respect to Riemannian volume, lengths geodesic.
 
     batch_shape : the broadcast of the parameters' shapes;  event_shape : (k,), the shape of a point.
     dtype       : float32 or float64, that of the parameters; results have it, the arithmetic is float64.
     A law owns its parameters: it copies what it is given, its arrays are read-only, and setting one raises
-    AttributeError. It can be pickled and copied.
+    AttributeError. It can be pickled and copied, compared with ``==``, indexed along its batch, ``law[j]``, and
+    written as plain numbers, ``to_dict``.
     """
 
     batch_shape: tuple[int, ...]

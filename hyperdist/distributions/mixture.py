@@ -1,14 +1,17 @@
-"""Finite mixtures of one family."""
+"""Finite mixtures of laws of one family or of several."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn, Which
+from hyperdist.distributions.clustering import Clustering
+from hyperdist.distributions.components import Components
 from hyperdist.distributions.mixture_fit import fit_mixture
 from hyperdist.geometry import conversions
 from hyperdist.radial.base import quiet
@@ -19,11 +22,12 @@ _BLOCK = 1 << 16
 """Component densities worked out at a time."""
 
 
-class Mixture(Distribution):
+class Mixture(Clustering):
     """The law of a draw from a component chosen at random.
 
     weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
-    component : a distribution of batch shape (*batch, K) whose last batch axis is the mixture's
+    component : a distribution of batch shape (*batch, K) whose last batch axis is the mixture's, or a list of such laws
+                of one space, of several families, K of them together; one without batch is one component
     record    : of a mixture that ``fit`` made, a ``Record`` (an array of them for batched weights), else None
     The density is the kernel, so that ``log_normalizer`` is 0. ``mean``, ``variance``, ``mode`` and ``entropy`` have no
     closed form and raise NotImplementedError, with what to estimate them from, the first three as attributes that it
@@ -38,7 +42,11 @@ class Mixture(Distribution):
     component: Any
     record: Any = None
 
-    def __init__(self, weights: Any, component: Distribution) -> None:
+    _event_axes: ClassVar[dict[str, int]] = {"weights": 1}
+
+    def __init__(self, weights: Any, component: Distribution | Sequence[Distribution]) -> None:
+        if isinstance(component, list | tuple):
+            component = Components(component)
         if not isinstance(component, Distribution):
             raise TypeError(f"component must be a distribution, got {component!r}")
         weights = checks.non_negative(weights, "weights")
@@ -69,6 +77,21 @@ class Mixture(Distribution):
     def space(self) -> Any:
         """The space of the components."""
         return self.component.space
+
+    @property
+    def n_parameters(self) -> int:
+        """K - 1 for the weights, and the numbers that ``fit`` finds of every component."""
+        k = self._shares.shape[-1]
+        each = self.component.n_parameters
+        return k - 1 + (each if isinstance(self.component, Components) else k * each)
+
+    def _select(self, which: np.ndarray) -> Mixture:
+        k = self._shares.shape[-1]
+        weights = np.broadcast_to(self.weights, self._shares.shape).reshape(-1, k)[which]
+        mixture = Mixture(weights, self.component._select(which[..., None] * k + np.arange(k)))
+        if self.record is not None:
+            vars(mixture)["record"] = np.asarray(self.record, object).reshape(-1)[which]
+        return mixture
 
     def log_normalizer(self) -> np.ndarray:
         """0, (*batch): the density itself is the kernel."""
@@ -184,9 +207,10 @@ class Mixture(Distribution):
     def fit(
         cls,
         x: Any,
-        family: type[Distribution],
-        n_components: int,
+        family: type[Distribution] | Sequence[type[Distribution]],
+        n_components: int | None = None,
         *,
+        background: bool = False,
         weights: Any = None,
         starts: int = 8,
         max_iter: int = 500,
@@ -198,13 +222,16 @@ class Mixture(Distribution):
         """Maximum likelihood by expectation-maximisation, the best of several starts.
 
         x        : (n, k) observations, as ``family.fit`` takes them
-        family   : the class of the components, any that has ``fit``
+        family   : the class of the components, any that has ``fit``, or a list of one class for each
+        n_components : K; with a list of classes its length, and may be left out
+        background : add a uniform component, the last, for what belongs to no cluster; on spheres and tori
         weights  : (n,) or (n, *batch) observation weights; one mixture a batch element
         starts   : random starts, spread as in k-means++
         max_iter : M-steps of a start at most
         tol      : a start has converged when a step gains less, in nats an observation
         progress : show a progress bar (needs tqdm)
-        family_options : passed on to ``family.fit``, such as c, or min_scale, the least scale of a component
+        family_options : passed on to ``family.fit``, such as c, or min_scale, the least scale of a component; of
+                   several families to those that have it
         returns  a mixture whose ``record`` has each start's log-likelihood trace and why it ended.
 
         The likelihood of a mixture has no bound: a component may collapse on one point. A start where one does, its
@@ -216,7 +243,17 @@ class Mixture(Distribution):
         Warns  RuntimeWarning where the best start has not converged, at max_iter as a rule.
         """
         shares, laws, record = fit_mixture(
-            family, x, n_components, weights, family_options, starts, max_iter, tol, checks.generator(rng), progress
+            family,
+            x,
+            n_components,
+            background,
+            weights,
+            family_options,
+            starts,
+            max_iter,
+            tol,
+            checks.generator(rng),
+            progress,
         )
         mixture = cls(shares.astype(laws.dtype), laws)
         vars(mixture)["record"] = record

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb
+from hyperdist.distributions.families import SHARE, Families, classes_of, resolve
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
@@ -21,9 +21,17 @@ from hyperdist.spaces import PoincareBall, Space, Torus
 
 def space_of(family: Any, options: dict[str, Any]) -> Space:
     """The space of a family's laws."""
-    if issubclass(family, HyperbolicDistribution):
-        return PoincareBall(one_curvature(options.get("c", 1.0)))
-    return family.space
+    first, *others = classes_of(family)
+    if issubclass(first, HyperbolicDistribution):
+        space: Space = PoincareBall(one_curvature(options.get("c", 1.0)))
+    else:
+        space = first.space
+    for other in others:
+        if issubclass(first, HyperbolicDistribution) != issubclass(other, HyperbolicDistribution) or (
+            not issubclass(first, HyperbolicDistribution) and type(other.space) is not type(space)
+        ):
+            raise ValueError(f"family must be of laws on one space, got {first.__name__} and {other.__name__}")
+    return space
 
 
 def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
@@ -33,7 +41,7 @@ def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, S
     points = (space.wrap(checks.radians(x, "x")) if isinstance(space, Torus) else space.check_point(x)).astype(
         np.float64
     )
-    if issubclass(family, SphericalDistribution):
+    if issubclass(classes_of(family)[0], SphericalDistribution):
         points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
     return points, space
 
@@ -65,10 +73,21 @@ def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np
     return (1.0 - spread) * soft + spread / k
 
 
+def begin(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """``seed`` of the components that have a place; a uniform one has a part of every observation."""
+    if not isinstance(plan.family, Families) or not plan.family.uniform.any():
+        return seed(plan, share, k, rng)
+    uniform = plan.family.uniform
+    state = np.full((len(share), k), SHARE)
+    state[:, ~uniform] = (1.0 - SHARE) * seed(plan, share, k - 1, rng)
+    return state
+
+
 def fit_mixture(
     family: Any,
     x: Any,
     n_components: Any,
+    background: bool,
     weights: Any,
     options: dict[str, Any],
     starts: Any,
@@ -78,9 +97,10 @@ def fit_mixture(
     progress: bool,
 ) -> tuple[np.ndarray, Any, Any]:
     """(mixture weights (*batch, K), component law (*batch, K), record) of the best start; see ``Mixture.fit``."""
-    if not (isinstance(family, type) and issubclass(family, Distribution) and hasattr(family, "fit")):
-        raise TypeError(f"family must be a distribution class that has fit, got {family!r}")
-    k, starts = checks.dimension(n_components, "n_components"), checks.dimension(starts, "starts")
+    family, k = resolve(family, n_components, background)
+    if isinstance(family, Families):
+        family.check(options)
+    starts = checks.dimension(starts, "starts")
     max_iter, tol = checks.dimension(max_iter, "max_iter"), checks.single(checks.non_negative(tol, "tol"), "tol")
     if options.get("min_scale") is not None:
         checks.one_positive(options["min_scale"], "min_scale")
@@ -90,7 +110,7 @@ def fit_mixture(
     resolution = float(np.finfo(checks.as_float(x, "x").dtype).eps)
     plan = Climb(family, options, points, space, resolution, max_iter, tol)
     elements = range(flat.shape[1])
-    runs = ((e, seed(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
+    runs = ((e, begin(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
     ends: list[list[Start]] = [[] for _ in elements]
     best: dict[int, tuple[float, int, np.ndarray]] = {}
     with _bar(progress, len(elements) * starts * max_iter) as tell:

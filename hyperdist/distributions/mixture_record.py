@@ -23,6 +23,11 @@ class Start:
     reason: str
     revived: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        steps = len(self.log_likelihood)
+        last = f"{self.log_likelihood[-1]:.6g}" if steps else "nothing"
+        return f"Start({last} nats after {steps} steps, converged={self.converged}: {self.reason})"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -30,6 +35,16 @@ class Record:
 
     starts: tuple[Start, ...]
     best: int
+
+    def __repr__(self) -> str:
+        """A few lines: the best start, and how the others ended."""
+        ends = sorted((float(s.log_likelihood[-1]) for s in self.starts if len(s.log_likelihood)), reverse=True)
+        near = sum(self.log_likelihood - value < 1e-6 for value in ends)
+        failed = len(self.starts) - sum(start.converged for start in self.starts)
+        return (
+            f"Record of {len(self.starts)} starts: {near} within 1e-6 nats an observation of the best, {failed} not "
+            f"converged\n  best, start {self.best}: {self.starts[self.best]!r}"
+        )
 
     @property
     def log_likelihood(self) -> float:

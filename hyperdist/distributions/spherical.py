@@ -258,6 +258,9 @@ class SphericalUniform(SphericalDistribution):
         self.radius = VonMisesFisherRadius(checks.dimension(d), 0.0)
         self._set_centre(np.eye(1, self.radius.d + 1)[0])
 
+    def _arguments(self) -> dict[str, Any]:
+        return {"d": self.radius.d}
+
     def __repr__(self) -> str:
         return f"SphericalUniform({self.radius.d})"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     >>> q.sample((4,), rng=0).shape
     (4, 2)
     """
+
+    _event_axes: ClassVar[dict[str, int]] = {"mu": 1, "sigma": 1}
 
     def __init__(self, mu: Any, sigma: Any) -> None:
         mu, sigma = checks.vector(mu, "mu"), checks.positive(sigma, "sigma")
@@ -148,6 +150,9 @@ class ToroidalUniform(ToroidalDistribution):
 
     def __init__(self, d: Any) -> None:
         self.batch_shape, self.event_shape, self.dtype = (), (checks.dimension(d),), np.dtype(np.float64)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"d": self.event_shape[0]}
 
     def __repr__(self) -> str:
         return f"ToroidalUniform({self.event_shape[0]})"

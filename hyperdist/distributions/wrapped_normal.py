@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class WrappedNormal(HyperbolicDistribution):
     Frame    the standard one at the origin carried to mu by the boost; on the ball v = lambda_mu log_mu(x).
     Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
     """
+
+    _event_axes: ClassVar[dict[str, int]] = {"mu": 1, "sigma": 1}
 
     def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
         mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from hyperdist import distributions
-from hyperdist.distributions import Distribution, Mixture
+from hyperdist.distributions import Components, Distribution, Mixture
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.toroidal import ToroidalDistribution
@@ -58,6 +58,8 @@ def exact(law: Any) -> Any:
     cls = _class_of(law)
     if cls is Mixture:
         return Mixture(array(law.weights).astype(np.float64), exact(law.component))
+    if cls is Components:
+        return Components([exact(part) for part in law.laws])
     if issubclass(cls, (distributions.SphericalUniform, distributions.ToroidalUniform)):
         return cls(law.event_shape[0] - issubclass(cls, SphericalDistribution))
     given: dict[str, Any] = {}
@@ -71,6 +73,7 @@ def exact(law: Any) -> Any:
 def geometry_of(law: Any) -> type:
     """HyperbolicDistribution, SphericalDistribution, ToroidalDistribution, or Distribution for anything else."""
     part = law.component if isinstance(law, Mixture) else law
+    part = part.laws[0] if isinstance(part, Components) else part
     kinds = (HyperbolicDistribution, SphericalDistribution, ToroidalDistribution)
     return next((kind for kind in kinds if isinstance(part, kind)), Distribution)
 
