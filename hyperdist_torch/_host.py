@@ -7,7 +7,6 @@ here too.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -16,7 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperdist.arrays.namespace import captured, recorded, transformed
+from hyperdist.arrays import host
+from hyperdist.arrays.host import seen, unseen
+from hyperdist.arrays.namespace import transformed
+
+__all__ = [
+    "Array", "bare", "beside", "holds", "in_functorch", "known_signature", "outside", "plainly", "seen", "tensor",
+    "unseen",
+]  # fmt: skip
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,21 +60,6 @@ def beside(value: Any, x: Tensor) -> Tensor:
     return torch.as_tensor(value, dtype=x.dtype, device=x.device)
 
 
-_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", bool)
-
-
-def unseen(*arrays: Tensor) -> bool:
-    """Whether values cannot be looked at: in a trace or a CUDA graph, and in tensors that have none."""
-    return recorded(torch) or captured(torch) or _exporting() or any(map(_valueless, arrays))
-
-
-def _valueless(x: Tensor) -> bool:
-    if type(x) is Tensor:
-        return x.is_meta
-    fake = sys.modules.get("torch._subclasses.fake_tensor")
-    return fake is not None and isinstance(x, fake.FakeTensor)
-
-
 def holds(mask: Tensor) -> bool:
     """Whether a mask holds everywhere, in a vmap for the whole of its batch; True where nobody can look.
 
@@ -79,19 +70,7 @@ def holds(mask: Tensor) -> bool:
 
 def in_functorch() -> bool:
     """Whether a transform of ``torch.func`` is under way; the compiler has taken it apart before it asks."""
-    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
-
-
-def seen(x: Tensor) -> Tensor:
-    """The values that a transform of ``torch.func`` works on; the batch of a vmap comes first. For messages."""
-    if not in_functorch():
-        return x.detach()
-    functorch: Any = torch._C._functorch  # type: ignore[attr-defined]
-    while functorch.is_functorch_wrapped_tensor(x):
-        axis = functorch.maybe_get_bdim(x)
-        x = functorch.get_unwrapped(x)
-        x = x if axis < 0 else x.movedim(axis, 0)
-    return x.detach()
+    return host.in_functorch(torch)
 
 
 def outside(inside: Tensor, value: Tensor, axes: int = 1) -> tuple[int, int, Any]:

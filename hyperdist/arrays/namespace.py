@@ -75,7 +75,10 @@ def _constant(array: Array) -> bool:
 
 def values(array: Array) -> Array:
     """``array`` without its derivatives."""
-    return array.detach() if hasattr(array, "detach") else array
+    if hasattr(array, "detach"):
+        return array.detach()
+    jax = sys.modules.get("jax")
+    return jax.lax.stop_gradient(array) if jax is not None and isinstance(array, jax.Array) else array
 
 
 def transformed(torch: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, namespace, settled
+from hyperdist.arrays.namespace import Array, namespace, settled, values
 from hyperdist.arrays.stable import COSHM1, SINHC, polynomial, two_product
 
 STEEPEST = 40.0
@@ -30,14 +30,22 @@ def dot(x: Array, y: Array) -> Array:
 
 
 def wide(x: Array) -> Array:
-    """x in double precision."""
+    """x in double precision; JAX's is what the user has set it to."""
     xp = namespace(x)
-    return xp.asarray(x, dtype=xp.float64)
+    if xp.__name__ == "jax.numpy":
+        return xp.asarray(x, dtype=float)
+    return x.to(xp.float64) if xp.__name__ == "torch" else xp.asarray(x, dtype=xp.float64)
 
 
 def times(scalar: Array, vector: Array) -> Array:
     """A row scalar times rows, in the rows' dtype."""
     return namespace(vector).asarray(scalar, dtype=vector.dtype)[..., None] * vector
+
+
+def largest_coordinate(x: Array) -> Array:
+    """The largest |x_i| of every row, (*batch, 1), as a constant: a unit that keeps squares from overflow."""
+    xp, size = namespace(x), abs(values(x))
+    return xp.amax(size, dim=-1, keepdim=True) if xp.__name__ == "torch" else xp.max(size, axis=-1, keepdims=True)
 
 
 def root(z: Array) -> Array:

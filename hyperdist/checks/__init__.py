@@ -15,9 +15,11 @@ from hyperdist.checks.arguments import (
     sample_shape,
 )
 from hyperdist.checks.numbers import (
+    alike,
     as_float,
     curvature,
     finite,
+    floating,
     fraction,
     non_negative,
     one_positive,
@@ -28,6 +30,7 @@ from hyperdist.checks.numbers import (
 from hyperdist.checks.points import (
     TURNS,
     inside_ball,
+    length,
     observations,
     on_sphere,
     points,
@@ -42,8 +45,8 @@ from hyperdist.checks.points import (
 )
 
 __all__ = [
-    "TURNS", "Unavailable", "Undefined", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
-    "fraction", "generator", "inside_ball", "model", "non_negative", "observations", "on_sphere", "one_positive",
-    "points", "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single",
+    "TURNS", "Unavailable", "Undefined", "alike", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
+    "floating", "fraction", "generator", "inside_ball", "length", "model", "non_negative", "observations", "on_sphere",
+    "one_positive", "points", "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single",
     "sphere_tolerance", "unit", "vector", "warn_of_turns", "weighted_mean",
 ]  # fmt: skip

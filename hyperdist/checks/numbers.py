@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from hyperdist.arrays.host import common, found, kind, made, numbers, plain
+from hyperdist.arrays.namespace import Array, namespace
 
 
 def as_float(value: Any, name: str) -> np.ndarray:
@@ -19,7 +23,7 @@ def as_float(value: Any, name: str) -> np.ndarray:
             f"{name} must have no masked values, got {masked}: leave their rows out (x[~x.mask.any(axis=-1)].data), "
             "or fill them"
         )
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
     else:
         try:
@@ -33,6 +37,40 @@ def as_float(value: Any, name: str) -> np.ndarray:
     if array.dtype in (np.float32, np.float64):
         return array
     return array.astype(np.float64)
+
+
+def floating(value: Any, name: str) -> Array:
+    """``as_float``, but arrays of torch, JAX and others stay theirs; those of half precision are refused."""
+    if plain(value):
+        return as_float(value, name)
+    given = kind(value)
+    if given in ("float32", "float64"):
+        return value
+    if not given.startswith(("int", "uint")):
+        raise TypeError(f"{name} must hold real numbers, float32 or float64, got dtype {given}")
+    xp = namespace(value)
+    return value.to(xp.float64) if xp.__name__ == "torch" else xp.asarray(value, dtype=float)
+
+
+def alike(arrays: dict[str, Any], *parameters: Any) -> tuple[Any, ...]:
+    """The arrays in one namespace: where torch's or JAX's are among them or the parameters, the others become theirs.
+
+    They take the dtype and the device of those that are there. Otherwise everything is as it was given.
+    """
+    given = tuple(arrays.values())
+    xp = namespace(*given, *parameters)
+    if xp is np:
+        return given
+    belong = [namespace(value) is xp for value in given]
+    if all(belong):
+        return given
+    there = [value for value, belongs in zip(given, belong, strict=True) if belongs]
+    there = there or [parameter for parameter in parameters if namespace(parameter) is xp]
+    dtype = common(*(floating(value, "x") for value in there))
+    return tuple(
+        value if belongs else made(as_float(value, name), dtype, there[0])
+        for (name, value), belongs in zip(arrays.items(), belong, strict=True)
+    )
 
 
 def _masked(value: Any) -> int:
@@ -57,18 +95,19 @@ def _first(array: np.ndarray) -> Any:
     return array.reshape(-1)[:1].tolist()[0] if array.size else array
 
 
-def _worst(array: np.ndarray, bad: np.ndarray) -> str:
+def _worst(array: Array, bad: Array) -> str:
     """The first offending value, where it stands, and how many there are."""
+    array, bad = numbers(array), numbers(bad)
     index = tuple(int(i) for i in np.argwhere(bad)[0])
     where = f" at index {index}" if array.ndim else ""
     more = f" (and {int(bad.sum()) - 1} more)" if int(bad.sum()) > 1 else ""
     return f"{array[index]!s}{where}{more}"
 
 
-def finite(array: np.ndarray, name: str) -> np.ndarray:
+def finite(array: Array, name: str) -> Array:
     """``array`` where every value is finite."""
-    bad = ~np.isfinite(array)
-    if bad.any():
+    bad = ~namespace(array).isfinite(array)
+    if found(bad):
         raise ValueError(f"{name} must be finite, got {_worst(array, bad)}")
     return array
 
@@ -83,18 +122,18 @@ def positive(value: Any, name: str, upper: float = np.inf) -> np.ndarray:
     return array
 
 
-def non_negative(value: Any, name: str) -> np.ndarray:
+def non_negative(value: Any, name: str, read: Callable[[Any, str], Array] = as_float) -> Array:
     """A finite array >= 0."""
-    array = finite(as_float(value, name), name)
+    array = finite(read(value, name), name)
     bad = ~(array >= 0)
-    if bad.any():
+    if found(bad):
         raise ValueError(f"{name} must be >= 0, got {_worst(array, bad)}")
     return array
 
 
-def curvature(c: Any) -> np.ndarray:
+def curvature(c: Any, read: Callable[[Any, str], Array] = as_float) -> Array:
     """The size of the curvature: finite, c >= 0."""
-    return non_negative(c, "c")
+    return non_negative(c, "c", read)
 
 
 def probability(value: Any, name: str = "p") -> np.ndarray:

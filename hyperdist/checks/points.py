@@ -5,24 +5,31 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from hyperdist.arrays.host import eps, plain, shape
+from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.rows import dot
 from hyperdist.checks.numbers import _worst, as_float, finite, non_negative
 
+Reader = Callable[[Any, str], Array]
+"""``as_float``, or ``floating``, which lets arrays of torch and JAX be."""
 
-def vector(value: Any, name: str, least: int = 1) -> np.ndarray:
+
+def vector(value: Any, name: str, least: int = 1, read: Reader = as_float) -> Array:
     """An array whose last axis is a vector of at least ``least`` coordinates; values are not checked."""
-    array = as_float(value, name)
+    array = read(value, name)
     if array.ndim == 0 or array.shape[-1] < least:
-        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {array.shape}")
+        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {shape(array)}")
     return array
 
 
-def observations(value: Any, name: str = "x", least: int = 1, last: str = "d") -> np.ndarray:
+def observations(value: Any, name: str = "x", least: int = 1, last: str = "d", read: Reader = as_float) -> Array:
     """An array (n, d) of n >= 1 observations, a row each, with d >= ``least``; values are not checked."""
-    array = as_float(value, name)
+    array = read(value, name)
     if array.ndim != 2 or array.shape[-1] < least:
         remedy = ""
         if array.ndim == 1:
@@ -30,19 +37,19 @@ def observations(value: Any, name: str = "x", least: int = 1, last: str = "d") -
         elif array.ndim > 2:
             remedy = f": fit {name}[0], {name}[1], ... each, or {name}.reshape(-1, {array.shape[-1]}) as one sample"
         raise ValueError(
-            f"{name} must have shape (n, {last}), a row an observation, with {last} >= {least}, got shape {array.shape}"
-            f"{remedy}"
+            f"{name} must have shape (n, {last}), a row an observation, with {last} >= {least}, "
+            f"got shape {shape(array)}{remedy}"
         )
-    if not len(array):
-        raise ValueError(f"{name} must hold at least one observation, got none: shape {array.shape}")
+    if not array.shape[0]:
+        raise ValueError(f"{name} must hold at least one observation, got none: shape {shape(array)}")
     return array
 
 
-def points(value: Any, name: str, d: int) -> np.ndarray:
+def points(value: Any, name: str, d: int, read: Reader = as_float) -> Array:
     """An array of shape (*batch, d)."""
-    array = vector(value, name)
+    array = vector(value, name, read=read)
     if array.shape[-1] != d:
-        raise ValueError(f"{name} must have {d} coordinates on its last axis, got shape {array.shape}")
+        raise ValueError(f"{name} must have {d} coordinates on its last axis, got shape {shape(array)}")
     return array
 
 
@@ -90,7 +97,7 @@ def inside_ball(x: np.ndarray, c: np.ndarray, name: str) -> np.ndarray:
 def on_sphere(x: np.ndarray, name: str) -> np.ndarray:
     """``x`` where | |x| - 1 | <= ``sphere_tolerance``; ``unit`` takes out what the length is off by."""
     finite(x, name)
-    norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
+    norm = length(x)
     tolerance = sphere_tolerance(x)
     bad = ~(np.abs(norm - 1) <= tolerance)
     if bad.any():
@@ -101,24 +108,38 @@ def on_sphere(x: np.ndarray, name: str) -> np.ndarray:
     return x
 
 
-def unit(x: np.ndarray) -> np.ndarray:
+def length(x: Array) -> Array:
+    """|x|, (*batch); NumPy's in double precision, so that no square overflows."""
+    if plain(x):
+        return np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
+    return namespace(x).sqrt(dot(x, x))
+
+
+def unit(x: Array) -> Array:
     """``x``, with rows whose length rounding of their dtype does not explain divided by it; |x| > 0."""
+    if not plain(x):
+        norm = length(x)[..., None]
+        return namespace(x).where(abs(norm - 1.0) > rounding(x), x / norm, x)
     norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1, keepdims=True))
     off = np.abs(norm - 1) > rounding(x)
     return np.where(off, x / norm, x).astype(x.dtype) if off.any() else x
 
 
-def sphere_tolerance(x: np.ndarray) -> float:
+def sphere_tolerance(x: Array) -> float:
     """How far from 1 the norm of a unit vector may be: what rounding to float32 explains, in float64 too.
 
     Data are read into float64 from what was written in float32 or with seven digits.
     """
-    return rounding(np.empty(x.shape[-1:], np.float32))
+    return _rounding(float(np.finfo(np.float32).eps), x.shape[-1])
 
 
-def rounding(x: np.ndarray) -> float:
+def rounding(x: Array) -> float:
     """64 eps sqrt(m): how far from 1 rounding may take the norm of a unit vector of this dtype and dimension."""
-    return 64.0 * float(np.finfo(x.dtype).eps) * x.shape[-1] ** 0.5
+    return _rounding(eps(x), x.shape[-1])
+
+
+def _rounding(unit: float, m: int) -> float:
+    return 64.0 * unit * m**0.5
 
 
 def shares(weights: Any, n: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, namespace, settled
+from hyperdist.arrays.namespace import Array, namespace, settled, values
 from hyperdist.arrays.rows import column, dot, root, scaled
 from hyperdist.arrays.stable import asinhc_sq, tanhc_sq
 from hyperdist.geometry.half_vector import beyond, shares, within
@@ -215,4 +215,4 @@ def _no_further(p: Array, x: Array, y: Array, c: Any) -> Array:
     least = 1.0 - (p.shape[-1] + 4.0) * float(np.finfo(str(p.dtype).rpartition(".")[2]).eps)
     safe = xp.where(outside, size, size * 0.0 + 1.0)
     factor = xp.where(outside, least * xp.sqrt(xp.where(x_size > y_size, x_size, y_size) / safe), safe * 0.0 + 1.0)
-    return column(factor.detach() if hasattr(factor, "detach") else factor) * p
+    return column(values(factor)) * p

@@ -6,29 +6,38 @@ from typing import final
 
 import numpy as np
 
-from hyperdist import _moved, checks
+from hyperdist import _moved
+from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot
 from hyperdist.geometry import euclidean
-from hyperdist.spaces.base import ParameterFree, too_long
+from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.points import too_long
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.euclidean")
 
 
 @final
 class Euclidean(ParameterFree):
-    """Flat space R^d."""
+    """Flat space R^d.
+
+    >>> import hyperdist as hd
+    >>> hd.Euclidean().dist([0.0, 0.0], [3.0, 4.0])
+    np.float64(5.0)
+    """
 
     _kernels = euclidean
 
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return np.isfinite(dot(x, x))
+    def _belongs(self, x: Array) -> Array:
+        return namespace(x).isfinite(dot(x, x))
 
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
+    def _explain(self, x: Array, bad: Array, name: str) -> str:
         return too_long(x, bad, name)
 
-    def origin(self, d: int) -> np.ndarray:
-        """0, (d,)."""
-        return np.zeros(checks.dimension(d))
+    def _origin(self, d: int) -> Array:
+        return np.zeros(d)
+
+    def _project(self, x: Array) -> Array:
+        return x
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return np.tensordot(weights, x, axes=(0, 0))

@@ -12,59 +12,74 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist.arrays.rows import dot
+from hyperdist.arrays.host import eps, found, hidden, kind, like, numbers
+from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.rows import dot, largest_coordinate
 from hyperdist.geometry.conversions import ball_radius_limit, holdable
 
 HELD = 2.0**-8
 """Share of a vector's length that rounding of its coordinates may be."""
 
 
-def across_rounding(x: np.ndarray, u: np.ndarray) -> np.ndarray:
+def across_rounding(x: Array, u: Array) -> Array:
     """A bound of the part across x of what rounds in u, (*batch): 0 where x and u lie on one axis.
 
     With e_i = eps |u_i|/2 the part has the coordinates sum_j (e_i m_j - m_i e_j) m_j, m = x/|x|, j not i.
     """
-    error = 0.5 * float(np.finfo(u.dtype).eps) * np.abs(u)
-    size = np.abs(x).max(axis=-1, keepdims=True)
-    m = np.abs(x) / np.where(size > 0, size, 1)
-    m = m / np.sqrt(np.where(size > 0, dot(m, m)[..., None], 1))
+    xp = namespace(x, u)
+    error = 0.5 * eps(u) * abs(u)
+    size = largest_coordinate(x)
+    m = abs(x) / xp.where(size > 0, size, xp.ones_like(size))
+    square = dot(m, m)[..., None]
+    m = m / xp.sqrt(xp.where(size > 0, square, xp.ones_like(square)))
     products = error * m
-    others = products.sum(axis=-1, keepdims=True) - products
-    rest = (m * m).sum(axis=-1, keepdims=True) - m * m
-    return np.sqrt(dot(*[error * rest + m * others] * 2))
+    others = xp.sum(products, axis=-1, keepdims=True) - products
+    rest = xp.sum(m * m, axis=-1, keepdims=True) - m * m
+    return xp.sqrt(dot(*[error * rest + m * others] * 2))
 
 
-def lost(noise: np.ndarray, size: np.ndarray, length: np.ndarray | None) -> np.ndarray:
+def lost(noise: Array, size: Array, length: Array | None) -> Array:
     """Whether vectors are lost, (*batch), that read as ``size`` long to ``noise``, and should be ``length`` long."""
     if length is None:
         return ~(noise <= HELD * size)
-    return ~((noise <= HELD * length) & (np.abs(size - length) <= HELD * length))
+    return ~((noise <= HELD * length) & (abs(size - length) <= HELD * length))
 
 
-def explain(name: str, bad: np.ndarray, noise: np.ndarray, size: np.ndarray, dtype: Any) -> str:
+def explain(name: str, bad: Array, noise: Array, size: Array, dtype: str) -> str:
     """What to say of vectors that are lost."""
-    noise, size = (np.broadcast_to(v, bad.shape)[bad] for v in (noise, size))
+    flagged = numbers(bad)
+    noise, size = (numbers(v + 0.0 * bad)[flagged] for v in (noise, size))
     worst = float((noise / np.where(size > 0, size, 1)).max())
     return (
         f"{name} must be a tangent vector that coordinates of {dtype} hold: so far from the origin their rounding is "
-        f"{worst:.2g} of its length, at most {HELD:.2g} is taken ({int(bad.sum())} of {bad.size} vectors): dist, "
-        "geodesic, frechet_mean need no tangents; a wider dtype, or points nearer to the origin, hold them"
+        f"{worst:.2g} of its length, at most {HELD:.2g} is taken ({int(flagged.sum())} of {flagged.size} vectors): "
+        "dist, geodesic, frechet_mean need no tangents; a wider dtype, or points nearer to the origin, hold them"
     )
 
 
-def check_holdable(x: np.ndarray, c: Any, gap: np.ndarray | None = None) -> np.ndarray:
+def check_holdable(x: Array, c: Any, gap: Array | None = None) -> Array:
     """``x`` where all points are ``holdable``; else ValueError.
 
     gap : (*batch)  1 - c|x|^2 from the lengths that made x. Coordinates alone do not tell: of a point far beyond what
                     they hold, the rounding of its direction may leave one just inside.
     """
-    bad = ~holdable(x, np.asarray(c, dtype=x.dtype))
+    if hidden(x, c):
+        return x
+    c = c if hasattr(c, "shape") else np.asarray(c)
+    bad = ~holdable(x, like(c, x))
     if gap is not None:
-        bad = bad | ~(gap >= 2.0 * np.finfo(x.dtype).eps)
-    if bad.any():
-        limit = float(np.min(ball_radius_limit(x.dtype, c)))
+        bad = bad | ~(gap >= 2.0 * eps(x))
+    if found(bad):
+        flagged = numbers(bad)
+        limit = float(np.min(ball_radius_limit(kind(x), numbers(c))))
         raise ValueError(
-            f"{int(bad.sum())} of {bad.size} points lie further from the origin than {x.dtype} ball coordinates hold "
-            f"(about {limit:.3g}): ask for model='tangent', which holds any radius, or model='lorentz'"
+            f"{int(flagged.sum())} of {flagged.size} points lie further from the origin than {kind(x)} ball "
+            f"coordinates hold (about {limit:.3g}): ask for model='tangent', which holds any radius, or model='lorentz'"
         )
     return x
+
+
+def check_curved(c: Array) -> None:
+    """ValueError where c is 0, which the hyperboloid cannot have."""
+    if found(~(c > 0)):
+        raise ValueError("c must be > 0: the hyperboloid has no flat limit, its time coordinate is 1/sqrt(c); got 0.0")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from hyperdist import _moved, checks
-from hyperdist.arrays.rows import dot
+from hyperdist.arrays.host import found, numbers, plain
+from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.rows import dot, largest_coordinate
 from hyperdist.geometry import sphere
 from hyperdist.spaces import frechet_sphere
 from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.points import counted
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.sphere")
 
@@ -26,46 +29,49 @@ class Sphere(ParameterFree):
     are as good as spread over the sphere, so that there may be many minima, it is the least that descents from several
     dozen starts reach, always the same for the same data; points without a preference, as a pole and its opposite,
     have many means, of which it is one.
+
+    >>> import hyperdist as hd
+    >>> hd.Sphere().dist([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).round(6)
+    np.float64(1.570796)
     """
 
     _kernels = sphere
     _extra = 1
 
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
-        return np.abs(norm - 1) <= checks.sphere_tolerance(x)
+    def _belongs(self, x: Array) -> Array:
+        return abs(checks.length(x) - 1) <= checks.sphere_tolerance(x)
 
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        norm = np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
-        worst = float(norm[bad][np.argmax(np.abs(norm[bad] - 1))])
+    def _explain(self, x: Array, bad: Array, name: str) -> str:
+        norm, off = numbers(checks.length(x)), numbers(bad)
+        worst = float(norm[off][np.argmax(np.abs(norm[off] - 1))])
         return (
             f"{name} must lie on the unit sphere to {checks.sphere_tolerance(x):.1e}, got |{name}| = {worst!r} "
-            f"({int(bad.sum())} of {bad.size} points off it): Sphere().project takes any vector to it"
+            f"({counted(bad)} points off it): Sphere().project takes any vector to it"
         )
 
-    def _settle(self, x: np.ndarray) -> np.ndarray:
+    def _settle(self, x: Array) -> Array:
         return checks.unit(x)
 
-    def _tangent_error(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        return np.abs(dot(x, u)) / (checks.sphere_tolerance(x) * (1 + np.sqrt(dot(u, u))))
+    def _tangent_error(self, x: Array, u: Array) -> Array:
+        return abs(dot(x, u)) / (checks.sphere_tolerance(x) * (1 + namespace(x, u).sqrt(dot(u, u))))
 
-    def _settle_tangent(self, x: np.ndarray, u: np.ndarray) -> np.ndarray:
-        along = dot(x, u)
-        off = np.abs(along) > checks.rounding(x) * (1 + np.sqrt(dot(u, u)))
-        return u - np.where(off, along, 0)[..., None] * x if off.any() else u
+    def _settle_tangent(self, x: Array, u: Array) -> Array:
+        xp, along = namespace(x, u), dot(x, u)
+        off = abs(along) > checks.rounding(x) * (1 + xp.sqrt(dot(u, u)))
+        if plain(u):
+            return u - np.where(off, along, 0)[..., None] * x if off.any() else u
+        return u - xp.where(off, along, along * 0.0)[..., None] * x
 
-    def project(self, x: Any) -> np.ndarray:
-        """x/|x|, (*batch, d + 1), of vectors of any length; ValueError where one is 0, which has no direction."""
-        x = checks.finite(checks.vector(x, "x", 2), "x")
-        largest = np.abs(x).max(axis=-1, keepdims=True)
-        if not (largest > 0).all():
+    def _project(self, x: Array) -> Array:
+        xp = namespace(x)
+        size = largest_coordinate(x)
+        if found(size == 0):
             raise ValueError("x must not be 0: the projection to the sphere needs |x| > 0, got |x| = 0.0")
-        x = x / largest
-        return x / np.sqrt(dot(x, x))[..., None]
+        x = x / size
+        return x / xp.sqrt(dot(x, x))[..., None]
 
-    def origin(self, d: int) -> np.ndarray:
-        """(1, 0, ..., 0), (d + 1,)."""
-        return np.eye(1, checks.dimension(d) + 1)[0]
+    def _origin(self, d: int) -> Array:
+        return np.eye(1, d + 1)[0]
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return frechet_sphere.spherical(x, weights)

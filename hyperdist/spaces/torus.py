@@ -8,9 +8,12 @@ from typing import Any, final
 import numpy as np
 
 from hyperdist import _moved, checks
+from hyperdist.arrays.host import bare
+from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.geometry import torus
 from hyperdist.spaces import frechet
 from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.points import largest
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.torus")
 
@@ -20,27 +23,40 @@ class Torus(ParameterFree):
     """The flat torus (R/2 pi Z)^d; a point is d angles in [-pi, pi).
 
     Where two ways round are shortest, ``log`` takes -pi.
+
+    >>> import hyperdist as hd
+    >>> hd.Torus().dist([3.0], [-3.0]).round(6)
+    np.float64(0.283185)
     """
 
     _kernels = torus
 
-    def wrap(self, x: Any) -> np.ndarray:
-        """The angles x modulo 2 pi, in [-pi, pi)."""
-        return torus.wrap(checks.finite(checks.as_float(x, "x"), "x"))[()]
+    def wrap(self, x: Any) -> Array:
+        """The angles x modulo 2 pi, in [-pi, pi).
 
-    def _belongs(self, x: np.ndarray) -> np.ndarray:
-        return ((x >= x.dtype.type(-math.pi)) & (x < x.dtype.type(math.pi))).all(axis=-1)
+        >>> import hyperdist as hd
+        >>> hd.Torus().wrap([4.0, -7.0]).round(6)
+        array([-2.283185, -0.716815])
+        """
+        return bare(torus.wrap(checks.finite(checks.floating(x, "x"), "x")))
 
-    def _explain(self, x: np.ndarray, bad: np.ndarray, name: str) -> str:
-        worst = float(np.abs(x[bad]).max())
+    def _belongs(self, x: Array) -> Array:
+        xp = namespace(x)
+        low, high = xp.full_like(x, -math.pi), xp.full_like(x, math.pi)
+        return xp.all((x >= low) & (x < high), axis=-1)
+
+    def _explain(self, x: Array, bad: Array, name: str) -> str:
+        worst = largest(namespace(x).where(bad[..., None], abs(x), x * 0.0))
         return (
             f"{name} must hold angles in [-pi, pi), got one of size {worst!r}: wrap them with Torus().wrap, "
             "those in degrees after numpy.radians"
         )
 
-    def origin(self, d: int) -> np.ndarray:
-        """0, (d,)."""
-        return np.zeros(checks.dimension(d))
+    def _origin(self, d: int) -> Array:
+        return np.zeros(d)
+
+    def _project(self, x: Array) -> Array:
+        return torus.wrap(x)
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return frechet.toroidal(x, weights)
