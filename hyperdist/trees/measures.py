@@ -137,10 +137,10 @@ def average_precisions(frames: Frames, share: float, sources: np.ndarray) -> Ite
         row, of = np.nonzero(near)
         row, of = row[of != rows[row]], of[of != rows[row]]
         distance, _ = frames.pairs(rows[row], of)
-        yield _precision(row, distance, (parent[of] == rows[row]) | (parent[rows[row]] == of), len(rows))
+        yield precisions(row, distance, (parent[of] == rows[row]) | (parent[rows[row]] == of), len(rows))
 
 
-def _precision(row: np.ndarray, distance: np.ndarray, neighbour: np.ndarray, n: int) -> np.ndarray:
+def precisions(row: np.ndarray, distance: np.ndarray, neighbour: np.ndarray, n: int) -> np.ndarray:
     """Average precisions, (n,), from distances of places numbered by the row they belong to."""
     order = np.lexsort((distance, row))
     row, distance, neighbour = row[order], distance[order], neighbour[order]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, torus, vmf
+from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, torus, trees, vmf
 from hyperdist_torch.experiments.options import alone
 
 _EXPERIMENTS = {
@@ -16,6 +16,7 @@ _EXPERIMENTS = {
     "earth": earth,
     "torus": torus,
     "hyperbolic": hyperbolic,
+    "trees": trees,
 }
 
 
