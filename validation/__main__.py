@@ -1,4 +1,4 @@
-"""``python -m validation [power|timing|accuracy|device|earth|readme]``: the command line; without a word, all laws."""
+"""``python -m validation [COMMAND]``: the command line; without a word, all laws."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ COMMANDS = {
     "accuracy": ("tables", "accuracy tables against mpmath and acceptance rates alone"),
     "device": ("device", "every law, layer and model on an accelerator: numbers, waits, times"),
     "earth": ("earth", "mixtures of von Mises-Fisher fitted to Earth-science data"),
+    "trees": ("trees", "distances of embedded trees' deep nodes against mpmath"),
     "readme": ("readme", "fill the README's accuracy table from the committed record"),
 }
 

@@ -18,7 +18,7 @@ _SOURCES = ("hyperdist", "hyperdist_torch", "validation/*.py")
 _PACKAGES = ("numpy", "scipy", "mpmath", "torch", "arviz", "matplotlib")
 
 
-_ASIDE = {"plot", "earth", "testing", "experiments", "training", "datasets"}
+_ASIDE = {"plot", "earth", "testing", "trees", "experiments", "training", "datasets"}
 """Parts of the packages that no figure of accuracy or time depends on."""
 
 

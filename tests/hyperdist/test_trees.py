@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperdist import PoincareBall, trees
-from tests.support.oracles_trees import distance
 from tests.support.strategies import log_floats
+from validation.oracles_trees import distance
 
 DIMS = (2, 3, 10)
 
