@@ -8,14 +8,27 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from hyperdist import checks
+from hyperdist_torch.vae import signature
 
 LAWS = ("normal", "wrapped", "riemannian")
+"""Posteriors and priors on hyperbolic and flat space; those on the others are in ``_CHOICES``."""
 ENCODERS = ("linear", "wrapped", "mobius")
 DECODERS = ("linear", "wrapped", "geo", "horosphere", "klein", "mobius")
 LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "normal", "categorical", "poisson", "negative_binomial")
 COUNTS = ("poisson", "negative_binomial")
 
-_LATER = ("classes", "covariates")
+_CURVED = {"posterior": LAWS, "prior": LAWS, "encoder": ENCODERS, "decoder": DECODERS}
+_LINEAR = {"prior": ("uniform",), "encoder": ("linear",), "decoder": ("linear",)}
+_CHOICES = {
+    "hyperbolic": _CURVED,
+    "flat": _CURVED,
+    "sphere": {"posterior": ("von_mises_fisher", "riemannian"), **_LINEAR},
+    "torus": {"posterior": ("wrapped",), **_LINEAR},
+}
+"""What each latent space has; the defaults are the first on compact spaces, and these on the others."""
+_DEFAULTS = {"posterior": "riemannian", "prior": "riemannian", "encoder": "wrapped", "decoder": "geo"}
+
+_LATER = ("latent", "classes", "covariates")
 """Fields that files and records of earlier versions lack: they are written where they are not their default."""
 
 
@@ -24,16 +37,22 @@ class VAEConfig:
     """The settings of a ``PoincareVAE``; ValueError that names the field, its value and the bound.
 
     latent_dim, data_shape : dimension of the latent space, shape of one observation
+    latent                 : the latent space by its signature, "h2", "e2", "s2" or "t2", instead of latent_dim; "" is
+                             hyperbolic, or flat at c = 0. "s2" is the unit sphere S^2, whose points are unit vectors of
+                             R^3, "t2" the flat torus, whose points are angles
     hidden, layers         : width and number of hidden layers, of the encoder and of the decoder
     c, learn_c             : size of the curvature (at its start, if it is learnt); 0 is Euclidean. To be learnt it
                              needs c > 0 and a model that depends on it: not so where every part works in tangent
                              coordinates (encoder "linear" or "wrapped", posterior "normal", prior "normal" or
                              "wrapped", decoder "wrapped"), nor on a line with decoder "wrapped", "geo" or "horosphere"
     posterior, prior       : "normal" (exp_0 of a normal), "wrapped" (``WrappedNormal``) or "riemannian"
-                             (``RiemannianNormal``); at c = 0 all are normals, "riemannian" with one scale
+                             (``RiemannianNormal``, the default); at c = 0 all are normals, "riemannian" with one scale.
+                             On the sphere "von_mises_fisher" (the default) or "riemannian", on the torus "wrapped",
+                             with prior "uniform"
     prior_std              : scale of the prior in geodesic length (at its start, with ``learn_prior_std``)
-    encoder                : head of the encoder's mean, see ``encoders``
-    decoder                : first layer of the decoder, see ``decoders``
+    encoder                : head of the encoder's mean, see ``encoders``; "wrapped" by default
+    decoder                : first layer of the decoder, see ``decoders``; "geo" by default. On compact spaces both are
+                             "linear", in unit vectors or in cosines and sines of angles
     likelihood             : "bernoulli" on grey levels in [0, 1], "continuous_bernoulli", its normalised relative,
                              "normal" with standard deviation ``noise_std``, "categorical" of ``classes`` >= 2 classes,
                              "poisson" or "negative_binomial" of counts, with ``covariates`` numbers a row if any
@@ -41,25 +60,28 @@ class VAEConfig:
     Of a part of one's own that ``PoincareVAE`` is given, the fields that describe the ready one mean nothing.
     """
 
-    latent_dim: int
-    data_shape: tuple[int, ...]
+    latent_dim: int = 0
+    data_shape: tuple[int, ...] = ()
     hidden: int = 600
     layers: int = 1
     c: float = 1.0
     learn_c: bool = False
-    posterior: str = "riemannian"
-    prior: str = "riemannian"
+    posterior: str = ""
+    prior: str = ""
     prior_std: float = 1.0
     learn_prior_std: bool = False
-    encoder: str = "wrapped"
-    decoder: str = "geo"
+    encoder: str = ""
+    decoder: str = ""
     likelihood: str = "bernoulli"
     noise_std: float = 1.0
     riemannian_gradient: bool = False
     classes: int = 0
     covariates: int = 0
+    latent: str = ""
 
     def __post_init__(self) -> None:
+        if self.latent:
+            self._read_latent()
         for name in ("latent_dim", "hidden", "layers"):
             self._set(name, checks.dimension(getattr(self, name), name))
         shape = self.data_shape if isinstance(self.data_shape, tuple | list) else (self.data_shape,)
@@ -72,14 +94,37 @@ class VAEConfig:
         for name in ("learn_c", "learn_prior_std", "riemannian_gradient"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        options = {"posterior": LAWS, "prior": LAWS, "encoder": ENCODERS, "decoder": DECODERS}
-        for name, words in {**options, "likelihood": LIKELIHOODS}.items():
+        checks.choice(self.likelihood, "likelihood", LIKELIHOODS)
+        for name, words in _CHOICES[self.factor.space].items():
+            if not getattr(self, name):
+                self._set(name, words[0] if self.factor.compact else _DEFAULTS[name])
             checks.choice(getattr(self, name), name, words)
         for name in ("classes", "covariates"):
             self._set(name, checks.dimension(getattr(self, name), name, 0))
         self._check_together()
 
+    def _read_latent(self) -> None:
+        """Dimension and curvature from the signature; ValueError where they contradict it."""
+        factors = signature.parse(self.latent)
+        if len(factors) > 1:
+            raise ValueError(f"latent must name one space, a product is not built yet, got {self.latent!r}")
+        (factor,) = factors
+        if self.latent_dim not in (0, factor.d):
+            raise ValueError(
+                f"latent_dim must be left out or {factor.d} for latent {self.latent!r}, got {self.latent_dim}"
+            )
+        self._set("latent_dim", factor.d)
+        c = float(checks.curvature(_number(self.c, "c")))
+        allowed = {"hyperbolic": c > 0.0, "sphere": c == 1.0}.get(factor.space, c in (0.0, 1.0))
+        if not allowed:
+            least = {"hyperbolic": "> 0", "sphere": "1, since spheres are unit spheres,"}.get(factor.space, "left out")
+            raise ValueError(f"c must be {least} for latent {self.latent!r}, got {c}")
+        if factor.space in ("flat", "torus"):
+            self._set("c", 0.0)
+
     def _check_together(self) -> None:
+        if self.factor.compact:
+            self._check_compact()
         if self.learn_c and self.flat:
             raise ValueError("learn_c needs c > 0 to start from, got c = 0.0")
         if self.learn_c and not self._depends_on_c:
@@ -88,7 +133,7 @@ class VAEConfig:
                 f"encoder {self.encoder!r}, posterior {self.posterior!r}, prior {self.prior!r}, "
                 f"decoder {self.decoder!r} does not: leave learn_c out, or take another decoder, such as 'klein'"
             )
-        if self.encoder == "linear" and not self.flat and self.posterior != "normal":
+        if self.encoder == "linear" and self.factor.space == "hyperbolic" and self.posterior != "normal":
             raise ValueError(
                 f"encoder 'linear' gives a plain vector: it needs c = 0 or posterior 'normal', got c = {self.c!r} "
                 f"and posterior {self.posterior!r}"
@@ -102,6 +147,11 @@ class VAEConfig:
             )
         if self.covariates and self.likelihood not in COUNTS:
             raise ValueError(f"covariates need likelihood {' or '.join(map(repr, COUNTS))}, got {self.likelihood!r}")
+
+    def _check_compact(self) -> None:
+        for name, ready in (("learn_c", False), ("learn_prior_std", False), ("prior_std", 1.0)):
+            if getattr(self, name) != ready:
+                raise ValueError(f"{name} must be left out for latent {self.latent!r}, got {getattr(self, name)!r}")
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -119,9 +169,22 @@ class VAEConfig:
         return not (plain and self.decoder == "wrapped")
 
     @property
+    def factor(self) -> signature.Factor:
+        """The latent space."""
+        if self.latent:
+            return signature.parse(self.latent)[0]
+        return signature.Factor("flat" if self.c == 0.0 else "hyperbolic", self.latent_dim)
+
+    @property
     def flat(self) -> bool:
         """Whether the latent space is Euclidean."""
-        return self.c == 0.0
+        return self.factor.space == "flat"
+
+    @property
+    def scales(self) -> int:
+        """Scales of the posterior of one observation: one, or one a coordinate."""
+        one = self.posterior == "riemannian" or self.factor.space == "sphere"
+        return 1 if one else self.latent_dim
 
     @property
     def data_dim(self) -> int:
@@ -140,7 +203,8 @@ class VAEConfig:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"unknown fields of a VAEConfig: {', '.join(map(repr, unknown))}")
-        lacking = sorted({"latent_dim", "data_shape"} - set(values))
+        needed = {"data_shape"} if values.get("latent") else {"latent_dim", "data_shape"}
+        lacking = sorted(needed - set(values))
         if lacking:
             raise ValueError(f"a VAEConfig needs {' and '.join(lacking)}, got {', '.join(sorted(values)) or 'nothing'}")
         return cls(**values)

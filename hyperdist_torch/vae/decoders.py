@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import hyperdist
 from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
+from hyperdist_torch.vae.compact import OfAngles
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.likelihoods import Lean, Likelihood
 
@@ -32,8 +33,13 @@ class ToBall(nn.Module):
 def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
     """The layer that reads a latent point: "linear" its ball coordinates, "wrapped" log_0 of it, "geo" its signed
     distances from learnt hyperplanes, "horosphere" those from learnt horospheres, "klein" linear functions that vanish
-    on learnt hyperplanes, "mobius" log_0 of a Mobius linear map of it."""
+    on learnt hyperplanes, "mobius" log_0 of a Mobius linear map of it. On compact spaces "linear" reads unit vectors,
+    or cosines and sines of angles."""
     d, hidden = config.latent_dim, config.hidden
+    if config.factor.space == "sphere":
+        return [nn.Linear(d + 1, hidden)]
+    if config.factor.space == "torus":
+        return [OfAngles(), nn.Linear(2 * d, hidden)]
     if config.decoder == "linear":
         return [ToBall(curvature), nn.Linear(d, hidden)]
     if config.decoder == "wrapped":

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperdist_torch.nn import Curvature, ExpOrigin, MobiusLinear
+from hyperdist_torch.vae.compact import LEAST, ToAngles
 from hyperdist_torch.vae.config import COUNTS, VAEConfig
 
 LEAST_SIGMA = 1e-5
@@ -19,8 +20,10 @@ class Encoder(nn.Module):
     """Data -> hidden layers with ReLU -> mu (tangent coordinates) and sigma = softplus + 1e-5.
 
     The head of mu: "linear", a plain vector h; "wrapped", exp_0(h), whose tangent coordinates are h; "mobius", exp_0
-    of the last hidden layer, then a Mobius linear layer. sigma has one value for a Riemannian normal, else one a
-    coordinate. Of counts the network reads log(1 + x), whose size it can bear, of classes their one-hot form.
+    of the last hidden layer, then a Mobius linear layer. sigma has one value for a Riemannian normal and for laws on
+    the sphere (kappa = softplus + 1 of a von Mises-Fisher law), else one a coordinate. On the sphere mu is a vector in
+    whose direction the law lies, on the torus angles. Of counts the network reads log(1 + x), whose size it can bear,
+    of classes their one-hot form.
     """
 
     def __init__(self, config: VAEConfig, curvature: Curvature) -> None:
@@ -32,19 +35,23 @@ class Encoder(nn.Module):
         for before, after in itertools.pairwise(widths):
             self.body.extend([nn.Linear(before, after), nn.ReLU(inplace=True)])
         exp_origin = ExpOrigin(curvature, "tangent", riemannian_gradient=config.riemannian_gradient)
-        linear = nn.Linear(config.hidden, config.latent_dim)
-        if config.encoder == "linear":
-            self.mu: nn.Module = linear
+        torus = config.factor.space == "torus"
+        linear = nn.Linear(config.hidden, config.factor.width * (1 + torus))
+        if torus:
+            self.mu: nn.Module = nn.Sequential(linear, ToAngles())
+        elif config.encoder == "linear":
+            self.mu = linear
         elif config.encoder == "wrapped":
             self.mu = nn.Sequential(linear, exp_origin)
         else:
             self.mu = nn.Sequential(exp_origin, MobiusLinear(config.hidden, config.latent_dim, curvature))
-        self.sigma = nn.Linear(config.hidden, 1 if config.posterior == "riemannian" else config.latent_dim)
+        self.sigma = nn.Linear(config.hidden, config.scales)
+        self.least = LEAST.get(config.posterior, LEAST_SIGMA)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(*batch, D) -> mu (*batch, d) and sigma (*batch, 1 or d)."""
+        """(*batch, D) -> mu (*batch, d), on the sphere (*batch, d + 1), and sigma (*batch, 1 or d)."""
         h = self.body(self._read(x))
-        return self.mu(h), functional.softplus(self.sigma(h)) + LEAST_SIGMA
+        return self.mu(h), functional.softplus(self.sigma(h)) + self.least
 
     def _read(self, x: Tensor) -> Tensor:
         if self.counts:

@@ -101,20 +101,25 @@ def build(kind: str, mu: Tensor, sigma: Tensor, c: Tensor, flat: bool) -> Latent
     On a flat space the three are normals, and the plain one is the cheapest to draw from. A Riemannian normal has one
     scale. Raises ValueError for another shape of sigma, which would broadcast: one row's scale for all of them.
     """
-    # torch.jit.trace hands sizes out as tensors.
-    shape, each = (tuple(map(int, value.shape)) for value in (sigma, mu))
-    one = (*each[:-1], 1)
-    allowed = {one} if kind == "riemannian" else {one, each}
-    if shape not in allowed:
-        raise ValueError(
-            f"the encoder's sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} "
-            f"and mu of shape {each}, got {shape}"
-        )
+    check_sigma(kind, mu, sigma, kind == "riemannian")
     if flat or kind == "normal":
         return OriginNormal(mu, sigma, c, validate_args=False)
     if kind == "wrapped":
         return WrappedNormal(mu, sigma, c, model="tangent", validate_args=False)
     return RiemannianNormal(mu, sigma[..., 0], c, model="tangent", validate_args=False)
+
+
+def check_sigma(kind: str, mu: Tensor, sigma: Tensor, single: bool) -> None:
+    """ValueError where sigma has not one value a row, nor, unless ``single``, one a coordinate."""
+    # torch.jit.trace hands sizes out as tensors.
+    shape, each = (tuple(map(int, value.shape)) for value in (sigma, mu))
+    one = (*each[:-1], 1)
+    allowed = {one} if single else {one, each}
+    if shape not in allowed:
+        raise ValueError(
+            f"the encoder's sigma must have shape {' or '.join(map(str, sorted(allowed)))} for posterior {kind!r} "
+            f"and mu of shape {each}, got {shape}"
+        )
 
 
 def density_about_origin(law: LatentLaw) -> Callable[[Tensor], Tensor]:

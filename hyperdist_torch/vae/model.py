@@ -14,7 +14,7 @@ from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.nn import Curvature
-from hyperdist_torch.vae import laws, parts
+from hyperdist_torch.vae import compact, laws, parts
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.decoders import Decoder
 from hyperdist_torch.vae.encoders import Encoder
@@ -25,15 +25,19 @@ from hyperdist_torch.vae.parts import Given, Part
 class PoincareVAE(nn.Module):
     """Variational auto-encoder with a latent hyperbolic space of curvature -c; Euclidean at c = 0.
 
-    Data are (batch, *data_shape), latent points (*, latent_dim) in tangent coordinates at the origin. Each part may be
-    one's own, a module (whose parameters are then trained and saved) or any callable; None is the configured one:
+    Data are (batch, *data_shape), latent points (*, latent_dim) in tangent coordinates at the origin. With
+    ``VAEConfig(latent="s2")`` it is the hyperspherical VAE (Davidson et al. 2018), whose latent points are unit vectors
+    (*, d + 1) with a uniform prior, with ``latent="t2"`` the one on the torus, in angles.
+    Each part may be one's own, a module (whose parameters are then trained and saved) or any callable; None is the
+    configured one:
     encoder    : of data (batch, *data_shape) to (mean, scale): tangent coordinates (batch, d), and positive numbers
-                 (batch, 1) or, where the posterior has one a coordinate, (batch, d)
+                 (batch, 1) or, where the posterior has one a coordinate, (batch, d). On the sphere mean is a vector
+                 (batch, d + 1) in whose direction the law lies, and scale the kappa of a von Mises-Fisher law
     decoder    : of tangent coordinates (*, batch, d) to what the likelihood takes, for the ready ones a tensor
                  (*, batch, *data_shape), with "categorical" (*, batch, *data_shape, classes)
     likelihood : of the decoder's output, and by keyword what an objective is ``given`` of each row, to a
                  ``torch.distributions.Distribution`` of batch shape (*, batch) and event shape data_shape
-    prior      : a law of event shape (d,), or a callable of the curvature c, (), to one. On curved space it is of this
+    prior      : a law of latent points, or a callable of the curvature c, (), to one. On curved space it is of this
                  library, with density in Riemannian volume; at c = 0 any of ``torch.distributions`` may be
     Shapes are checked where they come in: ValueError names the part, its shape and the one wanted.
     Source  Mathieu et al. 2019 (arXiv 1901.06033), section 3.
@@ -93,21 +97,32 @@ class PoincareVAE(nn.Module):
         finite, because x is not or weights overflow, or whose scale is not positive.
         """
         x = self.flatten(x) if isinstance(self.encoder, Encoder) else self._of_data(x)
-        mu, sigma = parts.encoded(self.encoder(x), len(x), self.config.latent_dim)
-        law = laws.build(self.config.posterior, mu, sigma, self.curvature(), self.config.flat)
-        _check_law(x, mu, sigma)
+        mu, sigma = parts.encoded(self.encoder(x), len(x), self.config.factor.width)
+        law = self._posterior(mu, sigma)
+        # A direction is not finite where the vector that has it is 0.
+        _check_law(x, law.mean if self.config.factor.space == "sphere" else mu, sigma)
         return law
 
+    def _posterior(self, mu: Tensor, sigma: Tensor) -> laws.LatentLaw:
+        kind, factor = self.config.posterior, self.config.factor
+        if not factor.compact:
+            return laws.build(kind, mu, sigma, self.curvature(), self.config.flat)
+        laws.check_sigma(kind, mu, sigma, self.config.scales == 1)
+        return compact.posterior(kind, factor, mu, sigma)
+
     def prior(self) -> laws.LatentLaw:
-        """The prior, centred at the origin unless it is one's own. The wrapped normal there is exp_0 of a normal's."""
+        """One's own, uniform on a compact space, else about the origin, where wrapped is exp_0 of a normal."""
+        factor = self.config.factor
         if self.own_prior is not None:
-            return parts.own_prior(self.own_prior, self.curvature(), self.config.latent_dim)
+            return parts.own_prior(self.own_prior, self.curvature(), factor)
+        if factor.compact:
+            return compact.prior(factor, self.origin)
         kind = "riemannian" if self.config.prior == "riemannian" else "normal"
         return laws.build(kind, self.origin, self.prior_std()[None], self.curvature(), self.config.flat)
 
     def log_prior(self) -> Callable[[Tensor], Tensor]:
         """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
-        if self.own_prior is not None:
+        if self.own_prior is not None or self.config.factor.compact:
             return parts.prior_density(self.prior())
         config = self.config
         # The compiler does not keep what a function remembers.

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from hyperdist import checks
-from hyperdist_torch.vae.laws import OriginNormal
+from hyperdist_torch.vae.laws import LatentLaw, OriginNormal
 from hyperdist_torch.vae.model import PoincareVAE
 from hyperdist_torch.vae.parts import Given, check_given
 
@@ -27,8 +27,8 @@ def elbo(
 ) -> Tensor:  # fmt: skip
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
-    The divergence is exact where posterior and prior are both exp_0 of normals, and log q - log p averaged over the
-    draws otherwise.
+    The divergence is exact where posterior and prior are both exp_0 of normals or the prior is uniform, and log q -
+    log p averaged over the draws otherwise.
     given         : what the likelihood takes of each row besides, by name: {"library": (batch,), "covariates": ...}
     validate_args : whether to look at the values of x, for which an accelerator waits; None as
                     ``torch.distributions`` does. Over data that ``model.check_data`` has seen, False saves the time.
@@ -39,7 +39,7 @@ def elbo(
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
     given = _validate(model, x, given, validate_args)
     q = model.encode(x)
-    if isinstance(q, OriginNormal) and isinstance(p := model.prior(), OriginNormal):
+    if (p := _exact_prior(model, q)) is not None:
         z = q.rsample((samples,), generator=generator)
         divergence = kl_divergence(q, p)
     else:
@@ -62,6 +62,14 @@ def iwae(
     z, log_q = model.encode(x).rsample_and_log_prob((samples,), generator=generator)
     log_joint = model.log_prior()(z) + model.log_fit(z, x, given)
     return torch.logsumexp(log_joint - log_q, dim=0) - math.log(samples)
+
+
+def _exact_prior(model: PoincareVAE, q: LatentLaw) -> Distribution | None:
+    """The prior where the divergence from it has a form of its own."""
+    if isinstance(q, OriginNormal):
+        p = model.prior()
+        return p if isinstance(p, OriginNormal) else None
+    return model.prior() if model.config.factor.compact and model.own_prior is None else None
 
 
 def _validate(model: PoincareVAE, x: Tensor, given: Given | None, validate_args: bool | None) -> Given:

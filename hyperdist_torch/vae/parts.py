@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from hyperdist_torch._host import holds
+from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions import Mixture
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.vae.config import VAEConfig
@@ -21,6 +22,7 @@ from hyperdist_torch.vae.likelihoods import (
     Likelihood,
     NormalLikelihood,
 )
+from hyperdist_torch.vae.signature import Factor
 
 Part = Callable[..., Any]
 """A module or another callable; as a type, so that own parts need no base class."""
@@ -94,7 +96,7 @@ def check_values(likelihood: Part, x: Tensor, given: Given) -> None:
         raise ValueError(f"x must be finite, got {x[index].item()} at index {index}")
 
 
-def own_prior(prior: Any, c: Tensor, d: int) -> Distribution:
+def own_prior(prior: Any, c: Tensor, factor: Factor) -> Distribution:
     """The law that a prior is or gives at the curvature c; ValueError where it is none on the latent space.
 
     Its density has to be with respect to the measure of the posterior's, Riemannian volume.
@@ -102,26 +104,30 @@ def own_prior(prior: Any, c: Tensor, d: int) -> Distribution:
     law = prior if isinstance(prior, Distribution) else prior(c)
     if not isinstance(law, Distribution):
         raise TypeError(f"prior must give a law, got {type(law).__name__}")
-    if tuple(law.event_shape) != (d,) or tuple(law.batch_shape):
+    if tuple(law.event_shape) != (factor.width,) or tuple(law.batch_shape):
         raise ValueError(
-            f"prior must have batch shape () and event shape {(d,)}, got {tuple(law.batch_shape)} and "
+            f"prior must have batch shape () and event shape {(factor.width,)}, got {tuple(law.batch_shape)} and "
             f"{tuple(law.event_shape)}"
         )
-    if "tangent" not in _models(law):
-        if not holds(c == 0.0) or isinstance(law, ManifoldDistribution | Mixture):
+    if factor.compact:
+        if not isinstance(law.support, UnitSphere if factor.space == "sphere" else Angles):
+            raise ValueError(f"prior must be a law on the {factor.space}, got {type(law).__name__}")
+    elif "tangent" in _models(law):
+        own = (law.component if isinstance(law, Mixture) else law).c  # type: ignore[attr-defined]
+        if not holds(own == c.to(own)):
             raise ValueError(
-                "prior must be a law of hyperbolic space, such as hyperdist_torch.WrappedNormal(..., model='tangent'), "
-                f"whose density is in Riemannian volume, got {type(law).__name__} at c = {c.item():g}"
+                f"prior must have the curvature c = {c.item():g} of the model, got {own.unique().tolist()}"
             )
-        return law
-    own = (law.component if isinstance(law, Mixture) else law).c  # type: ignore[attr-defined]
-    if not holds(own == c.to(own)):
-        raise ValueError(f"prior must have the curvature c = {c.item():g} of the model, got {own.unique().tolist()}")
+    elif factor.space != "flat" or isinstance(law, ManifoldDistribution | Mixture):
+        raise ValueError(
+            "prior must be a law of hyperbolic space, such as hyperdist_torch.WrappedNormal(..., model='tangent'), "
+            f"whose density is in Riemannian volume, got {type(law).__name__} at c = {c.item():g}"
+        )
     return law
 
 
 def prior_density(law: Distribution) -> Callable[[Tensor], Tensor]:
-    """Its ``log_prob`` on tangent coordinates."""
+    """Its ``log_prob`` of latent points, on hyperbolic space in tangent coordinates."""
     options = {"model": "tangent"} if _models(law) else {}
     return lambda v: law.log_prob(v, **options)
 
