@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import reduce
 from typing import Any
 
@@ -60,31 +59,18 @@ def real(value: Any, name: str, dtype: torch.dtype) -> Tensor:
 
 def vector(value: Tensor, name: str, least: int = 1) -> Tensor:
     """A tensor whose last axis is a vector of at least ``least`` coordinates."""
-    if value.ndim == 0 or value.shape[-1] < least:
-        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {tuple(value.shape)}")
+    checks.vectors(tuple(value.shape), name, least)
     return value
 
 
 def radians(value: Tensor, name: str) -> Tensor:
     """``value``, with the core's warning where an angle is many turns from 0; not looked at in a trace or transform."""
-    if not transformed(torch):
-        size = value.detach().abs()
-        many = size[(size > 2.0 * math.pi * checks.TURNS) & torch.isfinite(size)]
-        if many.numel():
-            checks.warn_of_turns(name, float(many.max()))
-    return value
+    return value if transformed(torch) else checks.radians(value, name)
 
 
-def per_coordinate(centre: Tensor, scale: Tensor, names: tuple[str, str]) -> torch.Size:
-    """The shape (*batch, d) of a centre and of a scale for each of its coordinates, or for all."""
-    full = batch(**dict(zip(names, (centre.shape, scale.shape), strict=True)))
-    # The scale may have more coordinates only if the centre's axis has length 1, which is d = 1.
-    if full[-1] != centre.shape[-1]:
-        raise ValueError(
-            f"{names[1]} must broadcast against {names[0]}, one scale a coordinate, "
-            f"got {tuple(scale.shape)} for {tuple(centre.shape)}"
-        )
-    return full
+def per_coordinate(**tensors: Tensor) -> torch.Size:
+    """The shape (*batch, d) of a centre and of a scale for each of its coordinates, or for all, named in that order."""
+    return torch.Size(checks.per_coordinate(**{name: tuple(value.shape) for name, value in tensors.items()}))
 
 
 def batch(**shapes: torch.Size) -> torch.Size:

@@ -11,8 +11,13 @@ from hyperdist.checks.arguments import (
     choice,
     dimension,
     generator,
+    hyperboloid,
+    last_axis,
     model,
+    one_scale,
+    per_coordinate,
     sample_shape,
+    vectors,
 )
 from hyperdist.checks.numbers import (
     alike,
@@ -28,7 +33,6 @@ from hyperdist.checks.numbers import (
     single,
 )
 from hyperdist.checks.points import (
-    TURNS,
     inside_ball,
     length,
     observations,
@@ -40,13 +44,13 @@ from hyperdist.checks.points import (
     sphere_tolerance,
     unit,
     vector,
-    warn_of_turns,
     weighted_mean,
 )
 
 __all__ = [
-    "TURNS", "Unavailable", "Undefined", "alike", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
-    "floating", "fraction", "generator", "inside_ball", "length", "model", "non_negative", "observations", "on_sphere",
-    "one_positive", "points", "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single",
-    "sphere_tolerance", "unit", "vector", "warn_of_turns", "weighted_mean",
+    "Unavailable", "Undefined", "alike", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
+    "floating", "fraction", "generator", "hyperboloid", "inside_ball", "last_axis", "length", "model",
+    "non_negative", "observations", "on_sphere", "one_positive", "one_scale", "per_coordinate", "points",
+    "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single", "sphere_tolerance",
+    "unit", "vector", "vectors", "weighted_mean",
 ]  # fmt: skip

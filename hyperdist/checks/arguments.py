@@ -48,6 +48,41 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axes[::-1])
 
 
+def per_coordinate(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape (*batch, d) of a centre and of a scale for each of its coordinates, or for all, named in that order."""
+    (_, centre), (name, scale) = shapes.items()
+    full = broadcast(**shapes)
+    # The scale may have more coordinates only if the centre's axis has length 1, which is d = 1.
+    if full[-1] != centre[-1]:
+        first = next(iter(shapes))
+        raise ValueError(f"{name} must broadcast against {first}, one scale a coordinate, got {scale} for {centre}")
+    return full
+
+
+def one_scale(one: bool) -> None:
+    """Raise ``Undefined`` unless a law's scale is one for all coordinates, so that its radius has a law."""
+    if not one:
+        raise Undefined("radius needs one scale for all coordinates, got different sigma along the last axis")
+
+
+def vectors(shape: tuple[int, ...], name: str, least: int = 1) -> None:
+    """Raise unless a shape ends with at least ``least`` coordinates."""
+    if not shape or shape[-1] < least:
+        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {shape}")
+
+
+def last_axis(shape: tuple[int, ...], name: str, width: int) -> None:
+    """Raise unless a shape ends with ``width`` coordinates."""
+    if not shape or shape[-1] != width:
+        raise ValueError(f"{name} must have {width} coordinates on its last axis, got shape {shape}")
+
+
+def hyperboloid(curved: bool) -> None:
+    """Raise unless c > 0 everywhere, for model="lorentz"."""
+    if not curved:
+        raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+
+
 def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:
     """A tuple of integers >= 0; an integer n means (n,). ``each`` is the shape of one draw of the whole batch.
 

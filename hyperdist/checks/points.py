@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist.arrays.host import eps, plain, shape
-from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.host import eps, found, numbers, plain, shape
+from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot
+from hyperdist.checks.arguments import last_axis, vectors
 from hyperdist.checks.numbers import _worst, as_float, finite, non_negative
 
 Reader = Callable[[Any, str], Array]
@@ -22,8 +23,7 @@ Reader = Callable[[Any, str], Array]
 def vector(value: Any, name: str, least: int = 1, read: Reader = as_float) -> Array:
     """An array whose last axis is a vector of at least ``least`` coordinates; values are not checked."""
     array = read(value, name)
-    if array.ndim == 0 or array.shape[-1] < least:
-        raise ValueError(f"{name} must have shape (*batch, d) with d >= {least}, got shape {shape(array)}")
+    vectors(shape(array), name, least)
     return array
 
 
@@ -48,8 +48,7 @@ def observations(value: Any, name: str = "x", least: int = 1, last: str = "d", r
 def points(value: Any, name: str, d: int, read: Reader = as_float) -> Array:
     """An array of shape (*batch, d)."""
     array = vector(value, name, read=read)
-    if array.shape[-1] != d:
-        raise ValueError(f"{name} must have {d} coordinates on its last axis, got shape {shape(array)}")
+    last_axis(shape(array), name, d)
     return array
 
 
@@ -57,11 +56,14 @@ TURNS = 4
 """Turns beyond which angles are likelier to be degrees."""
 
 
-def radians(array: np.ndarray, name: str) -> np.ndarray:
-    """``array``, with a warning where an angle is so many turns from 0 that it was hardly meant in radians."""
-    many = np.abs(array[(np.abs(array) > 2.0 * math.pi * TURNS) & np.isfinite(array)])
-    if many.size:
-        warn_of_turns(name, float(many.max()))
+def radians(array: Array, name: str) -> Array:
+    """``array``, of any namespace, with a warning where an angle is so many turns from 0 that it was hardly meant in
+    radians."""
+    xp, fixed = namespace(array), values(array)
+    size = xp.abs(fixed)
+    many = (size > 2.0 * math.pi * TURNS) & xp.isfinite(fixed)
+    if found(many):
+        _warn_of_turns(name, float(numbers(xp.where(many, size, xp.zeros_like(size))).max()))
     return array
 
 
@@ -69,7 +71,7 @@ _OURS = ("hyperdist", "hyperdist_torch", "numpy", "torch")
 """Packages that stand between a warning and the line of the user's that led to it."""
 
 
-def warn_of_turns(name: str, largest: float) -> None:
+def _warn_of_turns(name: str, largest: float) -> None:
     """The warning of ``radians``, at the line of the user's that led to it."""
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:

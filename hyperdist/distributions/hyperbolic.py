@@ -111,8 +111,7 @@ class HyperbolicDistribution(CentredDistribution):
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
-        if model == "lorentz" and not np.all(np.asarray(self.c) > 0):
-            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+        checks.hyperboloid(model != "lorentz" or bool(np.all(np.asarray(self.c) > 0)))
         return model
 
     def _width(self, model: str | None) -> int:

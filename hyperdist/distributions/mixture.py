@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, posterior, two_curvatures
 from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.clustering import Clustering
 from hyperdist.distributions.components import Components
@@ -22,7 +23,7 @@ _BLOCK = 1 << 16
 """Component densities worked out at a time."""
 
 
-class Mixture(Clustering):
+class Mixture(AnyMixture, Clustering):
     """The law of a draw from a component chosen at random.
 
     weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
@@ -39,6 +40,11 @@ class Mixture(Clustering):
     (4, 3)
     """
 
+    _estimates = {  # noqa: RUF012 - a constant
+        "entropy": "-log_prob averaged over draws: -q.sample_and_log_prob(n)[1].mean(axis=0)",
+        "mean": "the Frechet mean of draws: q.space.frechet_mean(q.sample(n))",
+    }
+
     component: Any
     record: Any = None
 
@@ -53,8 +59,7 @@ class Mixture(Clustering):
         if weights.ndim == 0 or weights.shape[-1] == 0:
             raise ValueError(f"weights must have shape (*batch, K) with K >= 1, got shape {weights.shape}")
         shape = component.batch_shape
-        if checks.broadcast(weights=weights.shape, component=shape) != shape or weights.shape[-1] != shape[-1]:
-            raise ValueError(f"component must have batch shape (*batch, K) = {weights.shape}, got {shape}")
+        check_shapes(weights.shape, shape)
         total = np.sum(weights, axis=-1, dtype=np.float64, keepdims=True)
         off = np.abs(total - 1.0)
         if off.size and off.max() > _SUM_TOLERANCE:
@@ -67,7 +72,7 @@ class Mixture(Clustering):
         if self._models:
             c = np.broadcast_to(self.component.c, shape)
             if not (c == c[..., :1]).all():
-                raise ValueError(f"component must have one curvature c in each mixture, got {c!r}")
+                raise two_curvatures(c)
             self.c = c[..., 0]
 
     def __repr__(self) -> str:
@@ -97,37 +102,13 @@ class Mixture(Clustering):
         """0, (*batch): the density itself is the kernel."""
         return self._cast(np.asarray(0.0))
 
-    def entropy(self) -> np.ndarray:
-        """Not available: the entropy of a mixture is an integral over the space."""
-        raise self._unavailable("entropy", "-log_prob averaged over draws: -q.sample_and_log_prob(n)[1].mean(axis=0)")
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Not available: the Frechet mean of a mixture is no average of its components'."""
-        raise self._unavailable("mean", "the Frechet mean of draws: q.space.frechet_mean(q.sample(n))")
-
-    @property
-    def variance(self) -> np.ndarray:
-        """Not available, as the mean it refers to."""
-        raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
-
-    @property
-    def mode(self) -> np.ndarray:
-        """Not available: a mixture may have many modes, none of them a component's."""
-        raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
-
-    @staticmethod
-    def _unavailable(what: str, instead: str) -> checks.Unavailable:
-        return checks.Unavailable(f"a mixture's {what} has no closed form; estimate it by {instead}")
-
     @quiet
     def responsibilities(self, x: Any, *, model: str | None = None) -> np.ndarray:
         """Posterior probability of each component at the points x (*batch, k), (*batch, K); NaN off the space."""
         model = self._check_model(model)
         points = checks.points(x, "x", self._width(model))
-        joint = self.component.log_prob(points[..., None, :], model=model) + np.log(self._shares)
-        joint = np.exp(joint - np.max(joint, axis=-1, keepdims=True))
-        return (joint / np.sum(joint, axis=-1, keepdims=True)).astype(np.result_type(points.dtype, self.dtype))
+        each = self.component.log_prob(points[..., None, :], model=model)
+        return posterior(each, self._shares).astype(np.result_type(points.dtype, self.dtype))
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         shape = np.broadcast_shapes(x.shape[:-1], self.batch_shape)

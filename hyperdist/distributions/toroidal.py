@@ -67,11 +67,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     def __init__(self, mu: Any, sigma: Any) -> None:
         mu, sigma = checks.vector(mu, "mu"), checks.positive(sigma, "sigma")
         checks.radians(checks.finite(mu, "mu"), "mu")
-        full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
-        if full[-1] != mu.shape[-1]:
-            raise ValueError(
-                f"sigma must broadcast against mu, one scale a coordinate, got {sigma.shape} for {mu.shape}"
-            )
+        full = checks.per_coordinate(mu=mu.shape, sigma=sigma.shape)
         self.batch_shape, self.event_shape = full[:-1], full[-1:]
         self.dtype = np.result_type(mu, *([sigma] if sigma.ndim else []))
         self.mu, self.sigma = mu, sigma

@@ -41,9 +41,7 @@ class WrappedNormal(HyperbolicDistribution):
 
     def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
         mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)
-        full = checks.broadcast(mu=mu.shape, sigma=sigma.shape)
-        if full[-1] != mu.shape[-1]:
-            raise ValueError(f"sigma must have one scale a coordinate of mu, got shape {sigma.shape} for {mu.shape}")
+        full = checks.per_coordinate(mu=mu.shape, sigma=sigma.shape)
         check_scale(np.broadcast_to(sigma, full).max(axis=-1, initial=1.0), c)
         check_scale(np.broadcast_to(sigma, full).min(axis=-1, initial=1.0), c)
         self._set_centre(mu, c, model, sigma=np.empty(full[:-1], sigma.dtype))
@@ -64,10 +62,7 @@ class WrappedNormal(HyperbolicDistribution):
         Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
         """
         sigma = self._wide_sigma
-        if not (sigma == sigma[..., :1]).all():
-            raise checks.Undefined(
-                "radius needs one scale for all coordinates, got different sigma along the last axis"
-            )
+        checks.one_scale(bool((sigma == sigma[..., :1]).all()))
         return RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0, dtype=self.dtype)
 
     def log_normalizer(self) -> np.ndarray:

@@ -11,12 +11,11 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.distributions.summaries import Summary
+from hyperdist.radial.base import METHODS
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._host import holds, outside
 from hyperdist_torch._law import Fixed
 from hyperdist_torch.distributions.batched import BatchedDistribution
-
-METHODS = ("rejection", "inverse")
 
 
 class ManifoldDistribution(BatchedDistribution):
@@ -134,8 +133,7 @@ class ManifoldDistribution(BatchedDistribution):
     def _check_value(self, value: Any, constraint: constraints.Constraint, width: int) -> Tensor:
         """``value``, (*batch, width); whether it lies in the support is looked at where arguments are validated."""
         value = _parameters.real(value, "value", self._dtype)
-        if value.ndim == 0 or value.shape[-1] != width:
-            raise ValueError(f"value must have {width} coordinates on its last axis, got shape {tuple(value.shape)}")
+        checks.last_axis(tuple(value.shape), "value", width)
         checks.broadcast(value=tuple(value.shape[:-1]), batch=tuple(self.batch_shape))
         if self._validate_args:
             inside = constraint.check(value)

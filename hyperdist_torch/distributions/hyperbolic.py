@@ -75,8 +75,8 @@ class OnHyperbolicSpace(ManifoldDistribution):
 
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
-        if model == "lorentz" and self._validate_args and not holds(self.c > 0.0):
-            raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+        if model == "lorentz" and self._validate_args:
+            checks.hyperboloid(holds(self.c > 0.0))
         return model
 
     def _read(self, value: Any, model: str | None) -> tuple[Tensor, Tensor, str]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, posterior, two_curvatures
 from hyperdist.geometry import conversions
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
@@ -18,7 +19,7 @@ from hyperdist_torch.distributions.batched import BatchedDistribution
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
 
-class Mixture(BatchedDistribution):
+class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     """The law of a draw from a component chosen at random.
 
     weights   : (*batch, K)  >= 0; their sum is 1 to 1e-6, and what is left of that is divided out
@@ -35,6 +36,11 @@ class Mixture(BatchedDistribution):
     torch.Size([4, 3])
     """
 
+    _estimates = {  # noqa: RUF012 - a constant
+        "entropy": "-log_prob averaged over draws: -q.log_prob(q.sample((n,))).mean(0)",
+        "mean": "the Frechet mean of draws, as hyperdist's spaces work it out (frechet_mean)",
+    }
+
     has_rsample = False
 
     _batched = ("weights", "component")
@@ -47,13 +53,12 @@ class Mixture(BatchedDistribution):
         like = torch.zeros(1, dtype=component._dtype, device=component.mean.device)
         weights = _parameters.vector(_parameters.tensors(weights=weights, like=like)["weights"], "weights")
         shape, given = component.batch_shape, weights.shape
-        if _parameters.batch(weights=given, component=shape) != shape or given[-1] != shape[-1]:
-            raise ValueError(f"component must have batch shape (*batch, K) = {tuple(given)}, got {tuple(shape)}")
+        check_shapes(tuple(given), tuple(shape))
         self.weights, self.component = weights.expand(shape), component
         super().__init__(shape[:-1], component.event_shape, validate_args=validate_args)
         c = self._curvatures
         if self._validate_args and c is not None and not holds(c == c[..., :1]):
-            raise ValueError(f"component must have one curvature c in each mixture, got {c}")
+            raise two_curvatures(c)
 
     def __repr__(self) -> str:
         return f"Mixture(weights: {self.weights.size()}, component: {self.component})"
@@ -96,7 +101,7 @@ class Mixture(BatchedDistribution):
 
     def responsibilities(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Posterior probability of each component at points, (*broadcast, K); NaN off the space."""
-        return torch.softmax(self._each(value, model) + self._shares.log(), dim=-1)
+        return posterior(self._each(value, model), self._shares)
 
     def _each(self, value: Any, model: str | None) -> Tensor:
         """Log densities of the components, (*broadcast, K)."""
@@ -144,26 +149,3 @@ class Mixture(BatchedDistribution):
             "a mixture's draws have no reparametrisation: use sample() with log_prob (the score-function gradient), "
             "or sum over components weights[k] f(component.rsample()[..., k, :])"
         )
-
-    def entropy(self) -> NoReturn:
-        """Not available: the entropy of a mixture is an integral over the space."""
-        raise self._unavailable("entropy", "-log_prob averaged over draws: -q.log_prob(q.sample((n,))).mean(0)")
-
-    @property
-    def mean(self) -> NoReturn:
-        """Not available: the Frechet mean of a mixture is no average of its components'."""
-        raise self._unavailable("mean", "the Frechet mean of draws, as hyperdist's spaces work it out (frechet_mean)")
-
-    @property
-    def variance(self) -> NoReturn:
-        """Not available, as the mean it refers to."""
-        raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
-
-    @property
-    def mode(self) -> NoReturn:
-        """Not available: a mixture may have many modes, none of them a component's."""
-        raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
-
-    @staticmethod
-    def _unavailable(what: str, instead: str) -> checks.Unavailable:
-        return checks.Unavailable(f"a mixture's {what} has no closed form; estimate it by {instead}")

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.radial.base import METHODS
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds, outside
 from hyperdist_torch.distributions._cdf import at_cdf, log_tail
 from hyperdist_torch.distributions._radial import Radial
-from hyperdist_torch.distributions.base import METHODS
 from hyperdist_torch.distributions.batched import BatchedDistribution
 
 _FAR = 1e100

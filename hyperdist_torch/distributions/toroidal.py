@@ -74,7 +74,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
         given = _parameters.tensors(mu=mu, sigma=sigma)
         mu, sigma = _parameters.vector(given["mu"], "mu"), given["sigma"]
-        full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
+        full = _parameters.per_coordinate(mu=mu, sigma=sigma)
         self.mu, self.sigma = mu.expand(full), sigma.expand(full)
         super().__init__(full[:-1], full[-1:], validate_args=validate_args)
         if self._validate_args:

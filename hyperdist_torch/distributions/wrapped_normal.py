@@ -44,7 +44,7 @@ class WrappedNormal(HyperbolicDistribution):
     _sigma_axes = 1
 
     def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
-        full = _parameters.per_coordinate(mu, sigma, ("mu", "sigma"))
+        full = _parameters.per_coordinate(mu=mu, sigma=sigma)
         return _parameters.batch(mu=full[:-1], c=c.shape), mu.shape[-1:]
 
     @property
@@ -68,11 +68,7 @@ class WrappedNormal(HyperbolicDistribution):
         Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
         """
         sigma = self.sigma.double()
-        one = sigma == sigma[..., :1]
-        if not holds(one):
-            raise checks.Undefined(
-                "radius needs one scale for all coordinates, got different sigma along the last axis"
-            )
+        checks.one_scale(holds(sigma == sigma[..., :1]))
         chi, checked = KernelRadial(HyperbolicLaw(self.event_shape[0])), self._validate_args
         return Radius(chi, self.sigma, place=_place, dtype=self._dtype, validate_args=checked)
 

@@ -12,8 +12,7 @@ from hyperdist_torch.nn.curvature import Curvature
 def model_of(model: str, curvature: Curvature) -> str:
     """One of the models; "lorentz" only where c > 0."""
     checks.choice(model, "model", conversions.MODELS)
-    if model == "lorentz" and curvature.flat:
-        raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
+    checks.hyperboloid(model != "lorentz" or not curvature.flat)
     return model
 
 

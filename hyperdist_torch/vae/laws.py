@@ -46,7 +46,7 @@ class OriginNormal(OnHyperbolicSpace):
     def __init__(self, loc: Any, scale: Any, c: Any = 1.0, validate_args: bool | None = None) -> None:
         given = _parameters.tensors(loc=loc, scale=scale, c=c)
         loc, scale, c = _parameters.vector(given["loc"], "loc"), given["scale"], given["c"]
-        full = _parameters.per_coordinate(loc, scale, ("loc", "scale"))
+        full = _parameters.per_coordinate(loc=loc, scale=scale)
         batch = _parameters.batch(loc=full[:-1], c=c.shape)
         self.loc, self.scale = loc.expand(batch + full[-1:]), scale.expand(batch + full[-1:])
         self.c = c.expand(batch)

@@ -130,8 +130,7 @@ class Space(ABC):
 
     def check(self, x: Tensor, name: str = "value") -> Tensor:
         """x where all its rows are points, else ValueError with the first that is not."""
-        if x.ndim == 0 or x.shape[-1] != self.width:
-            raise ValueError(f"{name} must have {self.width} coordinates on its last axis, got shape {tuple(x.shape)}")
+        checks.last_axis(tuple(x.shape), name, self.width)
         inside = self.support.check(x)
         if not holds(inside):
             off, of, point = outside(inside, x)

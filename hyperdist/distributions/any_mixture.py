@@ -1,0 +1,57 @@
+"""What mixtures of both packages share: the shapes of their parts, posteriors, and what has no closed form."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hyperdist import checks
+from hyperdist.arrays.namespace import Array, namespace, values
+
+
+def check_shapes(weights: tuple[int, ...], component: tuple[int, ...]) -> None:
+    """Raise unless components of that batch shape take weights of that shape."""
+    if checks.broadcast(weights=weights, component=component) != component or weights[-1] != component[-1]:
+        raise ValueError(f"component must have batch shape (*batch, K) = {weights}, got {component}")
+
+
+def two_curvatures(c: Array) -> ValueError:
+    """The error for components on two spaces."""
+    return ValueError(f"component must have one curvature c in each mixture, got {c!r}")
+
+
+def posterior(each: Array, shares: Array) -> Array:
+    """Probability of each component, (*broadcast, K), of log densities and prior probabilities; NaN where all are 0."""
+    xp = namespace(each, shares)
+    joint = each + xp.log(shares)
+    joint = xp.exp(joint - xp.amax(values(joint), axis=-1, keepdims=True))
+    return joint / xp.sum(joint, axis=-1, keepdims=True)
+
+
+class AnyMixture:
+    """What a mixture lacks, and what to estimate it by."""
+
+    _estimates: ClassVar[dict[str, str]]
+    """For "entropy" and "mean", in words of the package."""
+
+    def entropy(self) -> Any:
+        """Not available: the entropy of a mixture is an integral over the space."""
+        raise self._unavailable("entropy", self._estimates["entropy"])
+
+    @property
+    def mean(self) -> Any:
+        """Not available: the Frechet mean of a mixture is no average of its components'."""
+        raise self._unavailable("mean", self._estimates["mean"])
+
+    @property
+    def variance(self) -> Any:
+        """Not available, as the mean it refers to."""
+        raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
+
+    @property
+    def mode(self) -> Any:
+        """Not available: a mixture may have many modes, none of them a component's."""
+        raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
+
+    @staticmethod
+    def _unavailable(what: str, instead: str) -> checks.Unavailable:
+        return checks.Unavailable(f"a mixture's {what} has no closed form; estimate it by {instead}")
