@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperdist import trees
-from hyperdist._files import to_json, write_text
+from hyperdist.runs.files import to_json, write_text
 from validation.arguments import at_least
 from validation.oracles_trees import distance
 from validation.record import REPORTS, record, row, sources

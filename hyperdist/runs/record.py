@@ -15,7 +15,7 @@ from typing import Any
 
 import hyperdist
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def row(

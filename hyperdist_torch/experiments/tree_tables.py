@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hyperdist.runs import pages
+
 _NOTE = """Distances of embedded nodes against those of the tree. *Worst* distortion: the largest ratio of embedded to
 tree distance over the smallest; *average*: the mean of |ratio/scale - 1|; over all pairs of places up to 10,000 places,
 of more a sample: a million pairs by the construction, 500 places against all by the others. Nodes that edges of
@@ -27,8 +29,8 @@ def values(cell: dict[str, Any]) -> dict[str, float]:
 
 
 def _methods(cells: list[dict[str, Any]]) -> str:
-    head = ["tree", "nodes", "places", "depth", "d", "method", "worst", "average", "MAP", "seconds", "MiB"]
-    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * 4 + " --- |" + " ---: |" * 5]
+    head = ["tree", "d", "method", "nodes", "places", "depth", "worst", "average", "MAP", "seconds", "MiB"]
+    lines = []
     for cell in cells:
         found = values(cell)
         if cell["method"] == "coordinates" or not found:
@@ -37,12 +39,12 @@ def _methods(cells: list[dict[str, Any]]) -> str:
         precision = f"{found['mean average precision']:.4f}" + ("" if own is None else f" ({own:.4f})")
         memory = found.get("peak memory, MiB")
         shown = [
-            cell["tree"], f"{cell['nodes']:,}", f"{cell['places']:,}", str(cell["depth"]), str(cell["d"]),
-            cell["method"], _ratio(found["worst distortion"]), f"{found['average distortion']:.4f}", precision,
+            cell["tree"], str(cell["d"]), cell["method"], f"{cell['nodes']:,}", f"{cell['places']:,}",
+            str(cell["depth"]), _ratio(found["worst distortion"]), f"{found['average distortion']:.4f}", precision,
             f"{found['seconds']:.2f}", "" if memory is None else f"{memory:.0f}",
         ]  # fmt: skip
-        lines.append("| " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append(shown)
+    return pages.table(head, lines, right=3)
 
 
 def _ratio(value: float) -> str:
@@ -61,7 +63,7 @@ def _coordinates(cells: list[dict[str, Any]]) -> str:
     models = ("poincare", "tangent", "lorentz")
     head = ["tree", "d", "dtype", "radius", "within", "worst at reach", "average"]
     head += [f"{model}, {where}" for model in models for where in ("reach", "twice")]
-    lines = ["| " + " | ".join(head) + " |", "| --- | ---: | --- |" + " ---: |" * (len(head) - 3)]
+    lines = []
     made = {(cell["tree"], cell["d"]): values(cell) for cell in cells if cell["method"] == "construction"}
     for cell in cells:
         if cell["method"] != "coordinates":
@@ -78,5 +80,5 @@ def _coordinates(cells: list[dict[str, Any]]) -> str:
                     lost = found[f"{dtype}, {model}: share of pairs off by over 1 % {where}"]
                     worst = found[f"{dtype}, {model}: largest error of the others {where}"]
                     shown.append(f"{100 * lost:.1f} % ({worst:.0e})")
-            lines.append("| " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+            lines.append(shown)
+    return pages.table(head, lines, right=3)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from hyperdist import trees
-from hyperdist._files import to_json, write_text
 from hyperdist.geometry.conversions import ball_radius_limit
+from hyperdist.runs.files import to_json, write_text
 from hyperdist.trees import TREES, TreeEmbedding
 from hyperdist_torch.datasets._files import data_folder
 from hyperdist_torch.experiments import record, tables, tree_methods, tree_tables

@@ -105,7 +105,7 @@ def test_a_small_run_is_whole_and_goes_on(tmp_path, capsys):
     assert 1.0 < worst["value"] <= 1.01
     assert worst["n"] == 30 * 29 // 2
     table = (tmp_path / "out" / "table.md").read_text()
-    assert "| weevils | 31 | 30 |" in table
+    assert "| weevils | 2 | construction | 31 | 30 |" in table
     shutil.rmtree(tmp_path / "out" / "cells")
     capsys.readouterr()
     assert command.main([*arguments, "--resume", "--methods", "construction"]) == 0
