@@ -17,6 +17,7 @@ from hyperdist.checks.arguments import (
     one_scale,
     per_coordinate,
     sample_shape,
+    stream_apart,
     vectors,
 )
 from hyperdist.checks.numbers import (
@@ -52,5 +53,5 @@ __all__ = [
     "floating", "fraction", "generator", "hyperboloid", "inside_ball", "last_axis", "length", "model",
     "non_negative", "observations", "on_sphere", "one_positive", "one_scale", "per_coordinate", "points",
     "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single", "sphere_tolerance",
-    "unit", "vector", "vectors", "weighted_mean",
+    "stream_apart", "unit", "vector", "vectors", "weighted_mean",
 ]  # fmt: skip

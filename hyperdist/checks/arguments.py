@@ -124,3 +124,11 @@ def generator(rng: Any) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"rng must be what numpy.random.default_rng takes, got {rng!r}: {error}") from None
+
+
+def stream_apart(rng: Any) -> np.random.Generator:
+    """A generator that follows from ``rng`` and shares no numbers with what else is drawn from it, or from its seed.
+
+    Data are often drawn from the seed that a test of them is then given.
+    """
+    return np.random.default_rng(generator(rng).integers(2**63, size=4).tolist())

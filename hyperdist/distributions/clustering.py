@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.distributions import mixture_errors
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.goodness import GoodnessOfFit, compare
 
@@ -99,6 +100,12 @@ class Clustering(Distribution):
             raise ValueError(f"no number of components in {numbers} could be fitted: {reason}") from reason
         vars(best)["criteria"] = criteria
         return best
+
+    def _observed(self, x: np.ndarray) -> dict[str, Any]:
+        return mixture_errors.observed(self, x)
+
+    def _resampled(self, x: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, Any]:
+        return mixture_errors.resampled(self, x, draws, rng)
 
     def _fit_of_components(self, x: np.ndarray, model: str | None, rng: np.random.Generator) -> tuple[Any, ...]:
         """Each component on the observations that a draw from their responsibilities gives it.

@@ -93,10 +93,14 @@ def check_sampler(
 
 
 class _Source:
-    """Draws to be tested: of a callable as many as are asked for, of points what there is, in turn."""
+    """Draws to be tested: of a callable as many as are asked for, of points what there is, in turn.
+
+    What they are compared with comes from ``apart``: points may have been drawn from the very seed of the test.
+    """
 
     def __init__(self, sample: Any, n: int, rng: np.random.Generator) -> None:
         self.rng, self.call = rng, sample if callable(sample) else None
+        self.apart = checks.stream_apart(rng)
         self.raw = sample if self.call is None else self.call(n, rng)
         self.points = _points(self.raw, "sample")
         if self.call is not None and len(self.points) != n:
@@ -136,7 +140,7 @@ def _points(x: Any, name: str) -> np.ndarray:
 
 
 def _of_law(source: _Source, law: Any, name: str, alpha: float, model: str | None, reference: Any) -> Report:
-    model, x, rng = law._check_model(model), source.points, source.rng
+    model, x, rng = law._check_model(model), source.points, source.apart
     shape = (*law.batch_shape, law._width(model))
     if x.shape[1:] != shape:
         raise ValueError(f"sample must give points of shape (n, {', '.join(map(str, shape))}), got {x.shape}")
@@ -198,13 +202,13 @@ def _of_density(source: _Source, density: Any, alpha: float, space: Any, referen
         like = _like(source.raw)
         tests.append(stein.identities(lambda points: log_density(like(points)), space, space.check_point(x)))
     if reference is not None:
-        raw = reference(len(x), source.rng)
+        raw = reference(len(x), source.apart)
         y = _points(raw, "reference").astype(np.float64)
         tests.append(mmd.two_sample(np.column_stack([x, log_p]), np.column_stack([y, log_density(raw)])))
         if source.stages:
             tests.append(mmd.test(
                 lambda a, b: _distances(space, a, b), source.more,
-                lambda size: _points(reference(size, source.rng), "reference"), source.rng, source.stages,
+                lambda size: _points(reference(size, source.apart), "reference"), source.apart, source.stages,
             ))  # fmt: skip
     return report(name, tests, alpha, np.empty(0))
 
