@@ -12,11 +12,11 @@ from hyperdist import checks
 from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.radial.riemannian_normal import check_spread
 from hyperdist_torch import _parameters
-from hyperdist_torch._distance import dist_sq
 from hyperdist_torch._host import holds, outside, seen, unseen
-from hyperdist_torch._polar import exp_polar
 from hyperdist_torch.constraints import Hyperboloid, PoincareBall, TangentVector, finite_vector, tangent_vector
 from hyperdist_torch.distributions.base import CentredDistribution, ManifoldDistribution
+from hyperdist_torch.fast.distance import dist_sq
+from hyperdist_torch.fast.polar import exp_polar
 
 
 class OutOfReach(ValueError):

@@ -10,7 +10,6 @@ from torch import Tensor
 from hyperdist.arrays.namespace import constant
 from hyperdist.distributions.summaries import RiemannianNormalSummary
 from hyperdist.geometry import conversions
-from hyperdist_torch import _draw
 from hyperdist_torch._law import Fixed, Measure
 from hyperdist_torch._laws import HyperbolicLaw
 from hyperdist_torch.constraints import non_negative, scale
@@ -19,6 +18,7 @@ from hyperdist_torch.distributions._summaries import radial
 from hyperdist_torch.distributions.base import draw
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
 from hyperdist_torch.distributions.radius import Radius
+from hyperdist_torch.fast.draw import Joined, log_normalizer
 
 
 def _place(sigma: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,12 +74,12 @@ class RiemannianNormal(HyperbolicDistribution):
 
     def _log_z(self, radial: Measure | Fixed) -> Tensor:
         """Log normaliser from that of y = r/sigma, float64."""
-        return _draw.log_normalizer(self.event_shape[0], self.sigma.double().log(), radial.log_normalizer)
+        return log_normalizer(self.event_shape[0], self.sigma.double().log(), radial.log_normalizer)
 
     def summary(self) -> RiemannianNormalSummary:
         """What divergences ask of the law."""
         sigma = self.sigma.double()
-        radius = radial(self._law, self._theta, _draw.log_normalizer(self.event_shape[0], sigma.log(), 0.0))
+        radius = radial(self._law, self._theta, log_normalizer(self.event_shape[0], sigma.log(), 0.0))
         return RiemannianNormalSummary(**self._about_centre(), sigma=sigma, radius=radius)
 
     @property
@@ -117,9 +117,10 @@ class RiemannianNormal(HyperbolicDistribution):
     ) -> tuple[Tensor, Tensor | None]:
         fixed, mu = self._fixed(), self._tangent_mu
         y, direction = draw(fixed, shape, method, generator)
-        prepared = _draw.prepare(mu, self.sigma, self.c, fixed, y, direction) if self._followed else None
-        if prepared is not None:
-            x, log_q = _draw.place(mu, self.sigma, self.c, prepared)
+        joined, given = Joined(fixed, y, direction), (mu, self.sigma, self.c)
+        solved = joined.solved(*given) if self._followed else None
+        if solved is not None:
+            x, log_q = joined.follow(solved, *given)
             model = model or self.model
             return hold(conversions.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma), log_q
         y = fixed.follow(y)

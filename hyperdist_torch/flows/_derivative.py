@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
-from hyperdist_torch._node import in_dual_level
+from hyperdist_torch.fast.node import in_dual_level
 
 
 def along(function: Callable[[Tensor], Tensor], x: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from hyperdist import checks
 from hyperdist_torch._host import known_signature
-from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
+from hyperdist_torch.fast.node import differentiated, first_derivative_only, untransformed
 
 
 class Activation(NamedTuple):

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hyperdist import checks
 from hyperdist_torch._host import holds, outside, unseen
-from hyperdist_torch._node import untransformed
+from hyperdist_torch.fast.node import untransformed
 from hyperdist_torch.flows._graph import leaves
 from hyperdist_torch.flows.fields import FrameField, VectorField, check_continuous, velocity
 

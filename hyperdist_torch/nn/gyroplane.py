@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from hyperdist_torch._precision import exempt
+from hyperdist_torch.fast.planes import distances
 from hyperdist_torch.nn._layer import DistanceLayer
-from hyperdist_torch.nn._planes import distances
 from hyperdist_torch.nn._points import to_tangent
 
 

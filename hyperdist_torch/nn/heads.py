@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from hyperdist.arrays.namespace import recorded
 from hyperdist.geometry import tangent
 from hyperdist_torch._host import known_signature
-from hyperdist_torch._node import nested_forward
 from hyperdist_torch._precision import upcast
+from hyperdist_torch.fast.node import nested_forward
 from hyperdist_torch.nn._arguments import model_of
 from hyperdist_torch.nn._points import from_tangent, to_tangent
 from hyperdist_torch.nn.curvature import Curvature, as_curvature

@@ -15,7 +15,9 @@ from mpmath import mp, mpf  # noqa: E402
 from hyperdist.geometry import conversions, lorentz, poincare, polar, sphere, tangent  # noqa: E402
 from hyperdist.geometry import gyroplane as planes  # noqa: E402
 from hyperdist.geometry.fast import translation  # noqa: E402
-from hyperdist_torch import _distance, _polar, nn  # noqa: E402
+from hyperdist_torch import nn  # noqa: E402
+from hyperdist_torch.fast import distance as _distance  # noqa: E402
+from hyperdist_torch.fast import polar as _polar  # noqa: E402
 from tests.support import oracles_derivatives as oracle  # noqa: E402
 from tests.support.torch.derivatives import at_points, compare, weights  # noqa: E402
 

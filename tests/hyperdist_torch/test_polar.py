@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from hyperdist.geometry import polar  # noqa: E402
 from hyperdist.geometry.fast import triangle  # noqa: E402
-from hyperdist_torch import _polar  # noqa: E402
+from hyperdist_torch.fast import polar as _polar  # noqa: E402
 
 N = 64
 GEOMETRY = pytest.mark.parametrize(

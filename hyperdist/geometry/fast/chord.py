@@ -24,6 +24,7 @@ that of the series
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hyperdist.arrays.namespace import Array, namespace, settled
@@ -163,7 +164,7 @@ def dist_sq(t: Chord) -> Array:
 
 
 def pull_back(
-    t: Chord, grad: Array, wanted: tuple[bool, bool, bool] = (True, True, True)
+    t: Chord, grad: Array, wanted: Sequence[bool] = (True, True, True)
 ) -> tuple[Array | None, Array | None, Array | None]:
     """The gradient ``grad`` in the squared distance, (*batch), as gradients in x, y, (*batch, d), and c, (*batch).
 

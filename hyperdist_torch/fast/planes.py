@@ -8,7 +8,9 @@ is worked out apart: a few that are far out are no reason to take all by the lon
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +19,12 @@ from torch.nn import functional
 
 from hyperdist.arrays.namespace import constant
 from hyperdist.geometry import gyroplane as kernel
-from hyperdist_torch._host import Array, bare, plainly, tensor
-from hyperdist_torch._node import differentiated, first_derivative_only, untransformed
-from hyperdist_torch.nn._arsinh import LEAST_ROOT, arsinh, asinh, slope_in_rho
+from hyperdist_torch._host import Array, bare, tensor
+from hyperdist_torch.fast.arsinh import LEAST_ROOT, arsinh, asinh, slope_in_rho
+from hyperdist_torch.fast.node import Twin
 
 _BLOCK = 2**16
 """Elements worked on at a time, so that intermediates stay in cache: two to three times faster."""
-
-
-def distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor:
-    """|a_j| times the signed distances of tangent coordinates x (*batch, d) to planes, (*batch, m)."""
-    factors = _factors(x, weight, bias, c) if untransformed() else None
-    if factors is None:
-        return differentiable(x, weight, bias, c)
-    if not constant(x, weight, bias, c):
-        return _Distances.apply(x, weight, bias, c, factors)
-    return _values(factors, None).reshape(*x.shape[:-1], weight.shape[0])
 
 
 def differentiable(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor:
@@ -43,7 +35,8 @@ def differentiable(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor
     return arsinh(functional.linear(points.vector, planes.vector), rho, growth, exact=not constant(c))
 
 
-class _Factors(NamedTuple):
+@dataclass
+class _Factors:
     """Of the product of points and planes; arrays."""
 
     points: kernel.Lifted
@@ -51,18 +44,59 @@ class _Factors(NamedTuple):
     rho: Array
     root: Array
     """sqrt(rho), at least ``LEAST_ROOT``"""
+    batch: tuple[int, ...]
+    """The shape of the points' batch, here one axis."""
+    inverse_slope: Tensor | None = None
+    """1/slope in the product, (n, m), kept for the way back"""
 
 
-@plainly
-def _factors(*given: Tensor) -> _Factors | None:
-    """None where ``differentiable`` must do it."""
-    x, weight, bias, c = (bare(value) for value in given)
-    if not all(isinstance(value, np.ndarray) for value in (x, weight, bias, c)):
-        return None
-    c = c.astype(x.dtype)
-    points = kernel.lift_points(x.reshape(-1, x.shape[-1]), c)
-    planes, rho = kernel.lift_planes(weight, bias, c, _plane_reach(points.cosh))
-    return _Factors(points, planes, rho, np.maximum(np.sqrt(rho), LEAST_ROOT))
+class _Distances(Twin[_Factors]):
+    def generic(self, *inputs: Tensor) -> Tensor:
+        return differentiable(*inputs)
+
+    def solve(self, *inputs: Array) -> _Factors | None:
+        if not all(isinstance(value, np.ndarray) for value in inputs):
+            return None
+        x, weight, bias, c = inputs
+        c = c.astype(x.dtype)
+        points = kernel.lift_points(x.reshape(-1, x.shape[-1]), c)
+        planes, rho = kernel.lift_planes(weight, bias, c, _plane_reach(points.cosh))
+        return _Factors(points, planes, rho, np.maximum(np.sqrt(rho), LEAST_ROOT), x.shape[:-1])
+
+    def value(self, state: _Factors, *, followed: bool) -> tuple[Array, ...]:
+        shape = (state.points.vector.shape[0], state.rho.size)
+        state.inverse_slope = tensor(state.points.vector).new_empty(shape) if followed else None
+        return (_values(state).reshape(*state.batch, shape[1]),)
+
+    def pull_back(
+        self, state: _Factors, inputs: Sequence[Array], outputs: Sequence[Array], grads: Sequence[Array],
+        wanted: Sequence[bool],
+    ) -> Sequence[Array | None]:  # fmt: skip
+        x, weight, bias, c = inputs
+        c = c.astype(x.dtype)
+        inverse_slope = state.inverse_slope
+        assert inverse_slope is not None
+        out, grad = (tensor(values[0]).reshape(inverse_slope.shape) for values in (outputs, grads))
+        in_product = grad / inverse_slope
+        found: list[Array] = [None, None, None, 0.0]
+        if wanted[0] or wanted[3]:
+            in_points = torch.mm(in_product, tensor(state.planes.vector))
+            in_x, found[3] = kernel.pull_back_points(x.reshape(-1, x.shape[-1]), c, state.points, bare(in_points))
+            found[0] = in_x.reshape(x.shape)
+        if any(wanted[1:]):
+            in_planes = bare(torch.mm(in_product.T, tensor(state.points.vector)))
+            in_rho = _in_rho(state, in_planes, out, inverse_slope, grad, exact=wanted[3])
+            found[1], found[2], in_c = kernel.pull_back_planes(weight, bias, c, state.planes, in_planes, in_rho)
+            found[3] = found[3] + in_c
+        return found
+
+
+_distances = _Distances()
+
+
+def distances(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor) -> Tensor:
+    """|a_j| times the signed distances of tangent coordinates x (*batch, d) to planes, (*batch, m)."""
+    return _distances(x, weight, bias, c)
 
 
 def _plane_reach(cosh: Array) -> float:
@@ -71,9 +105,9 @@ def _plane_reach(cosh: Array) -> float:
     return max(kernel.PLANE_REACH, kernel.reach(cosh.dtype) - float(np.log(2.0 * cosh.max(initial=1.0))))
 
 
-@plainly
-def _values(factors: _Factors, inverse_slope: Tensor | None) -> Tensor:
-    """The distances (n, m); 1/slope in the product of the factors goes to ``inverse_slope`` where that is given."""
+def _values(factors: _Factors) -> Tensor:
+    """The distances (n, m); ``inverse_slope`` is filled where there is one."""
+    inverse_slope = factors.inverse_slope
     points, root = tensor(factors.points.vector), tensor(factors.root)
     # root times the product; it is of the size of sinh(k distance).
     out = torch.mm(points, tensor(factors.root[:, None] * factors.planes.vector).T)
@@ -111,51 +145,6 @@ def _far(factors: _Factors) -> list[tuple[Any, Array]]:
         rows, step = np.flatnonzero(factors.points.excess), _rows(factors)
         for block in (rows[start : start + step] for start in range(0, rows.size, step)):
             found.append(((block, slice(None)), growth[block]))
-    return found
-
-
-class _Distances(torch.autograd.Function):
-    """``_values`` and its first derivative; the second is that of ``differentiable``."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, factors: _Factors) -> Tensor:
-        inverse_slope = x.new_empty((factors.points.vector.shape[0], weight.shape[0]))
-        out = _values(factors, inverse_slope).reshape(*x.shape[:-1], weight.shape[0])
-        ctx.factors = factors
-        ctx.save_for_backward(x, weight, bias, c, out, inverse_slope)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        *given, out, inverse_slope = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[:4]
-        if not first_derivative_only(grad):
-            return *differentiated(differentiable, given, grad, wanted), None
-        found = _pull_back(given, ctx.factors, out.reshape(inverse_slope.shape), inverse_slope, grad, wanted)
-        return *(
-            tensor(value).to(source.dtype).reshape(source.shape) if use else None
-            for value, source, use in zip(found, given, wanted, strict=True)
-        ), None
-
-
-@plainly
-def _pull_back(
-    given: list[Tensor], factors: _Factors, out: Tensor, inverse_slope: Tensor, grad: Tensor, wanted: tuple[bool, ...]
-) -> list[Array]:
-    """Gradients in x, weight, bias and c, of those that are wanted."""
-    x, weight, bias, c = (bare(value) for value in given)
-    x, c = x.reshape(-1, x.shape[-1]), c.astype(x.dtype)
-    grad = grad.reshape(inverse_slope.shape)
-    in_product = grad / inverse_slope
-    found: list[Array] = [0.0, 0.0, 0.0, 0.0]
-    if wanted[0] or wanted[3]:
-        in_points = torch.mm(in_product, tensor(factors.planes.vector))
-        found[0], found[3] = kernel.pull_back_points(x, c, factors.points, bare(in_points))
-    if any(wanted[1:]):
-        in_planes = bare(torch.mm(in_product.T, tensor(factors.points.vector)))
-        in_rho = _in_rho(factors, in_planes, out, inverse_slope, grad, exact=wanted[3])
-        found[1], found[2], in_c = kernel.pull_back_planes(weight, bias, c, factors.planes, in_planes, in_rho)
-        found[3] = found[3] + in_c
     return found
 
 
