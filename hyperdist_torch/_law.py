@@ -29,6 +29,10 @@ _CHUNK, _CHUNK_ON_A_DEVICE = 2048, 2**18
 _RULE: dict[torch.dtype, dict[str, Any]] = {torch.float32: {"order": 16, "drop": 24.0}, torch.float64: {"order": 32}}
 """Nodes of an integral for results of a dtype; see ``quadrature.nodes``."""
 
+_HOSTED = 4096
+"""Laws on a device, up to which their kernels and hats are worked out on the host for draws by rejection, which wait
+for it anyhow: some hundred operations on a few numbers, each of which takes a device as long as one on a million."""
+
 _MANY = 512
 """Draws of one law from which a piecewise polynomial through the slope is cheaper than an integral for each."""
 
@@ -147,6 +151,8 @@ class Fixed:
         self._bare = bare(theta)
         self._known: _Constants | None = None
         self._kernel: Any = None
+        self._host: Fixed | None = None
+        """The same on the CPU, where a device's small numbers are worked out once draws have made it wait."""
 
     @property
     @plainly
@@ -156,9 +162,9 @@ class Fixed:
             self._kernel = self.law.kernel(self._bare)
         return self._kernel
 
-    def source(self, generator: torch.Generator | None) -> _random.Source:
+    def source(self, generator: torch.Generator | None, hosted: bool = False) -> _random.Source:
         """Random numbers for draws."""
-        return _random.Source(generator, self.theta.device, self.dtype)
+        return _random.Source(generator, self.theta.device, self.dtype, hosted)
 
     @plainly
     def accept(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -168,9 +174,13 @@ class Fixed:
                 "rejection takes as many rounds as the draws happen to need, which a trace cannot record: "
                 "draw with method='inverse'"
             )
-        flat = self if self.theta.ndim == 1 else Fixed(self.law, self.theta.detach().reshape(-1))
+        if _far(self.theta) and self.theta.numel() <= _HOSTED:
+            self._host = Fixed(self.law, self.theta.detach().cpu(), self.dtype)
+        here = self._host or self
+        flat = here if here.theta.ndim == 1 else Fixed(self.law, here.theta.detach().reshape(-1))
+        hosted = self._host is not None and n <= _random.FEW
         try:
-            return _random.accept(flat.kernel.hats(), n, self.law.d, self.source(generator))
+            return _random.accept(flat.kernel.hats(), n, self.law.d, self.source(generator, hosted))
         except RuntimeError:
             off = ~torch.isfinite(flat.theta.detach())
             if transformed(torch) or not bool(off.any()):
@@ -183,6 +193,9 @@ class Fixed:
 
     @property
     def _constants(self) -> _Constants:
+        if self._known is None and self._host is not None:
+            together = torch.stack([tensor(part).expand(self.theta.shape) for part in self._host._constants])
+            self._known = _Constants(*map(bare, together.to(self.theta.device)))
         if self._known is None:
             self._known, _ = self._with_tail(None)
         return self._known
@@ -216,6 +229,8 @@ class Fixed:
 
     @plainly
     def _slope(self, y: Tensor) -> Tensor:
+        if self._host is not None and y.numel() <= _random.FEW:
+            return self._host._slope(y.cpu()).to(y.device)
         batch = self.theta.shape
         if y.numel() == self.theta.numel():
             self._known, slope = self._with_tail(bare(y.reshape(batch)))
@@ -227,6 +242,8 @@ class Fixed:
 
     @plainly
     def _exact_slope(self, y: Tensor) -> Tensor:
+        if self._host is not None and y.numel() <= _random.FEW:
+            return self._host._exact_slope(y.cpu()).to(y.device)
         kernel, y = self.kernel, bare(y)
         t = y - kernel.centre
         upper = t >= 0.0
@@ -259,6 +276,11 @@ def _edges(centre: Array) -> tuple[Array, Array, Array]:
     edge = xp.stack([centre, centre])
     upper = centre == centre
     return edge, edge * 0.0, xp.stack([upper, ~upper])
+
+
+def _far(x: Tensor) -> bool:
+    """Whether x lies on a device whose every operation takes a while to begin, and may be carried to the host."""
+    return x.device.type != "cpu" and not transformed(torch)
 
 
 def _signed(upper: Array, value: Array) -> Array:

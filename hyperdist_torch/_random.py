@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,16 @@ from torch import Tensor
 
 from hyperdist.arrays.namespace import namespace, settled, transformed
 from hyperdist.radial import rejection
-from hyperdist.radial.rejection import Hats
+from hyperdist.radial.rejection import Hat, Hats
 from hyperdist_torch._host import Array, bare, holds, tensor
 
 _MAX_ROUNDS = 10_000
 _HALF_STEP = 2.0**-54
 """Half of the step of a uniform double."""
 
-_FEW, _TRIES = 2048, 4
-"""Up to so many draws so many proposals are made at once for each, of which the first accepted one is taken: a second
-round costs more than they do."""
+FEW, _FEW_THERE, _TRIES = 2048, 2**18, 4
+"""Up to so many draws, more on an accelerator, so many proposals are made at once for each, of which the first accepted
+one is taken: a second round costs more than they do."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class Source:
     generator: torch.Generator | None
     device: torch.device
     dtype: torch.dtype
+    hosted: bool = False
+    """Whether the values are wanted on the host, wherever the device is."""
+
+    def values(self, x: Tensor) -> Array:
+        """The values of random numbers."""
+        return bare(x.cpu() if self.hosted else x)
 
     def normals(self, n: int, d: int) -> tuple[Tensor, Tensor]:
         """(n, d) standard normals of ``dtype``, and their norms (n,), float64."""
@@ -47,15 +54,15 @@ class Source:
     def normal(self, n: int) -> Array:
         """Standard normals."""
         z = torch.randn(n, generator=self.generator, device=self.device, dtype=self.dtype)
-        return bare(z.double())
+        return self.values(z.double())
 
     def uniform(self, n: int) -> Array:
         """Uniforms on the open interval (0, 1)."""
-        return bare(uniform((n,), self.device, self.generator))
+        return self.values(uniform((n,), self.device, self.generator))
 
     def exponential(self, n: int) -> Array:
         """Standard exponentials; their own sampler takes twice as long as the logarithm of uniforms."""
-        u = bare(torch.rand(n, generator=self.generator, device=self.device, dtype=torch.float64))
+        u = self.values(torch.rand(n, generator=self.generator, device=self.device, dtype=torch.float64))
         return -namespace(u).log1p(-u)
 
 
@@ -92,18 +99,38 @@ def _accept_all(attempt: Callable[..., tuple[Any, Any]], chi: Tensor, source: So
     raise RuntimeError(f"draws were rejected {_MAX_ROUNDS} times in a row: the proposal is broken")
 
 
+def _carried(hats: Hats, device: torch.device) -> Hats:
+    """Hats worked out on the host, for draws on a device: those that are taken, with the numbers they are made of."""
+    choice = tensor(hats.choice)
+    if choice.device == device:
+        return hats
+
+    def there(x: Any) -> Any:
+        return tensor(x).to(device) if isinstance(x, Tensor | np.ndarray) else x
+
+    used = sorted(set(choice.flatten().tolist()))
+    order = sum((i * (choice == place) for i, place in enumerate(used)), 0 * choice)
+    taken = [hats.hats[place] for place in used]
+    moved = (Hat(hat.log_mass, partial(hat.set_up.func, *map(there, hat.set_up.args))) for hat in taken)
+    return Hats(there(order), tuple(moved))
+
+
 def accept(hats: Hats, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
     """Draws of y, (n,), float64, which belong to the flattened batch in turn, and uniform directions (n, d) of the
     source's dtype, by rejection.
 
     A direction is that of the first proposal's normals, whether it is accepted or not: only their norm decides.
     """
-    draw, size = hats.set_up(), math.prod(hats.choice.shape)
     z, norm = source.normals(n, d)
-    chi = bare(norm)
+    chi = source.values(norm)
     xp = namespace(chi)
-    tries = _TRIES if n <= _FEW else 1
-    place = {} if xp is np else {"device": source.device}
+    if xp is not np and chi.device.type != "cpu":
+        hats, few = _carried(hats, chi.device), _FEW_THERE
+    else:
+        few = FEW
+    draw, size = hats.set_up(), math.prod(hats.choice.shape)
+    tries = _TRIES if n <= few else 1
+    place = {} if xp is np else {"device": chi.device}
     one = size == 1
     turns = slice(None) if one else xp.arange(n, **place) % size
 
@@ -114,7 +141,7 @@ def accept(hats: Hats, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
     if transformed(torch):
         return _accept_all(lambda chi: attempt(chi, turns), chi, source, d), _unit(z, norm)
     if tries > 1:
-        more = bare(source.normals((tries - 1) * n, d)[1])
+        more = source.values(source.normals((tries - 1) * n, d)[1])
         found = attempt(xp.concat([chi, more]), turns if one else xp.tile(turns, (tries,)))
         candidates, taken = (xp.reshape(part, (tries, n)) for part in found)
         y, done = candidates[-1], taken[-1]
@@ -126,8 +153,8 @@ def accept(hats: Hats, n: int, d: int, source: Source) -> tuple[Tensor, Tensor]:
     for _ in range(_MAX_ROUNDS):
         left = pending.shape[0]
         if not left:
-            return tensor(y), _unit(z, norm)
-        again, done = attempt(bare(source.normals(left, d)[1]), turns if one else pending % size)
+            return tensor(y).to(source.device), _unit(z, norm)
+        again, done = attempt(source.values(source.normals(left, d)[1]), turns if one else pending % size)
         y[pending] = again
         pending = pending[~done]
     few = f"{pending.shape[0]} of {n} draws"

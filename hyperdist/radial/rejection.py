@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -79,8 +80,8 @@ class Hat(NamedTuple):
 
     log_mass: Array
     """(*batch) Log of its integral; the density is relative to that at the kernel's centre."""
-    set_up: Callable[[], Draw]
-    """Its draws, with what is the same for all of them worked out."""
+    set_up: partial[Draw]
+    """Its draws, with what is the same for all of them worked out; the numbers it is made of are the arguments."""
 
 
 class Hats(NamedTuple):

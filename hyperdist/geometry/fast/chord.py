@@ -76,16 +76,22 @@ class Chord(NamedTuple):
     """d rho^2/dH, times exp(g)"""
 
 
-def _directed(x: Array) -> tuple[Array, Array]:
-    """(a multiple of x, |x|), with a vector of ones in the place of the origin, which has no direction."""
+def _directed(x: Array, exact: bool) -> tuple[Array, Array]:
+    """(a multiple of x, |x|), with a vector of ones in the place of the origin, which has no direction.
+
+    ``exact`` where x comes from float32: float64 holds the products of all its lengths.
+    """
     xp = namespace(x)
     length = xp.sqrt(dot(x, x))
     plain = (length >= _NEAR) & (length <= _FAR)
     if settled(plain) is True:
         return x, length
+    origin = (length == 0.0)[..., None]
+    if exact:
+        return xp.where(origin, xp.ones_like(x), x), length
     one = xp.ones_like(length)
     scale = xp.where(length < _NEAR, _SCALE * one, xp.where(length > _FAR, one / _SCALE, one))[..., None]
-    return xp.where((length == 0.0)[..., None], xp.ones_like(x), x * scale), length
+    return xp.where(origin, xp.ones_like(x), x * scale), length
 
 
 def _across(x: Array, y: Array, y_sq: Array, exact: bool) -> tuple[Array, Array]:
@@ -111,7 +117,7 @@ def solve(x: Array, y: Array, c: Array) -> Chord:
     xp = namespace(x, y)
     exact, like = x.dtype == xp.float32, x
     c, wide_x, wide_y = wide(c), wide(x), wide(y)
-    (x, x_length), (y, y_length) = _directed(wide_x), _directed(wide_y)
+    (x, x_length), (y, y_length) = _directed(wide_x, exact), _directed(wide_y, exact)
     x_sq, y_sq = dot(x, x), dot(y, y)
 
     rest, y_pivot = _across(x, y, y_sq, exact)

@@ -1,9 +1,9 @@
 """An accelerator played on the CPU, so that any machine finds what would fail on a CUDA device.
 
 Tensors there are wrappers about CPU tensors that claim another device. While ``elsewhere()`` is on, every operation of
-torch passes through: tensors on two devices raise, as do arrays that leave the device (a single number may, as a
-condition does; NumPy torch itself refuses), and what is made with ``device=DEVICE`` lies there. The one thing that
-cannot be played is a generator: draws are made with torch's default one.
+torch passes through: tensors on two devices raise, as do large arrays that leave the device (NumPy torch itself
+refuses), and what is made with ``device=DEVICE`` lies there. The one thing that cannot be played is a generator: draws
+are made with torch's default one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from hyperdist.arrays.namespace import captured, transformed
 
 DEVICE = torch.device("meta")
 """A device on which torch runs no kernels of its own, with autograd."""
+
+MOST = 2**13
+"""Numbers that may leave the device at once, for which the host waits."""
 
 _MIXED = {"aten::copy_", "aten::index.Tensor", "aten::index_put", "aten::index_put_"}
 """Operations that take tensors of the CPU beside those of another device."""
@@ -61,7 +64,7 @@ class elsewhere(TorchDispatchMode):
     """While this is on, ``DEVICE`` is at hand; ``waits`` counts the operations for which a CUDA device stops the host.
 
     Those need a value on the host, or take numbers that lie on it: what is copied there from memory that is not pinned.
-    ``places`` are the lines of the package that asked for them.
+    ``places`` are the lines of the package that asked for them. ``operations`` counts those that the device has to do.
     """
 
     def __init__(self) -> None:
@@ -91,18 +94,25 @@ class elsewhere(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        self.operations += 1
+        self.operations += _launches(operation, args, kwargs)
         if _waits(operation.name(), args, kwargs):
             self.places.append(_place())
         return _run(operation, args, kwargs)
 
 
+def _launches(operation: Any, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether the device has something to do: where numbers on it are made, and not only looked at in another shape."""
+    there = any(isinstance(x, Elsewhere) for x in tree_leaves((args, kwargs)))
+    onto = torch.device(kwargs.get("device") or "cpu") == DEVICE
+    return (there or onto) and not operation.is_view
+
+
 def _waits(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
     if name in _WAITING:
-        return True
+        return isinstance(args[0], Elsewhere)
     if name == "aten::_to_copy":
         onto = torch.device(kwargs.get("device") or args[0].device) == DEVICE
-        return onto and not isinstance(args[0], Elsewhere)
+        return onto != isinstance(args[0], Elsewhere)
     if name not in _MIXED or not isinstance(args[0], Elsewhere):
         return False
     return any(_is_mask(x) or _on_the_host(x) for x in tree_leaves(args[1:]))
@@ -155,7 +165,7 @@ def _run(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     there = [x for x in given if isinstance(x, Elsewhere)]
     to = kwargs.get("device")
     onto = bool(there) if to is None else torch.device(to) == DEVICE
-    if there and not onto and args[0].numel() > 1:
+    if there and not onto and args[0].numel() > MOST:
         raise AssertionError(f"{name}: {tuple(args[0].shape)} numbers leave the device")
     if there and name not in _MIXED and any(x.ndim for x in given if not isinstance(x, Elsewhere)):
         raise AssertionError(f"{name}: tensors on two devices, {[(x.device.type, tuple(x.shape)) for x in given]}")
