@@ -9,7 +9,6 @@ of derivative is that of the integral.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -56,26 +55,29 @@ class Measure:
         return (self.weights * value).sum(dim=0)
 
 
-class Law(ABC):
-    """A log-concave law on (0, end) given by a kernel of the core; d is the dimension of the space."""
+@dataclass(frozen=True)
+class Law:
+    """A log-concave law on (0, end): a kernel of the core, on a space of d dimensions."""
 
+    kind: type[quadrature.Kernel]
     d: int
-    end: float
 
-    def __init__(self, d: int) -> None:
-        self.d = d
+    @property
+    def end(self) -> float:
+        """The largest y."""
+        return self.kind.end
 
-    @abstractmethod
-    def kernel(self, theta: Array) -> Any:
+    def kernel(self, theta: Array) -> quadrature.Kernel:
         """The core's kernel, used without gradient."""
+        return self.kind.at(self.d, theta)
 
-    @abstractmethod
     def log_kernel(self, y: Array, theta: Array) -> Array:
         """The log density up to a constant in y, differentiable in both."""
+        return self.kind.log_kernel(self.d, y, theta)
 
-    @abstractmethod
     def score(self, y: Array, theta: Array) -> Array:
         """d ``log_kernel``/d theta, differentiable in both."""
+        return self.kind.log_kernel_score(self.d, y, theta)
 
     def measure(self, theta: Tensor) -> Measure:
         """Quadrature nodes and weights of the law."""

@@ -54,7 +54,6 @@ TORCH_LAYERS = (
     "_pieces",
     "_law",
     "fast",
-    "_laws",
     "_states",
     "constraints",
     "transforms",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -53,6 +53,25 @@ class Kernel(ABC):
     centre: Array
     log_peak: Array
     end: ClassVar[float] = math.inf
+
+    @classmethod
+    @abstractmethod
+    def at(cls, d: int, theta: Array) -> Self:
+        """The kernel of a law's one parameter theta, (*batch), on a space of d dimensions."""
+
+    @staticmethod
+    @abstractmethod
+    def log_kernel(d: int, y: Array, theta: Array) -> Array:
+        """The log density up to a constant in y: the plain formula, of which derivatives are taken."""
+
+    @staticmethod
+    @abstractmethod
+    def log_kernel_score(d: int, y: Array, theta: Array) -> Array:
+        """d ``log_kernel``/d theta."""
+
+    @abstractmethod
+    def score(self, y: Array, t: Array) -> Array:
+        """``log_kernel_score`` less its value at the centre."""
 
     @abstractmethod
     def log_ratio(self, y: Array, t: Array) -> Array:

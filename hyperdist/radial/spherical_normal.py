@@ -50,9 +50,9 @@ class SphericalNormalKernel(SphericalKernel):
     sigma: Array
 
     @classmethod
-    def build(cls, d: int, sigma: Array) -> SphericalNormalKernel:
-        """The kernel of one scale a batch element."""
-        xp = namespace(sigma)
+    def at(cls, d: int, theta: Array) -> SphericalNormalKernel:
+        """Of theta = sigma."""
+        sigma, xp = theta, namespace(theta)
         n = d - 1
         if n == 0:
             centre = HALF_NORMAL_CENTRE / xp.sqrt(1.0 / (sigma * sigma) + 0.25)
@@ -61,6 +61,17 @@ class SphericalNormalKernel(SphericalKernel):
         residual = n / xp.tan(centre) - centre / (sigma * sigma)
         log_peak = n * xp.log(xp.sin(centre)) - 0.5 * xp.square(centre / sigma)
         return cls(n, centre, residual, log_peak, sigma)
+
+    @staticmethod
+    def log_kernel(d: int, y: Array, theta: Array) -> Array:
+        xp = namespace(y, theta)
+        return -0.5 * xp.square(y / theta) + ((d - 1) * xp.log(xp.sin(y)) if d > 1 else 0.0)
+
+    @staticmethod
+    def log_kernel_score(d: int, y: Array, theta: Array) -> Array:
+        """y^2/sigma^3."""
+        ratio = y / theta
+        return ratio * ratio / theta
 
     def log_ratio(self, y: Array, t: Array) -> Array:
         xp = namespace(y, t)
@@ -101,18 +112,6 @@ class SphericalNormalKernel(SphericalKernel):
 
     def hats(self) -> Hats:
         return _hats(self)
-
-
-def normal_log_kernel(n: int, y: Array, sigma: Array) -> Array:
-    """Log density of the Riemannian normal's radius up to its constant."""
-    xp = namespace(y, sigma)
-    return -0.5 * xp.square(y / sigma) + (n * xp.log(xp.sin(y)) if n else 0.0)
-
-
-def normal_score(y: Array, sigma: Array) -> Array:
-    """d ``normal_log_kernel``/d sigma = y^2/sigma^3."""
-    ratio = y / sigma
-    return ratio * ratio / sigma
 
 
 _FLAT = 100.0
@@ -217,7 +216,7 @@ class SphericalNormalRadius(KernelLaw):
     @cached_property
     @quiet
     def _kernel(self) -> SphericalNormalKernel:  # type: ignore[override]
-        return SphericalNormalKernel.build(self.d, self.sigma)
+        return SphericalNormalKernel.at(self.d, self.sigma)
 
     def _offset(self, r: ndarray) -> ndarray:
         return r - self._kernel.centre

@@ -31,6 +31,12 @@ KAPPA_MAX = 1e15
 """Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
 
 
+def cosine_excess(y: Array) -> Array:
+    """cos y - 1."""
+    xp = namespace(y)
+    return -2.0 * xp.square(xp.sin(0.5 * y))
+
+
 @dataclass(frozen=True, eq=False)
 class VonMisesFisherKernel(SphericalKernel):
     """exp(kappa (cos theta - 1)) sin(theta)^n about its mode; ``log_peak`` is without the factor e^kappa."""
@@ -38,9 +44,9 @@ class VonMisesFisherKernel(SphericalKernel):
     kappa: Array
 
     @classmethod
-    def build(cls, d: int, kappa: Array) -> VonMisesFisherKernel:
-        """The kernel of one concentration kappa >= 0 a batch element."""
-        xp = namespace(kappa)
+    def at(cls, d: int, theta: Array) -> VonMisesFisherKernel:
+        """Of theta = kappa >= 0."""
+        kappa, xp = theta, namespace(theta)
         n = d - 1
         if n == 0:
             centre = HALF_NORMAL_CENTRE / xp.sqrt(kappa + 0.25)
@@ -52,6 +58,16 @@ class VonMisesFisherKernel(SphericalKernel):
         residual = n / xp.tan(centre) - kappa * xp.sin(centre)
         log_peak = n * xp.log(xp.sin(centre)) - 2.0 * kappa * xp.square(xp.sin(0.5 * centre))
         return cls(n, centre, residual, log_peak, kappa)
+
+    @staticmethod
+    def log_kernel(d: int, y: Array, theta: Array) -> Array:
+        """kappa (cos y - 1) + (d - 1) log sin y."""
+        xp = namespace(y, theta)
+        return theta * cosine_excess(y) + ((d - 1) * xp.log(xp.sin(y)) if d > 1 else 0.0)
+
+    @staticmethod
+    def log_kernel_score(d: int, y: Array, theta: Array) -> Array:
+        return cosine_excess(y)
 
     def log_ratio(self, y: Array, t: Array) -> Array:
         xp = namespace(y, t)
@@ -112,18 +128,6 @@ class VonMisesFisherKernel(SphericalKernel):
 
     def hats(self) -> Hats:
         return _hats(self)
-
-
-def fisher_log_kernel(n: int, y: Array, kappa: Array) -> Array:
-    """Log density of the von Mises-Fisher radius up to a constant in y, kappa (cos y - 1) + n log sin y."""
-    xp = namespace(y, kappa)
-    return kappa * fisher_score(y) + (n * xp.log(xp.sin(y)) if n else 0.0)
-
-
-def fisher_score(y: Array) -> Array:
-    """d ``fisher_log_kernel``/d kappa = cos y - 1."""
-    xp = namespace(y)
-    return -2.0 * xp.square(xp.sin(0.5 * y))
 
 
 _LEAST_KAPPA = 1e-20
@@ -272,7 +276,7 @@ class VonMisesFisherRadius(KernelLaw):
     @cached_property
     @quiet
     def _kernel(self) -> VonMisesFisherKernel:  # type: ignore[override]
-        return VonMisesFisherKernel.build(self.d, self.kappa)
+        return VonMisesFisherKernel.at(self.d, self.kappa)
 
     def _offset(self, r: ndarray) -> ndarray:
         return r - self._kernel.centre

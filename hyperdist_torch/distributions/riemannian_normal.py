@@ -10,8 +10,8 @@ from torch import Tensor
 from hyperdist.arrays.namespace import constant
 from hyperdist.distributions.summaries import RiemannianNormalSummary
 from hyperdist.geometry import conversions
-from hyperdist_torch._law import Fixed, Measure
-from hyperdist_torch._laws import HyperbolicLaw
+from hyperdist.radial.riemannian_normal import HyperbolicKernel
+from hyperdist_torch._law import Fixed, Law, Measure
 from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions._summaries import radial
@@ -58,8 +58,8 @@ class RiemannianNormal(HyperbolicDistribution):
         return self.event_shape[0]
 
     @property
-    def _law(self) -> HyperbolicLaw:
-        return HyperbolicLaw(self.event_shape[0])
+    def _law(self) -> Law:
+        return Law(HyperbolicKernel, self.event_shape[0])
 
     @property
     def _theta(self) -> Tensor:

@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from hyperdist.geometry import sphere
-from hyperdist.radial.von_mises_fisher import KAPPA_MAX
+from hyperdist.radial.spherical_normal import SphericalNormalKernel
+from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherKernel
 from hyperdist_torch import _parameters
-from hyperdist_torch._law import Measure
-from hyperdist_torch._laws import FisherLaw, SphericalNormalLaw
+from hyperdist_torch._law import Law, Measure
 from hyperdist_torch.constraints import Positive, scale, unit_sphere, widened
 from hyperdist_torch.distributions.spherical_base import SphericalDistribution, unit
 
@@ -38,8 +38,8 @@ class SphericalRiemannianNormal(SphericalDistribution):
         return {"mu": unit_sphere, "sigma": scale}
 
     @property
-    def _law(self) -> SphericalNormalLaw:
-        return SphericalNormalLaw(self.event_shape[0] - 1)
+    def _law(self) -> Law:
+        return Law(SphericalNormalKernel, self.event_shape[0] - 1)
 
     def _kernel(self, angle: Tensor) -> Tensor:
         return -0.5 * (angle / self._theta).square()
@@ -84,8 +84,8 @@ class VonMisesFisher(SphericalDistribution):
         return {"mu": unit_sphere, "kappa": Positive(KAPPA_MAX, or_zero=True)}
 
     @property
-    def _law(self) -> FisherLaw:
-        return FisherLaw(self.event_shape[0] - 1)
+    def _law(self) -> Law:
+        return Law(VonMisesFisherKernel, self.event_shape[0] - 1)
 
     def _kernel(self, angle: Tensor) -> Tensor:
         """kappa (cos angle - 1), whose normaliser lacks a factor e^kappa."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.summaries import Radial, SphericalSummary
+from hyperdist.radial.von_mises_fisher import VonMisesFisherKernel
 from hyperdist_torch import _parameters, _random
-from hyperdist_torch._law import Measure
-from hyperdist_torch._laws import FisherLaw
+from hyperdist_torch._law import Law, Measure
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions._summaries import radial
 from hyperdist_torch.distributions.radius import Radius
@@ -52,13 +52,13 @@ class SphericalUniform(OnSphere):
     def radius(self) -> Radius:
         """The law of the angle to any one point, (*batch)."""
         kappa = torch.zeros(self.batch_shape, dtype=torch.float64, device=self.mu.device)
-        law = KernelRadial(FisherLaw(self.event_shape[0] - 1))
+        law = KernelRadial(Law(VonMisesFisherKernel, self.event_shape[0] - 1))
         return Radius(law, kappa, dtype=self._dtype, validate_args=self._validate_args)
 
     def summary(self) -> SphericalSummary:
         """What divergences ask of the law."""
         area = torch.full((), log_sphere_area(self.event_shape[0]), dtype=torch.float64, device=self.mu.device)
-        angle = radial(FisherLaw(self.event_shape[0] - 1), torch.zeros_like(area), 0.0)
+        angle = radial(Law(VonMisesFisherKernel, self.event_shape[0] - 1), torch.zeros_like(area), 0.0)
         return SphericalSummary(self.event_shape[0] - 1, 0, Radial(angle.nodes, lambda: area))
 
     def _even(self, value: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class SphericalUniform(OnSphere):
 
     def _measure(self) -> Measure:
         """The angle to any point: the von Mises-Fisher law's at kappa = 0."""
-        law = FisherLaw(self.event_shape[0] - 1)
+        law = Law(VonMisesFisherKernel, self.event_shape[0] - 1)
         return law.measure(torch.zeros((), dtype=torch.float64, device=self.mu.device))
 
     @property

@@ -13,9 +13,10 @@ from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc_sq
 from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import in_rows
+from hyperdist.radial.riemannian_normal import HyperbolicKernel
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
-from hyperdist_torch._laws import HyperbolicLaw
+from hyperdist_torch._law import Law
 from hyperdist_torch.constraints import non_negative, scale
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
@@ -69,7 +70,7 @@ class WrappedNormal(HyperbolicDistribution):
         """
         sigma = self.sigma.double()
         checks.one_scale(holds(sigma == sigma[..., :1]))
-        chi, checked = KernelRadial(HyperbolicLaw(self.event_shape[0])), self._validate_args
+        chi, checked = KernelRadial(Law(HyperbolicKernel, self.event_shape[0])), self._validate_args
         return Radius(chi, self.sigma, place=_place, dtype=self._dtype, validate_args=checked)
 
     def summary(self) -> WrappedNormalSummary:

@@ -11,11 +11,10 @@ torch = pytest.importorskip("torch")
 
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist.geometry import sphere  # noqa: E402
-from hyperdist.radial.riemannian_normal import RiemannianNormalRadius  # noqa: E402
-from hyperdist.radial.spherical_normal import SphericalNormalRadius  # noqa: E402
-from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius  # noqa: E402
-from hyperdist_torch._law import Fixed  # noqa: E402
-from hyperdist_torch._laws import FisherLaw, HyperbolicLaw, SphericalNormalLaw  # noqa: E402
+from hyperdist.radial.riemannian_normal import HyperbolicKernel, RiemannianNormalRadius  # noqa: E402
+from hyperdist.radial.spherical_normal import SphericalNormalKernel, SphericalNormalRadius  # noqa: E402
+from hyperdist.radial.von_mises_fisher import VonMisesFisherKernel, VonMisesFisherRadius  # noqa: E402
+from hyperdist_torch._law import Fixed, Law  # noqa: E402
 from tests.support.torch.laws import CASES, Case  # noqa: E402
 
 P = np.array([1e-6, 1e-3, 0.3, 0.7, 0.999, 1 - 1e-6])
@@ -41,7 +40,7 @@ def test_hyperbolic_draw_in_sigma_and_c(d: int, scale: float, c: float) -> None:
     r = core.icdf(P)
     expected = core.parameter_gradient(r)
     sigma, curvature = parameter(scale), parameter(c)
-    draws = sigma * Fixed(HyperbolicLaw(d), curvature * sigma * sigma).follow(torch.tensor(r / scale))
+    draws = sigma * Fixed(Law(HyperbolicKernel, d), curvature * sigma * sigma).follow(torch.tensor(r / scale))
     in_sigma, in_c = each_gradient(draws, sigma, curvature)
     np.testing.assert_allclose(in_sigma, expected["sigma"], rtol=1e-10)
     assert (np.abs(in_c - expected["c"]) <= 1e-10 * (r / c if c else np.abs(expected["c"]))).all()
@@ -50,23 +49,28 @@ def test_hyperbolic_draw_in_sigma_and_c(d: int, scale: float, c: float) -> None:
 @pytest.mark.parametrize("value", [0.1, 1.0, 30.0])
 @pytest.mark.parametrize("d", [1, 2, 9, 99])
 @pytest.mark.parametrize(
-    ("core", "law", "name"),
-    [(VonMisesFisherRadius, FisherLaw, "kappa"), (SphericalNormalRadius, SphericalNormalLaw, "sigma")],
+    ("core", "kind", "name"),
+    [(VonMisesFisherRadius, VonMisesFisherKernel, "kappa"), (SphericalNormalRadius, SphericalNormalKernel, "sigma")],
 )
-def test_spherical_draw_in_its_parameter(core: type, law: type, name: str, d: int, value: float) -> None:
+def test_spherical_draw_in_its_parameter(core: type, kind: type, name: str, d: int, value: float) -> None:
     radial = core(d, value)
     r = radial.icdf(P)
     theta = parameter(value)
-    (slope,) = each_gradient(Fixed(law(d), theta).follow(torch.tensor(r)), theta)
+    (slope,) = each_gradient(Fixed(Law(kind, d), theta).follow(torch.tensor(r)), theta)
     np.testing.assert_allclose(slope, radial.parameter_gradient(r)[name], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
     ("law", "theta"),
-    [(HyperbolicLaw(5), 0.7), (HyperbolicLaw(2), 9.0), (FisherLaw(3), 2.0), (SphericalNormalLaw(3), 0.8)],
+    [
+        (Law(HyperbolicKernel, 5), 0.7),
+        (Law(HyperbolicKernel, 2), 9.0),
+        (Law(VonMisesFisherKernel, 3), 2.0),
+        (Law(SphericalNormalKernel, 3), 0.8),
+    ],
 )
 @pytest.mark.parametrize("p", [0.01, 0.4, 0.98])
-def test_second_derivative_of_a_draw(law: HyperbolicLaw, theta: float, p: float) -> None:
+def test_second_derivative_of_a_draw(law: Law, theta: float, p: float) -> None:
     """Against central differences of the first derivative along the path of fixed cdf, which ``quantile`` walks."""
 
     def draw(value: float) -> torch.Tensor:

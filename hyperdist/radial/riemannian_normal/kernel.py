@@ -8,7 +8,13 @@ from hyperdist.arrays.namespace import Array, namespace, settled
 from hyperdist.arrays.stable import decayc, log_sinhc, two_product
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, Kernel, way_down
 from hyperdist.radial.rejection import Hats
-from hyperdist.radial.riemannian_normal.functions import coth_excess, log_kernel_score, relative_sinh, tangency
+from hyperdist.radial.riemannian_normal.functions import (
+    coth_excess,
+    log_kernel,
+    log_kernel_score,
+    relative_sinh,
+    tangency,
+)
 from hyperdist.radial.riemannian_normal.hats import hats
 
 
@@ -39,6 +45,19 @@ class HyperbolicKernel(Kernel):
         namespace_ = namespace(s)
         log_peak = n * (namespace_.log(centre) + log_sinhc(s * centre)) - 0.5 * centre * centre
         return cls(n, s, centre, residual, log_peak, tilt)
+
+    @classmethod
+    def at(cls, d: int, theta: Array) -> HyperbolicKernel:
+        """Of theta = s^2 = c sigma^2; 0 is the chi law with d degrees of freedom."""
+        return cls.build(d, namespace(theta).sqrt(theta))
+
+    @staticmethod
+    def log_kernel(d: int, y: Array, theta: Array) -> Array:
+        return log_kernel(d - 1, y, theta)
+
+    @staticmethod
+    def log_kernel_score(d: int, y: Array, theta: Array) -> Array:
+        return log_kernel_score(d - 1, y, theta)
 
     def log_ratio(self, y: Array, t: Array) -> Array:
         xp = namespace(y, self.s)
