@@ -11,19 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hyperdist import _moved
-from hyperdist.distributions import (
-    Distribution,
-    Mixture,
-    RiemannianNormal,
-    SphericalRiemannianNormal,
-    SphericalUniform,
-    ToroidalUniform,
-    ToroidalWrappedNormal,
-    VonMisesFisher,
-    WrappedNormal,
-    kl_divergence,
-)
+from hyperdist import _moved, distributions
+from hyperdist.distributions import *  # noqa: F403 - the laws are listed once, in their package
 from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
 
 if TYPE_CHECKING:
@@ -33,24 +22,8 @@ __version__ = "0.2.0"
 
 _moved.install()
 
-__all__ = [
-    "Distribution",
-    "Euclidean",
-    "Lorentz",
-    "Mixture",
-    "PoincareBall",
-    "RiemannianNormal",
-    "Sphere",
-    "SphericalRiemannianNormal",
-    "SphericalUniform",
-    "Tangent",
-    "ToroidalUniform",
-    "ToroidalWrappedNormal",
-    "Torus",
-    "VonMisesFisher",
-    "WrappedNormal",
-    "kl_divergence",
-]
+__all__ = ["Euclidean", "Lorentz", "PoincareBall", "Sphere", "Tangent", "Torus"]
+__all__ += distributions.__all__
 
 _ON_DEMAND = ("testing",)
 """Parts that ``import hyperdist`` leaves unloaded until they are named: they need the slow parts of SciPy."""

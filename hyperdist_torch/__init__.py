@@ -9,29 +9,10 @@ try:
 except ImportError as error:
     raise ImportError("hyperdist_torch needs PyTorch: pip install 'hyperdist[torch]'") from error
 
-from hyperdist_torch import constraints, transforms
-from hyperdist_torch.distributions import (
-    Mixture,
-    RiemannianNormal,
-    SphericalRiemannianNormal,
-    SphericalUniform,
-    ToroidalUniform,
-    ToroidalWrappedNormal,
-    VonMisesFisher,
-    WrappedNormal,
-)
+from hyperdist_torch import constraints, distributions, transforms
+from hyperdist_torch.distributions import *  # noqa: F403 - the laws are listed once, in their package
 
-__all__ = [
-    "Mixture",
-    "RiemannianNormal",
-    "SphericalRiemannianNormal",
-    "SphericalUniform",
-    "ToroidalUniform",
-    "ToroidalWrappedNormal",
-    "VonMisesFisher",
-    "WrappedNormal",
-    "constraints",
-    "transforms",
-]
+__all__ = ["constraints", "transforms"]
+__all__ += distributions.__all__
 
 del _torch

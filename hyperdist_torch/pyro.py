@@ -39,50 +39,21 @@ try:
 except ModuleNotFoundError as error:
     raise ImportError("hyperdist_torch.pyro needs Pyro: pip install 'hyperdist[pyro]'") from error
 
+from typing import TYPE_CHECKING, Any
+
 from hyperdist_torch import distributions
 
-# An expanded law is the law itself, which Pyro's mixin would wrap.
-# pyright: reportIncompatibleMethodOverride=false
+if TYPE_CHECKING:
+    from hyperdist_torch.distributions import *  # noqa: F403 - for editors, the laws that those here derive from
 
-__all__ = [
-    "Mixture",
-    "RiemannianNormal",
-    "SphericalRiemannianNormal",
-    "SphericalUniform",
-    "ToroidalUniform",
-    "ToroidalWrappedNormal",
-    "VonMisesFisher",
-    "WrappedNormal",
-]
+__all__ = []
+__all__ += distributions.__all__
 
 
-class RiemannianNormal(distributions.RiemannianNormal, TorchDistributionMixin):
-    """``hyperdist_torch.RiemannianNormal`` for Pyro."""
+def _for_pyro(law: type[Any]) -> type[Any]:
+    """A law with Pyro's mixin; where the two have a method of one name, as ``expand``, the law's is taken."""
+    names = {"__module__": __name__, "__doc__": f"``hyperdist_torch.{law.__name__}`` for Pyro."}
+    return type(law.__name__, (law, TorchDistributionMixin), names)
 
 
-class WrappedNormal(distributions.WrappedNormal, TorchDistributionMixin):
-    """``hyperdist_torch.WrappedNormal`` for Pyro."""
-
-
-class VonMisesFisher(distributions.VonMisesFisher, TorchDistributionMixin):
-    """``hyperdist_torch.VonMisesFisher`` for Pyro."""
-
-
-class SphericalRiemannianNormal(distributions.SphericalRiemannianNormal, TorchDistributionMixin):
-    """``hyperdist_torch.SphericalRiemannianNormal`` for Pyro."""
-
-
-class SphericalUniform(distributions.SphericalUniform, TorchDistributionMixin):
-    """``hyperdist_torch.SphericalUniform`` for Pyro."""
-
-
-class ToroidalWrappedNormal(distributions.ToroidalWrappedNormal, TorchDistributionMixin):
-    """``hyperdist_torch.ToroidalWrappedNormal`` for Pyro."""
-
-
-class ToroidalUniform(distributions.ToroidalUniform, TorchDistributionMixin):
-    """``hyperdist_torch.ToroidalUniform`` for Pyro."""
-
-
-class Mixture(distributions.Mixture, TorchDistributionMixin):
-    """``hyperdist_torch.Mixture`` for Pyro; components may be of either package."""
+globals().update({name: _for_pyro(getattr(distributions, name)) for name in distributions.__all__})

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-FAMILIES = ("RiemannianNormal", "WrappedNormal", "VonMisesFisher", "SphericalRiemannianNormal", "SphericalUniform",
-            "ToroidalWrappedNormal", "ToroidalUniform", "Mixture")  # fmt: skip
+from validation.families import SPHERICAL
+
+FAMILIES = ("RiemannianNormal", "WrappedNormal", *SPHERICAL, "SphericalUniform", "ToroidalWrappedNormal",
+            "ToroidalUniform", "Mixture")  # fmt: skip
 HYPERBOLIC = ("RiemannianNormal", "WrappedNormal")
 GRID_D = (2, 3, 5, 10, 20, 40, 50, 100)
 GRID_S = (1e-3, 1e-2, 0.1, 0.3, 1.0, 1.18, 2.0, 5.0, 7.0)
@@ -52,7 +54,7 @@ class Case:
     @property
     def key(self) -> str:
         """A readable name; also what seeds are derived from."""
-        symbol = "kappa" if self.family == "VonMisesFisher" else "s" if self.hyperbolic else "sigma"
+        symbol = "s" if self.hyperbolic else SPHERICAL[self.family].symbol if self.family in SPHERICAL else "sigma"
         parts = [self.family, f"d={self.d}"]
         if "Uniform" not in self.family:
             parts.append(f"{symbol}={self.scale:g}")
@@ -122,15 +124,14 @@ def _wrapped(full: bool) -> Iterator[Case]:
 
 
 def _spherical(full: bool) -> Iterator[Case]:
-    for d, kappa in itertools.product((1, 2, 4, 9, 49, 199), (1e-2, 1.0, 11.0, 100.0, 1e4)):
-        yield Case("VonMisesFisher", d, kappa, mmd=full or (d in (2, 9, 49) and kappa in (1.0, 11.0, 100.0)))
-    for d, sigma in itertools.product((1, 2, 4, 9, 49), (0.1, 0.5, 1.0, 3.0)):
-        yield Case("SphericalRiemannianNormal", d, sigma, mmd=full or (d in (2, 9) and sigma in (0.5, 3.0)))
-    for family, scale in (("VonMisesFisher", 20.0), ("SphericalRiemannianNormal", 0.7)):
+    for name, family in SPHERICAL.items():
+        for d, scale in itertools.product(family.dimensions, family.scales):
+            yield Case(name, d, scale, mmd=full or (d, scale) in family.compared)
+    for name, family in SPHERICAL.items():
         for d in (1, 2, 9, 99) if full else (2, 9):
-            yield Case(family, d, scale, dtype="float32")
-            yield Case(family, d, scale, method="inverse")
-        yield Case(family, 4, scale, batch=True, n=5_000)
+            yield Case(name, d, family.common, dtype="float32")
+            yield Case(name, d, family.common, method="inverse")
+        yield Case(name, 4, family.common, batch=True, n=5_000)
     for d in (1, 2, 5, 50):
         yield Case("SphericalUniform", d, mmd=d in (2, 5))
 

@@ -11,6 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from hyperdist.testing import geometry
 from validation import oracles
 from validation.cases import Case
+from validation.families import SPHERICAL
 from validation.laws import WEIGHTS, Parameters, parameters
 
 CELLS, WIDTHS = 80, 9
@@ -49,9 +50,7 @@ def table(family: str, d: int, scale: float, c: float) -> RadiusTable:
             return RadiusTable(oracles.riemannian_normal(d, scale, c))
         if family == "WrappedNormal":
             return RadiusTable(oracles.riemannian_normal(d, scale, 0.0))
-        if family == "VonMisesFisher":
-            return RadiusTable(oracles.von_mises_fisher(d + 1, scale))
-        return RadiusTable(oracles.spherical_normal(d, scale))
+        return RadiusTable(SPHERICAL[family].radius(d, scale))
 
 
 def _unit(rng: np.random.Generator, n: int, m: int) -> np.ndarray:

@@ -27,6 +27,9 @@ class SphericalDistribution(RadialDistribution):
 
     space = Sphere()
 
+    _summary: type[SphericalSummary] = SphericalSummary
+    """What divergences know the law's kernel by."""
+
     def _set_centre(self, mu: Any, **others: np.ndarray) -> None:
         mu = checks.unit(checks.on_sphere(checks.vector(mu, "mu", 2), "mu"))
         self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **{name: value.shape for name, value in others.items()})
@@ -48,7 +51,7 @@ class SphericalDistribution(RadialDistribution):
     def summary(self) -> SphericalSummary:
         """What divergences ask of the law."""
         radius = Radial(self.radius.nodes, lambda: self._log_excess)
-        return SphericalSummary(self.radius.d, len(self.batch_shape), radius, **self._parameters())
+        return self._summary(self.radius.d, len(self.batch_shape), radius, **self._parameters())
 
     @property
     @abstractmethod
@@ -139,7 +142,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
         The mean is the global one on the circle, and above as ``Sphere.frechet_mean`` says.
         Raises ValueError where no finite sigma > 0 is best: equal points, or points as spread as the uniform law's.
         """
-        unit = _unit_points(x)
+        unit = unit_points(x)
         mu = cls.space.frechet_mean(unit, weights)
         angles = sphere.dist_sq(unit.reshape(len(unit), *(1,) * (mu.ndim - 1), -1), mu)
         second, d, dtype = checks.weighted_mean(angles, weights), unit.shape[-1] - 1, checks.as_float(x, "x").dtype
@@ -217,7 +220,7 @@ class VonMisesFisher(SphericalDistribution):
         they are: turn all to one side of the first principal axis of E x x^T before.
         Raises ValueError where no kappa in [0, 1e15] is best: equal points.
         """
-        points = _unit_points(x)
+        points = unit_points(x)
         shares = checks.shares(weights, len(points))
         total = np.tensordot(shares, points, axes=(0, 0))
         length = np.sqrt(np.sum(total * total, axis=-1))
@@ -228,7 +231,7 @@ class VonMisesFisher(SphericalDistribution):
         return cls(mu.astype(dtype), kappa.astype(dtype))
 
 
-def _unit_points(x: Any) -> np.ndarray:
+def unit_points(x: Any) -> np.ndarray:
     """Observations (n, m) as unit vectors to the last bit of a double."""
     points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x").astype(np.float64)
     return points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))

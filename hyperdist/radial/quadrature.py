@@ -54,6 +54,12 @@ class Kernel(ABC):
     log_peak: Array
     end: ClassVar[float] = math.inf
 
+    @property
+    def end_grade(self) -> Array | None:
+        """(*batch) How points are clustered where a rule meets the upper end: evenly in the distance to this power,
+        above 1 where the density falls to 0 there like no whole power. None where it never does."""
+        return None
+
     @classmethod
     @abstractmethod
     def at(cls, d: int, theta: Array) -> Self:
@@ -132,7 +138,11 @@ def nodes(
     width = kernel.reach(y, t, upper, drop)
     places, weights = _rule(t + width, order)
     rest = 1.0 - places
-    if graded:
+    if kernel.end_grade is not None:
+        power = xp.where(upper & (width == kernel.end - y), kernel.end_grade, 3.0 if graded else 1.0)
+        weights, rest = weights * power * rest ** (power - 1.0), rest**power
+        places = 1.0 - rest
+    elif graded:
         rest, weights = rest * rest * rest, 3.0 * weights * rest * rest
         places = 1.0 - rest
     step = places * xp.where(upper, width, -width)

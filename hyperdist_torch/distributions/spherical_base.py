@@ -47,6 +47,9 @@ class SphericalDistribution(OnSphere):
     _name: str
     """The parameter's name: sigma or kappa."""
 
+    _summary: type[SphericalSummary] = SphericalSummary
+    """What divergences know the law's kernel by."""
+
     def _set(self, mu: Tensor, parameter: Tensor, validate_args: bool | None) -> None:
         _parameters.vector(mu, "mu", 2)
         batch = _parameters.batch(mu=mu.shape[:-1], **{self._name: parameter.shape})
@@ -83,7 +86,7 @@ class SphericalDistribution(OnSphere):
         """What divergences ask of the law."""
         d, mu, theta = self.event_shape[0] - 1, unit(self.mu.double()), self._theta
         radius = radial(self._law, theta, log_sphere_area(d))
-        return SphericalSummary(d, len(self.batch_shape), radius, mu, **{self._name: theta})
+        return self._summary(d, len(self.batch_shape), radius, mu, **{self._name: theta})
 
     def _measure(self) -> Measure:
         return self._law.measure(self._theta)

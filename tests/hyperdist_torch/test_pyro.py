@@ -27,6 +27,7 @@ from hyperdist.geometry import conversions  # noqa: E402
 from hyperdist_torch import constraints  # noqa: E402
 from tests.support.statistics import ALPHA, ks_cdf, mean_is, uniform_directions  # noqa: E402
 from tests.support.torch.inference import DOUBLE, density, polar, rule_for, tensor  # noqa: E402
+from tests.support.torch.laws import CASES  # noqa: E402
 
 MU, AXES = tensor([0.2, -0.1]), torch.eye(3, dtype=DOUBLE)
 
@@ -42,6 +43,15 @@ SITES: dict[str, Callable[[Any], Any]] = {
     "mixture": lambda p: p.Mixture([0.3, 0.7], p.VonMisesFisher(AXES[:2], tensor([3.0, 8.0]))),
     "mixture-ball": lambda p: p.Mixture([0.3, 0.7], p.WrappedNormal(torch.stack([MU, -MU]), 1.0, 1.0)),
 }
+
+
+_SEEN = {type(make(ht)).__name__ for make in SITES.values()}
+SITES |= {
+    case.label: lambda p, case=case: getattr(p, case.name)(*case.tensors())
+    for case in CASES
+    if case.name not in _SEEN and np.ndim(case.parameters[-1]) == 0
+}
+"""Besides, the laws that are nowhere above."""
 
 
 @pytest.fixture(autouse=True)

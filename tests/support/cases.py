@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import hyperdist as hd
+from tests.support.laws import SPHERICAL
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ def _wrapped(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:
     return lambda dtype: hd.WrappedNormal(ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype))
 
 
+def _shared(name: str, parameters: tuple[Any, ...]) -> Callable[[Any], Any]:
+    return lambda dtype: getattr(hd, name)(*(np.asarray(p, dtype) for p in parameters))
+
+
 CASES = [
     Case("riemannian-d1", _riemannian(1, 0.7, 1.0, 0.3), HYPERBOLIC),
     Case("riemannian-d2", _riemannian(2, 1.0, 1.0, 0.4), HYPERBOLIC),
@@ -63,12 +68,7 @@ CASES = [
     Case("wrapped-flat", _wrapped(2, 0.6, 0.0, 0.4), ("poincare", "tangent")),
     Case("wrapped-batch", _wrapped(3, [[0.2], [0.9]], 1.0, 0.4), HYPERBOLIC),
     Case("wrapped-anisotropic", _wrapped(3, [0.2, 0.5, 0.9], 1.0, 0.4), HYPERBOLIC, radial=False),
-    Case("vmf-m2", lambda t: hd.VonMisesFisher(unit(2, t), np.asarray(3.0, t))),
     Case("vmf-m3", lambda t: hd.VonMisesFisher(unit(3, t), np.asarray(0.7, t))),
-    Case("vmf-m2-uniform", lambda t: hd.VonMisesFisher(unit(2, t), np.asarray([0.0, 5.0], t))),
-    Case("vmf-m4-uniform", lambda t: hd.VonMisesFisher(unit(4, t), np.asarray(0.0, t))),
-    Case("vmf-m10-batch", lambda t: hd.VonMisesFisher(unit(10, t), np.asarray([0.1, 12.0, 200.0], t))),
-    Case("spherical-d1", lambda t: hd.SphericalRiemannianNormal(unit(2, t), np.asarray(1.2, t))),
-    Case("spherical-d2", lambda t: hd.SphericalRiemannianNormal(unit(3, t), np.asarray([0.2, 3.0], t))),
+    *(Case(label, _shared(name, parameters)) for name, parameters, label in SPHERICAL),
     Case("spherical-d9", lambda t: hd.SphericalRiemannianNormal(unit(10, t), np.asarray(0.5, t))),
 ]

@@ -17,7 +17,7 @@ import hyperdist_torch as ht
 from hyperdist_torch import flows
 from hyperdist_torch.vae.laws import OriginNormal
 from tests.support.torch.flows import field
-from tests.support.torch.laws import ball, unit
+from tests.support.torch.laws import CASES, ball, unit
 
 DOUBLE = torch.float64
 
@@ -96,6 +96,12 @@ def _flows() -> dict[str, Callable[[], Any]]:
 
 HYPERBOLIC = {k: v for d in (1, 2, 3) for model in ("poincare", "tangent") for k, v in _hyperbolic(d, model).items()}
 SPHERICAL = {name: law for m in (2, 3, 4) for name, law in _spherical(m).items()}
+_SEEN = {type(make()).__name__ for make in SPHERICAL.values()}
+SPHERICAL |= {
+    case.label: case.build
+    for case in CASES
+    if not case.hyperbolic and case.name not in _SEEN and len(case.parameters[0]) <= 4
+}
 TOROIDAL = {name: law for d in (1, 2, 3) for name, law in _toroidal(d).items()}
 FLOWS = _flows()
 LAWS = HYPERBOLIC | SPHERICAL | TOROIDAL | FLOWS

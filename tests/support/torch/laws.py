@@ -10,6 +10,7 @@ import torch
 
 import hyperdist as hd
 import hyperdist_torch as ht
+from tests.support.laws import SPHERICAL
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,7 @@ CASES = [
     Case("WrappedNormal", (ball(3, 0.4), 0.6, 1.2), "wrapped-d3"),
     Case("WrappedNormal", (ball(2, 0.4), 0.6, 0.0), "wrapped-flat"),
     Case("WrappedNormal", (ball(3, 0.4), np.array([0.2, 0.5, 0.9]), 1.0), "wrapped-anisotropic"),
-    Case("VonMisesFisher", (unit(2), 3.0), "vmf-m2"),
-    Case("VonMisesFisher", (unit(2), np.array([0.0, 5.0])), "vmf-m2-uniform"),
-    Case("VonMisesFisher", (unit(4), 0.0), "vmf-m4-uniform"),
-    Case("VonMisesFisher", (unit(10), np.array([0.1, 12.0, 200.0])), "vmf-m10-batch"),
-    Case("SphericalRiemannianNormal", (unit(2), 1.2), "spherical-d1"),
-    Case("SphericalRiemannianNormal", (unit(3), np.array([0.2, 3.0])), "spherical-d2"),
+    *(Case(*law) for law in SPHERICAL),
 ]
 
 TORUS = [

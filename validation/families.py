@@ -1,0 +1,37 @@
+"""The laws on the sphere that the grid draws, one entry a law: its scales, and its angle in mpmath."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from validation import oracles
+
+
+@dataclass(frozen=True)
+class SphericalFamily:
+    """A law of the angle on S^d with one parameter."""
+
+    symbol: str
+    dimensions: tuple[int, ...]
+    scales: tuple[float, ...]
+    common: float
+    """The scale of cases of another dtype, method or batch."""
+    compared: tuple[tuple[int, float], ...]
+    """(d, scale) of the draws that are compared with the independent sampler's."""
+    radius: Callable[[int, float], oracles.RadialOracle]
+    """The angle's law on S^d."""
+
+
+SPHERICAL = {
+    "VonMisesFisher": SphericalFamily(
+        "kappa", (1, 2, 4, 9, 49, 199), (1e-2, 1.0, 11.0, 100.0, 1e4), 20.0,
+        tuple(itertools.product((2, 9, 49), (1.0, 11.0, 100.0))),
+        lambda d, kappa: oracles.von_mises_fisher(d + 1, kappa),
+    ),
+    "SphericalRiemannianNormal": SphericalFamily(
+        "sigma", (1, 2, 4, 9, 49), (0.1, 0.5, 1.0, 3.0), 0.7,
+        tuple(itertools.product((2, 9), (0.5, 3.0))), oracles.spherical_normal,
+    ),
+}  # fmt: skip
