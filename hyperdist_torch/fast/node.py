@@ -67,7 +67,7 @@ class Twin(ABC, Generic[State]):
 
     def solved(self, *inputs: Tensor) -> State | None:
         """``solve`` of tensors; None where the twin does not serve, is off, or more than gradients may be asked for."""
-        if not (_on.get() and untransformed() and self.serves(*inputs)):
+        if not (untransformed() and _on.get() and self.serves(*inputs)):  # a compiler cannot ask the switch
             return None
         return _solve(self, inputs)
 

@@ -52,6 +52,19 @@ def test_density_is_one_graph(case: Case, dtype: torch.dtype) -> None:
     agree(density, backend, others[0], x)
 
 
+@pytest.mark.parametrize("law", [ht.RiemannianNormal, ht.WrappedNormal])
+def test_density_about_a_centre_in_tangent_coordinates_is_one_graph(
+    law: Callable[..., torch.distributions.Distribution],
+) -> None:
+    """Here the plain call takes the fast twins, which the compiler must pass by."""
+    mu, x = torch.tensor([0.4, -0.2], dtype=torch.float64), torch.tensor([[0.3, 1.0], [-2.0, 0.1]], dtype=torch.float64)
+
+    def density(sigma: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return law(mu, sigma, 1.0, model="tangent", validate_args=False).log_prob(x)
+
+    agree(density, "eager", torch.tensor(0.7, dtype=torch.float64), x)
+
+
 def test_mixture_is_one_graph() -> None:
     axes, x = torch.eye(3)[:2], torch.tensor([0.6, 0.0, 0.8])
 
