@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import mpmath as mp
 
 from validation import oracles
 
@@ -24,6 +27,18 @@ class SphericalFamily:
     """The angle's law on S^d."""
 
 
+def _power_spherical(d: int, kappa: float) -> oracles.RadialOracle:
+    """((1 + cos r)/2)^kappa sin(r)^(d-1) on (0, pi)."""
+    n, k = d - 1, mp.mpf(kappa)
+    mode = 2.0 * math.atan(math.sqrt(n / (n + 2.0 * kappa)))
+    bend = 0.5 * kappa / math.cos(0.5 * mode) ** 2 + (n / math.sin(mode) ** 2 if n else 0.0)
+    return oracles.RadialOracle(
+        lambda r: 2 * k * mp.log(mp.cos(r / 2)) + (n * mp.log(mp.sin(r)) if n else 0),
+        lambda r: -k * mp.tan(r / 2) + (n * mp.cot(r) if n else 0),
+        lambda r: 2 * mp.log(mp.cos(r / 2)), mp.pi, mode, min(1.0 / math.sqrt(bend), 1.0), n,
+    )  # fmt: skip
+
+
 SPHERICAL = {
     "VonMisesFisher": SphericalFamily(
         "kappa", (1, 2, 4, 9, 49, 199), (1e-2, 1.0, 11.0, 100.0, 1e4), 20.0,
@@ -33,5 +48,9 @@ SPHERICAL = {
     "SphericalRiemannianNormal": SphericalFamily(
         "sigma", (1, 2, 4, 9, 49), (0.1, 0.5, 1.0, 3.0), 0.7,
         tuple(itertools.product((2, 9), (0.5, 3.0))), oracles.spherical_normal,
+    ),
+    "PowerSpherical": SphericalFamily(
+        "kappa", (1, 2, 4, 9, 49, 199), (1e-2, 1.0, 11.0, 100.0, 1e4), 20.0,
+        tuple(itertools.product((2, 9), (1.0, 11.0))), _power_spherical,
     ),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.divergence import kl_divergence
 from hyperdist.distributions.mixture import Mixture
+from hyperdist.distributions.power_spherical import PowerSpherical
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
 from hyperdist.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
 from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
@@ -13,6 +14,7 @@ __all__ = [
     "Components",
     "Distribution",
     "Mixture",
+    "PowerSpherical",
     "RiemannianNormal",
     "SphericalRiemannianNormal",
     "SphericalUniform",
