@@ -238,7 +238,7 @@ class Fixed:
             self._known, slope = self._with_tail(bare(y.reshape(batch)))
             return tensor(slope).reshape(y.shape)
         rows = y.reshape(-1, *batch)
-        if rows.shape[0] >= _MANY and self.kernel.end_grade is None:
+        if rows.shape[0] >= _MANY and (self._host or self).kernel.end_grade is None:
             return _pieces.evaluate(rows, self._exact_slope, self.law.end).reshape(y.shape)
         return _in_chunks(self._exact_slope, rows, self.theta).reshape(y.shape)
 
