@@ -16,7 +16,10 @@ from hyperdist.distributions import *  # noqa: F403 - the laws are listed once, 
 from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
 
 if TYPE_CHECKING:
+    from hyperdist import earth as earth
+    from hyperdist import plot as plot
     from hyperdist import testing as testing
+    from hyperdist import trees as trees
 
 __version__ = "0.2.0"
 
@@ -25,8 +28,8 @@ _moved.install()
 __all__ = ["Euclidean", "Lorentz", "PoincareBall", "Sphere", "Tangent", "Torus"]
 __all__ += distributions.__all__
 
-_ON_DEMAND = ("testing",)
-"""Parts that ``import hyperdist`` leaves unloaded until they are named: they need the slow parts of SciPy."""
+_ON_DEMAND = ("earth", "plot", "testing", "trees")
+"""Parts that are loaded when they are named: they need Matplotlib or the slow parts of SciPy."""
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,12 @@ EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOT
 
 
 def test_examples_run() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     names: dict[str, object] = {}
     for block in EXAMPLES:
         exec(block, names)
     assert names["z"].shape == (8, 128, 20)
     assert all(p.grad is not None for p in names["model"].parameters())
     assert any(p.grad.abs().max() > 0 for p in names["field"].parameters())
+    assert all(p.grad is not None for p in names["genes"].parameters())
+    assert names["x"].shape == (256, 3)
