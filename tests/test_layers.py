@@ -80,7 +80,18 @@ OF_A_MACHINE = ("triton", "cuda-", "nvidia-")
 OPTIONAL = {"matplotlib": "hyperdist.plot", "tqdm": "hyperdist.distributions.mixture_fit"}
 """Packages that may be missing, and the one place that asks for each."""
 
-HEAVY = ("torch", "mpmath", "matplotlib", "arviz", "pandas", "tqdm", "scipy.special", "scipy.stats", "scipy.integrate")
+HEAVY = (
+    "torch",
+    "jax",
+    "mpmath",
+    "matplotlib",
+    "arviz",
+    "pandas",
+    "tqdm",
+    "scipy.special",
+    "scipy.stats",
+    "scipy.integrate",
+)
 """What `import hyperdist` must not load: other packages, and the parts of SciPy that cost more than NumPy itself."""
 
 
@@ -197,7 +208,7 @@ def test_names_promised_are_there():
 def test_extras_and_python_are_as_promised():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(project["optional-dependencies"]) == {
-        "torch", "pyro", "experiments", "validation", "plot", "test", "all"
+        "torch", "jax", "pyro", "experiments", "validation", "plot", "test", "all"
     }  # fmt: skip
     assert {requirement.split(">")[0] for requirement in project["dependencies"]} == {"numpy", "scipy"}
     assert project["requires-python"] == ">=3.11"

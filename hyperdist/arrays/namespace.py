@@ -33,6 +33,11 @@ def namespace(*arrays: Array) -> Any:
     return found
 
 
+def place(x: Array) -> dict[str, Any]:
+    """Where to make an array beside x, as the keyword of a namespace's functions; a tracer of JAX knows no device."""
+    return {"device": x.device} if hasattr(x, "device") else {}
+
+
 def settled(mask: Array) -> bool | None:
     """Whether a mask holds everywhere (True) or nowhere (False), so that one branch serves; None where it is mixed.
 

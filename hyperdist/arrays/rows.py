@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, namespace, settled, values
+from hyperdist.arrays.namespace import Array, namespace, place, settled, values
 from hyperdist.arrays.stable import COSHM1, SINHC, polynomial, two_product
 
 STEEPEST = 40.0
@@ -136,7 +136,7 @@ def reject(x: Array, y: Array) -> Array:
     y, so that what is left along y can be taken out in plain arithmetic.
     """
     xp = namespace(x, y)
-    pivot = xp.arange(y.shape[-1], device=y.device) == xp.argmax(xp.abs(y), axis=-1)[..., None]
+    pivot = xp.arange(y.shape[-1], **place(y)) == xp.argmax(xp.abs(y), axis=-1)[..., None]
     y_pivot = xp.sum(xp.where(pivot, y, y * 0.0), axis=-1)[..., None]
     x_pivot = xp.sum(xp.where(pivot, x, x * 0.0), axis=-1)[..., None]
     (first, first_lost), (second, second_lost) = two_product(x, y_pivot), two_product(x_pivot, y)

@@ -25,7 +25,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.namespace import Array, namespace, place
 from hyperdist.arrays.rows import column, dot
 from hyperdist.geometry import euclidean, lorentz, poincare
 
@@ -60,7 +60,7 @@ def _lowered(u: Array, c: float) -> Array:
 def _pairs(x: Array) -> tuple[Array, Array]:
     """Matrices (m, m (m - 1)/2) that take the coordinates i, and j, of all pairs i < j out of rows x (*batch, m)."""
     xp, m = namespace(x), x.shape[-1]
-    axes = xp.eye(m, dtype=x.dtype, device=x.device)
+    axes = xp.eye(m, dtype=x.dtype, **place(x))
     first = [xp.broadcast_to(axes[:, i : i + 1], (m, m - 1 - i)) for i in range(m - 1)]
     return xp.concat(first, axis=1), xp.concat([axes[:, i + 1 :] for i in range(m - 1)], axis=1)
 

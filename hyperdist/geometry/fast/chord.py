@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hyperdist.arrays.namespace import Array, namespace, settled
+from hyperdist.arrays.namespace import Array, namespace, place, settled
 from hyperdist.arrays.rows import dot, times, wide
 from hyperdist.arrays.stable import two_product
 
@@ -100,7 +100,7 @@ def _across(x: Array, y: Array, y_sq: Array, exact: bool) -> tuple[Array, Array]
     ``exact`` where float64 holds all products of coordinates.
     """
     xp = namespace(x, y)
-    pivot = xp.arange(y.shape[-1], device=y.device) == xp.argmax(xp.abs(y), axis=-1)[..., None]
+    pivot = xp.arange(y.shape[-1], **place(y)) == xp.argmax(xp.abs(y), axis=-1)[..., None]
     pivot = xp.asarray(pivot, dtype=y.dtype)
     x_pivot, y_pivot = dot(x, pivot), dot(y, pivot)
     if exact:
