@@ -16,6 +16,7 @@ from hyperdist.distributions import *  # noqa: F403 - the laws are listed once, 
 from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
 
 if TYPE_CHECKING:
+    from hyperdist import directional as directional
     from hyperdist import earth as earth
     from hyperdist import plot as plot
     from hyperdist import testing as testing
@@ -28,7 +29,7 @@ _moved.install()
 __all__ = ["Euclidean", "Lorentz", "PoincareBall", "Sphere", "Tangent", "Torus"]
 __all__ += distributions.__all__
 
-_ON_DEMAND = ("earth", "plot", "testing", "trees")
+_ON_DEMAND = ("directional", "earth", "plot", "testing", "trees")
 """Parts that are loaded when they are named: they need Matplotlib or the slow parts of SciPy."""
 
 

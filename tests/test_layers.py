@@ -37,6 +37,7 @@ LAYERS = (
     "spaces",
     "distributions",
     "",  # hyperdist/__init__.py itself
+    "directional",
     "runs",
     "testing",
     "trees",

@@ -13,6 +13,8 @@ from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 
 _MAX_STEPS = 200
+_BISECTIONS = 60
+"""They leave 30/2^60 of log kappa."""
 ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 """What rounding makes of the distance between equal points, over the size of their coordinates."""
 
@@ -101,3 +103,28 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = N
         if (np.abs(step) < 1e-13).all():
             break
     return np.where(narrow, most, np.where(balanced, 0.0, np.exp(log_kappa)))
+
+
+@quiet
+def concentration_of_sample(kappa: np.ndarray, versine: np.ndarray, n: int, d: int) -> np.ndarray:
+    """The kappa of largest marginal likelihood, that of the resultant's length R alone, of a sample of n.
+
+    kappa : (*batch) that of maximum likelihood, which is larger;  versine : (*batch) 1 - R/n
+
+    It solves A(kappa) = (R/n) A(kappa R), and is 0 where R^2 <= n (Schou 1978, Biometrika 65, eq. 5): n - 1 degrees of
+    freedom instead of n, by bisection in log kappa, since the two sides cross once below the maximum.
+    """
+    resultant = 1.0 - versine
+    length = n * resultant
+    none = length * length <= n
+    low = np.log(np.where(none | (kappa == 0.0), 1.0, kappa)) - 30.0
+    high = low + 30.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        own = VonMisesFisherRadius(d, np.minimum(np.exp(middle), KAPPA_MAX))
+        other = VonMisesFisherRadius(d, np.minimum(np.exp(middle) * np.maximum(length, 1e-300), KAPPA_MAX))
+        concentrated = versine + resultant * other.mean_versine() - own.mean_versine()
+        spread = own.mean_resultant_length() - resultant * other.mean_resultant_length()
+        above = np.where(versine < 0.5, concentrated, spread) > 0.0
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.where(none | (kappa == 0.0), 0.0, np.exp(0.5 * (low + high)))

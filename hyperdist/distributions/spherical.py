@@ -11,7 +11,12 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
-from hyperdist.distributions.fitting import ROUNDING, concentration_from_resultant, scale_from_second_moment
+from hyperdist.distributions.fitting import (
+    ROUNDING,
+    concentration_from_resultant,
+    concentration_of_sample,
+    scale_from_second_moment,
+)
 from hyperdist.distributions.summaries import Radial, SphericalSummary
 from hyperdist.geometry import sphere
 from hyperdist.radial import rejection
@@ -210,11 +215,14 @@ class VonMisesFisher(SphericalDistribution):
         return VonMisesFisherRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None) -> VonMisesFisher:
+    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None, small_sample: bool = False) -> VonMisesFisher:
         """Maximum likelihood: the direction of the mean vector, and the kappa whose resultant length is its own.
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
         1/sqrt(kappa) in radians.
+        small_sample : take the kappa of largest likelihood of the resultant's length R alone (Schou 1978), in which the
+            mean direction has cost its degrees of freedom: of concentrated data (m - 1)(n - 1)/(2 (n - R)), for m = 3
+            palaeomagnetism's (N - 1)/(N - R), where maximum likelihood has n/(n - 1) times as much; 0 where R^2 <= n.
         A mean vector of 0 has kappa = 0, and the first axis for mu, since no direction is better than another. Axial
         data, where x and -x are the same, have a mean vector near 0 and so a kappa near 0, however close to their axis
         they are: turn all to one side of the first principal axis of E x x^T before.
@@ -226,7 +234,12 @@ class VonMisesFisher(SphericalDistribution):
         length = np.sqrt(np.sum(total * total, axis=-1))
         balanced = (length == 0.0)[..., None]
         mu = np.where(balanced, np.eye(1, points.shape[-1])[0], total / np.where(balanced, 1.0, length[..., None]))
-        kappa = concentration_from_resultant(_mean_versine(points, shares, mu, length), points.shape[-1] - 1, min_scale)
+        d, versine = points.shape[-1] - 1, _mean_versine(points, shares, mu, length)
+        kappa = concentration_from_resultant(versine, d, min_scale)
+        if small_sample:
+            if weights is not None:
+                raise ValueError("weights must be left out with small_sample=True, which counts the observations")
+            kappa = concentration_of_sample(kappa, versine, len(points), d)
         dtype = checks.as_float(x, "x").dtype
         return cls(mu.astype(dtype), kappa.astype(dtype))
 

@@ -102,7 +102,7 @@ def check_maximum(slope: np.ndarray, information: np.ndarray, law: Any) -> np.nd
 def observed(law: Any, x: np.ndarray, model: str | None) -> dict[str, np.ndarray]:
     """Standard errors of a law without batch, by the observed information at it."""
     law = wide(law)
-    if hasattr(law, "mean_resultant_length"):  # in closed form, in any dimension
+    if hasattr(getattr(law, "radius", None), "cosine_variance"):  # von Mises-Fisher: in closed form, in any dimension
         radius, total = law.radius, np.sum(x, axis=0)
         along = float(total @ law.mu)
         across = np.linalg.norm(total - along * law.mu)
