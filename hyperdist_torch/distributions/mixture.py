@@ -103,6 +103,30 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         """Posterior probability of each component at points, (*broadcast, K); NaN off the space."""
         return posterior(self._each(value, model), self._shares)
 
+    def predict_proba(self, x: Tensor, *, model: str | None = None) -> Tensor:
+        """``responsibilities`` of observations x (n, k), (n, *batch, K): scikit-learn's name, gradients kept."""
+        return self.responsibilities(self._rows(x), model=model)
+
+    def predict(self, x: Tensor, *, model: str | None = None) -> Tensor:
+        """The likeliest component of each observation x (n, k), integers (n, *batch).
+
+        >>> import torch, hyperdist_torch
+        >>> q = hyperdist_torch.Mixture([0.5, 0.5], hyperdist_torch.VonMisesFisher(torch.eye(2), [9.0, 9.0]))
+        >>> q.predict(torch.tensor([[0.6, 0.8], [0.8, 0.6]]))
+        tensor([1, 0])
+        """
+        return torch.argmax(self.predict_proba(x, model=model), dim=-1)
+
+    def score_samples(self, x: Tensor, *, model: str | None = None) -> Tensor:
+        """``log_prob`` of observations x (n, k), (n, *batch)."""
+        return self.log_prob(self._rows(x), model=model)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """Observations with the batch's axes put between."""
+        if x.ndim != 2:
+            raise ValueError(f"x must have shape (n, k), a row an observation, got shape {tuple(x.shape)}")
+        return x.reshape(len(x), *(1,) * len(self.batch_shape), x.shape[1])
+
     def _each(self, value: Any, model: str | None) -> Tensor:
         """Log densities of the components, (*broadcast, K)."""
         options = {} if model is None else {"model": model}

@@ -185,3 +185,17 @@ FISHER = ht.VonMisesFisher(torch.eye(3)[:2], 1.0)
 def test_bad_input(make, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         make()
+
+
+@EVERY
+def test_labels_and_scores_are_the_core_s(name):
+    ours, core = both(name)
+    x = core.sample(40, rng=0)
+    points = torch.tensor(x)
+    np.testing.assert_array_equal(ours.predict(points), core.predict(x))
+    np.testing.assert_allclose(ours.predict_proba(points), core.predict_proba(x), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ours.score_samples(points), core.score_samples(x), rtol=1e-9, atol=1e-9)
+    batch = ours.expand((3,))
+    assert batch.predict(points).shape == (40, 3)
+    with pytest.raises(ValueError, match=r"x must have shape \(n, k\)"):
+        ours.predict(points[0])
