@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperdist.arrays.types import Seed
+
 
 class Unavailable(NotImplementedError, AttributeError):
     """What a law has no closed form for. A property that raises it is one that the object lacks: for ``hasattr``,
@@ -118,7 +120,7 @@ def model(value: Any, options: Sequence[str], law: str) -> str | None:
     return None
 
 
-def generator(rng: Any) -> np.random.Generator:
+def generator(rng: Seed) -> np.random.Generator:
     """What ``numpy.random.default_rng`` makes of ``rng``: a seed, a Generator, a BitGenerator or None."""
     try:
         return np.random.default_rng(rng)

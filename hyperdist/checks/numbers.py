@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from hyperdist.arrays.host import common, found, kind, made, numbers, plain
 from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.types import AnyArray, ArrayLike, Reader
 
 
-def as_float(value: Any, name: str) -> np.ndarray:
+def as_float(value: ArrayLike, name: str) -> np.ndarray:
     """A float32 or float64 NumPy array of ``value``; float16 and integers become float64.
 
     Nullable columns of pandas are numbers, their missing values NaN. A masked value has no place in an array of
@@ -39,7 +39,7 @@ def as_float(value: Any, name: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def floating(value: Any, name: str) -> Array:
+def floating(value: AnyArray, name: str) -> Array:
     """``as_float``, but arrays of torch, JAX and others stay theirs; those of half precision are refused."""
     if plain(value):
         return as_float(value, name)
@@ -73,7 +73,7 @@ def alike(arrays: dict[str, Any], *parameters: Any) -> tuple[Any, ...]:
     )
 
 
-def _masked(value: Any) -> int:
+def _masked(value: object) -> int:
     """How many values a mask hides, in lists of arrays too."""
     if isinstance(value, np.ma.MaskedArray):
         return int(np.count_nonzero(np.ma.getmaskarray(value)))
@@ -112,7 +112,7 @@ def finite(array: Array, name: str) -> Array:
     return array
 
 
-def positive(value: Any, name: str, upper: float = np.inf) -> np.ndarray:
+def positive(value: ArrayLike, name: str, upper: float = np.inf) -> np.ndarray:
     """A finite array > 0 and <= ``upper``."""
     array = finite(as_float(value, name), name)
     bad = ~(array > 0) | (array > upper)
@@ -122,7 +122,11 @@ def positive(value: Any, name: str, upper: float = np.inf) -> np.ndarray:
     return array
 
 
-def non_negative(value: Any, name: str, read: Callable[[Any, str], Array] = as_float) -> Array:
+@overload
+def non_negative(value: ArrayLike, name: str) -> np.ndarray: ...
+@overload
+def non_negative(value: AnyArray, name: str, read: Reader) -> Array: ...
+def non_negative(value: AnyArray, name: str, read: Reader = as_float) -> Array:
     """A finite array >= 0."""
     array = finite(read(value, name), name)
     bad = ~(array >= 0)
@@ -131,12 +135,16 @@ def non_negative(value: Any, name: str, read: Callable[[Any, str], Array] = as_f
     return array
 
 
-def curvature(c: Any, read: Callable[[Any, str], Array] = as_float) -> Array:
+@overload
+def curvature(c: ArrayLike) -> np.ndarray: ...
+@overload
+def curvature(c: AnyArray, read: Reader) -> Array: ...
+def curvature(c: AnyArray, read: Reader = as_float) -> Array:
     """The size of the curvature: finite, c >= 0."""
     return non_negative(c, "c", read)
 
 
-def probability(value: Any, name: str = "p") -> np.ndarray:
+def probability(value: ArrayLike, name: str = "p") -> np.ndarray:
     """An array of probabilities; NaN passes, to come out as NaN."""
     array = as_float(value, name)
     bad = (array < 0) | (array > 1)
@@ -152,12 +160,12 @@ def single(array: np.ndarray, name: str) -> float:
     return float(array)
 
 
-def one_positive(value: Any, name: str) -> float:
+def one_positive(value: ArrayLike, name: str) -> float:
     """One finite number > 0."""
     return single(positive(value, name), name)
 
 
-def fraction(value: Any, name: str) -> float:
+def fraction(value: ArrayLike, name: str) -> float:
     """One number > 0 and < 1."""
     number = single(as_float(value, name), name)
     if not 0.0 < number < 1.0:

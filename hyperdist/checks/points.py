@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable
-from typing import Any
+from typing import overload
 
 import numpy as np
 
 from hyperdist.arrays.host import eps, found, numbers, plain, shape
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot
+from hyperdist.arrays.types import AnyArray, ArrayLike, Reader
 from hyperdist.checks.arguments import last_axis, vectors
 from hyperdist.checks.numbers import _worst, as_float, finite, non_negative
 
-Reader = Callable[[Any, str], Array]
-"""``as_float``, or ``floating``, which lets arrays of torch and JAX be."""
 
-
-def vector(value: Any, name: str, least: int = 1, read: Reader = as_float) -> Array:
+@overload
+def vector(value: ArrayLike, name: str, least: int = 1) -> np.ndarray: ...
+@overload
+def vector(value: AnyArray, name: str, least: int, read: Reader) -> Array: ...
+def vector(value: AnyArray, name: str, least: int = 1, read: Reader = as_float) -> Array:
     """An array whose last axis is a vector of at least ``least`` coordinates; values are not checked."""
     array = read(value, name)
     vectors(shape(array), name, least)
     return array
 
 
-def observations(value: Any, name: str = "x", least: int = 1, last: str = "d", read: Reader = as_float) -> Array:
+@overload
+def observations(value: ArrayLike, name: str = "x", least: int = 1, last: str = "d") -> np.ndarray: ...
+@overload
+def observations(value: AnyArray, name: str, least: int, last: str, read: Reader) -> Array: ...
+def observations(value: AnyArray, name: str = "x", least: int = 1, last: str = "d", read: Reader = as_float) -> Array:
     """An array (n, d) of n >= 1 observations, a row each, with d >= ``least``; values are not checked."""
     array = read(value, name)
     if array.ndim != 2 or array.shape[-1] < least:
@@ -45,9 +50,13 @@ def observations(value: Any, name: str = "x", least: int = 1, last: str = "d", r
     return array
 
 
-def points(value: Any, name: str, d: int, read: Reader = as_float) -> Array:
+@overload
+def points(value: ArrayLike, name: str, d: int) -> np.ndarray: ...
+@overload
+def points(value: AnyArray, name: str, d: int, read: Reader) -> Array: ...
+def points(value: AnyArray, name: str, d: int, read: Reader = as_float) -> Array:
     """An array of shape (*batch, d)."""
-    array = vector(value, name, read=read)
+    array = vector(value, name, 1, read)
     last_axis(shape(array), name, d)
     return array
 
@@ -144,7 +153,7 @@ def _rounding(unit: float, m: int) -> float:
     return 64.0 * unit * m**0.5
 
 
-def shares(weights: Any, n: int) -> np.ndarray:
+def shares(weights: ArrayLike | None, n: int) -> np.ndarray:
     """Observation weights (n, *batch) divided by their sums, float64; equal ones for None.
 
     Weights are finite, >= 0, and have a positive sum in every batch element, of any size.
@@ -167,7 +176,7 @@ def shares(weights: Any, n: int) -> np.ndarray:
         return array / np.sum(array, axis=0)
 
 
-def weighted_mean(values: np.ndarray, weights: Any) -> np.ndarray:
+def weighted_mean(values: np.ndarray, weights: ArrayLike | None) -> np.ndarray:
     """Mean over the first axis of ``values`` (n, *batch) under observation weights (n,), (n, *batch) or None."""
     share = shares(weights, values.shape[0])
     return np.sum(share.reshape(share.shape + (1,) * (values.ndim - share.ndim)) * values, axis=0)

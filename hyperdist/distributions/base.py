@@ -15,13 +15,11 @@ from typing import Any, NamedTuple, Self, final
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, SampleShape, Seed, Which
 from hyperdist.distributions.criteria import Judged
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
 from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
-
-Which = Any
-"""A slice or an index array into the flattened batch."""
 
 
 class Drawn(NamedTuple):
@@ -96,7 +94,7 @@ class Distribution(Judged):
 
     @final
     def sample(
-        self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection", model: str | None = None
+        self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection", model: str | None = None
     ) -> np.ndarray:
         """Independent draws, sample_shape + batch_shape + event_shape.
 
@@ -110,7 +108,7 @@ class Distribution(Judged):
 
     @final
     def sample_and_log_prob(
-        self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection", model: str | None = None
+        self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection", model: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws as ``sample`` makes them, and their log density from the radius that each was drawn with.
 
@@ -119,7 +117,7 @@ class Distribution(Judged):
         return self._sample(sample_shape, rng, method, model, density=True)
 
     def _sample(
-        self, sample_shape: Any, rng: Any, method: str, model: str | None, *, density: bool
+        self, sample_shape: SampleShape, rng: Seed, method: str, model: str | None, *, density: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         model = self._check_model(model)
         width = self._width(model)
@@ -143,7 +141,7 @@ class Distribution(Judged):
 
     @final
     @quiet
-    def log_prob(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def log_prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Log density at x, (*broadcast of x's and the batch's shape); -inf off the space, NaN where x is NaN.
 
         x : (*batch, k) points, in the coordinates of ``model`` on hyperbolic space.
@@ -160,7 +158,7 @@ class Distribution(Judged):
         return value.astype(np.result_type(points.dtype, self.dtype) if points.ndim > 1 else self.dtype)[()]
 
     @final
-    def prob(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Density at x with respect to Riemannian volume."""
         with np.errstate(under="ignore", over="ignore"):
             return np.exp(self.log_prob(x, model=model))[()]

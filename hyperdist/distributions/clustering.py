@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Seed
 from hyperdist.distributions import mixture_errors
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.goodness import GoodnessOfFit, compare
@@ -25,14 +26,14 @@ class Clustering(Distribution):
     responsibilities: Callable[..., np.ndarray]
     fit: Callable[..., Any]
 
-    def predict_proba(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def predict_proba(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Posterior probability of each component at the observations x (n, k), (n, *batch, K).
 
         ``responsibilities``, with the batch's axes put between.
         """
         return self.responsibilities(self._rows(x), model=model)
 
-    def predict(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def predict(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """The likeliest component of each observation x (n, k), integers (n, *batch).
 
         >>> import hyperdist
@@ -42,28 +43,28 @@ class Clustering(Distribution):
         """
         return np.argmax(self.predict_proba(x, model=model), axis=-1)
 
-    def score_samples(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def score_samples(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Log density at the observations x (n, k), (n, *batch): ``log_prob``."""
         return self.log_prob(self._rows(x), model=model)
 
-    def score(self, x: Any, *, model: str | None = None) -> Any:
+    def score(self, x: ArrayLike, *, model: str | None = None) -> Any:
         """Mean log density of the observations x (n, k): larger is better. A float, or (*batch) of a batch."""
         n, value = self._log_likelihood(x, model)
         return value / n
 
-    def _rows(self, x: Any) -> np.ndarray:
+    def _rows(self, x: ArrayLike) -> np.ndarray:
         points = checks.observations(x, "x", 1, "k")
         return points.reshape(len(points), *(1,) * len(self.batch_shape), -1)
 
     @classmethod
     def select(
         cls,
-        x: Any,
+        x: ArrayLike,
         family: type[Distribution],
         n_components: Iterable[int] = range(1, 9),
         *,
         criterion: str = "bic",
-        rng: Any = None,
+        rng: Seed = None,
         **options: Any,
     ) -> Self:
         """The fitted mixture of least criterion over numbers of components.

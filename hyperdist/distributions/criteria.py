@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Seed
 from hyperdist.distributions import uncertainty
 from hyperdist.distributions.goodness import GoodnessOfFit, compare
 from hyperdist.distributions.values import Value
@@ -19,7 +20,7 @@ class Judged(Value):
     space: Any
 
     @abstractmethod
-    def log_prob(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def log_prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Log density at x."""
 
     @abstractmethod
@@ -37,7 +38,7 @@ class Judged(Value):
         return sum(size for _, size in uncertainty.layout(self))
 
     @final
-    def aic(self, x: Any, *, model: str | None = None) -> Any:
+    def aic(self, x: ArrayLike, *, model: str | None = None) -> Any:
         """Akaike's (1974) criterion of the law on x (n, k), 2 n_parameters - 2 log likelihood: smaller is better.
 
         A float, or (*batch) of a batch.
@@ -45,7 +46,7 @@ class Judged(Value):
         return 2.0 * self.n_parameters - 2.0 * self._log_likelihood(x, model)[1]
 
     @final
-    def bic(self, x: Any, *, model: str | None = None) -> Any:
+    def bic(self, x: ArrayLike, *, model: str | None = None) -> Any:
         """Schwarz's (1978) criterion of the law on x (n, k), n_parameters log n - 2 log likelihood: smaller is better.
 
         >>> import hyperdist
@@ -57,7 +58,7 @@ class Judged(Value):
         return float(np.log(n)) * self.n_parameters - 2.0 * value
 
     @final
-    def goodness_of_fit(self, x: Any, *, model: str | None = None, rng: Any = 0) -> GoodnessOfFit:
+    def goodness_of_fit(self, x: ArrayLike, *, model: str | None = None, rng: Seed = 0) -> GoodnessOfFit:
         """Whether observations x (n, k) look like draws of this law: statistic and p-value; of a mixture each part's.
 
         Two-sample Kolmogorov-Smirnov against 20,000 draws of the law, of log density and coordinates. A component of a
@@ -79,7 +80,9 @@ class Judged(Value):
         return whole._replace(components=self._fit_of_components(points, model, generator))
 
     @final
-    def standard_errors(self, x: Any, *, method: str = "information", draws: int = 200, rng: Any = 0) -> dict[str, Any]:
+    def standard_errors(
+        self, x: ArrayLike, *, method: str = "information", draws: int = 200, rng: Seed = 0
+    ) -> dict[str, Any]:
         """Standard errors of the parameters of a law that was fitted to observations x (n, k), by name.
 
         x      : what ``fit`` took, without weights;  method : "information", the default, the curvature of the log
@@ -108,7 +111,7 @@ class Judged(Value):
     def _resampled(self, x: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, Any]:
         return uncertainty.resampled(self, x, draws, rng) if uncertainty.layout(self) else {}
 
-    def _one(self, x: Any, model: str | None) -> np.ndarray:
+    def _one(self, x: ArrayLike, model: str | None) -> np.ndarray:
         """Observations (n, k) for a law without batch."""
         if self.batch_shape:
             raise ValueError(f"the law must have no batch, got shape {self.batch_shape}: take law[0], law[1], ...")
@@ -117,7 +120,7 @@ class Judged(Value):
     def _fit_of_components(self, x: np.ndarray, model: str | None, rng: np.random.Generator) -> tuple[Any, ...]:
         return ()
 
-    def _log_likelihood(self, x: Any, model: str | None) -> tuple[int, Any]:
+    def _log_likelihood(self, x: ArrayLike, model: str | None) -> tuple[int, Any]:
         """How many observations x (n, k) are, and their log likelihood, a float or (*batch)."""
         points = checks.observations(x, "x", 1, "k")
         checks.points(points, "x", self._width(self._check_model(model)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.spherical import SphericalDistribution, SphericalUniform
@@ -33,7 +34,7 @@ class Families:
                 f"got {self.__name__}"
             )
 
-    def fit(self, x: Any, weights: np.ndarray, **options: Any) -> Components:
+    def fit(self, x: ArrayLike, weights: np.ndarray, **options: Any) -> Components:
         """The laws of greatest likelihood; an option goes to the families that have it."""
         laws, start = [], 0
         for cls, count in self.groups:
@@ -51,7 +52,7 @@ class Families:
                 raise TypeError(f"{self.__name__}: none of their fit methods takes {name!r}")
 
 
-def resolve(family: Any, n_components: Any, background: bool) -> tuple[Any, int]:
+def resolve(family: Any, n_components: int | None, background: bool) -> tuple[Any, int]:
     """(a class or ``Families``, K) of what a caller has asked for."""
     several = isinstance(family, list | tuple)
     for cls in family if several else [family]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
@@ -19,7 +20,7 @@ ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 """What rounding makes of the distance between equal points, over the size of their coordinates."""
 
 
-def one_curvature(c: Any) -> np.float64:
+def one_curvature(c: ArrayLike) -> np.float64:
     """c as a scalar >= 0: one space for all the observations."""
     c = checks.curvature(c)
     if c.ndim:
@@ -29,7 +30,7 @@ def one_curvature(c: Any) -> np.float64:
 
 @quiet
 def scale_from_second_moment(
-    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], noise: np.ndarray, min_scale: Any = None
+    target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], noise: np.ndarray, min_scale: float | None = None
 ) -> np.ndarray:
     """The sigma whose law has E r^2 = target, (*batch), where exp(-r^2/(2 sigma^2)) is the law's factor.
 
@@ -71,7 +72,7 @@ def scale_from_second_moment(
 
 
 @quiet
-def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: Any = None) -> np.ndarray:
+def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: float | None = None) -> np.ndarray:
     """The kappa of the von Mises-Fisher law on S^d with 1 - A(kappa) = versine, (*batch).
 
     Newton's method in log kappa from the start of Banerjee et al. (2005), eq. 4.4, at most a factor e a step; on

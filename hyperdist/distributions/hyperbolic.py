@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.base import CentredDistribution
 from hyperdist.geometry import conversions, poincare, polar, tangent
 from hyperdist.radial import rejection
@@ -21,7 +22,7 @@ class HyperbolicDistribution(CentredDistribution):
     model: str
     """The coordinates of mu, and of points where no others are asked for: "poincare" or "tangent"."""
 
-    def _set_centre(self, mu: Any, c: Any, model: str, **others: np.ndarray) -> None:
+    def _set_centre(self, mu: ArrayLike, c: ArrayLike, model: str, **others: np.ndarray) -> None:
         """Check mu, c and the shapes of the other parameters; set mu, c, model, dtype, batch and event shape."""
         self.model = checks.choice(model, "model", conversions.CENTRE_MODELS)
         self._models = (model, *(other for other in conversions.MODELS if other != model))
@@ -63,7 +64,13 @@ class HyperbolicDistribution(CentredDistribution):
         }  # fmt: skip
 
     def _place(
-        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
+        self,
+        out: np.ndarray,
+        normals: np.ndarray,
+        norm: np.ndarray,
+        radius: np.ndarray,
+        which: Which,
+        model: str | None,
     ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm."""
         c, mu = self._flat_c[which], self._flat_mu[which]

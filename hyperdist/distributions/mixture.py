@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Seed
 from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, posterior, two_curvatures
 from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.clustering import Clustering
@@ -50,7 +51,7 @@ class Mixture(AnyMixture, Clustering):
 
     _event_axes: ClassVar[dict[str, int]] = {"weights": 1}
 
-    def __init__(self, weights: Any, component: Distribution | Sequence[Distribution]) -> None:
+    def __init__(self, weights: ArrayLike, component: Distribution | Sequence[Distribution]) -> None:
         if isinstance(component, list | tuple):
             component = Components(component)
         if not isinstance(component, Distribution):
@@ -103,7 +104,7 @@ class Mixture(AnyMixture, Clustering):
         return self._cast(np.asarray(0.0))
 
     @quiet
-    def responsibilities(self, x: Any, *, model: str | None = None) -> np.ndarray:
+    def responsibilities(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Posterior probability of each component at the points x (*batch, k), (*batch, K); NaN off the space."""
         model = self._check_model(model)
         points = checks.points(x, "x", self._width(model))
@@ -187,16 +188,16 @@ class Mixture(AnyMixture, Clustering):
     @classmethod
     def fit(
         cls,
-        x: Any,
+        x: ArrayLike,
         family: type[Distribution] | Sequence[type[Distribution]],
         n_components: int | None = None,
         *,
         background: bool = False,
-        weights: Any = None,
+        weights: ArrayLike | None = None,
         starts: int = 8,
         max_iter: int = 500,
         tol: float = 1e-8,
-        rng: Any = None,
+        rng: Seed = None,
         progress: bool = False,
         **family_options: Any,
     ) -> Mixture:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb
 from hyperdist.distributions.families import SHARE, Families, classes_of, resolve
 from hyperdist.distributions.fitting import one_curvature
@@ -34,7 +35,7 @@ def space_of(family: Any, options: dict[str, Any]) -> Space:
     return space
 
 
-def prepare(family: Any, options: dict[str, Any], x: Any) -> tuple[np.ndarray, Space]:
+def prepare(family: Any, options: dict[str, Any], x: ArrayLike) -> tuple[np.ndarray, Space]:
     """The observations in float64, on the space to its last bit."""
     space = space_of(family, options)
     x = checks.observations(x, "x", 1 + space._extra, "k")
@@ -85,14 +86,14 @@ def begin(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> n
 
 def fit_mixture(
     family: Any,
-    x: Any,
-    n_components: Any,
+    x: ArrayLike,
+    n_components: int | None,
     background: bool,
-    weights: Any,
+    weights: ArrayLike | None,
     options: dict[str, Any],
-    starts: Any,
-    max_iter: Any,
-    tol: Any,
+    starts: int,
+    max_iter: int,
+    tol: float,
     rng: np.random.Generator,
     progress: bool,
 ) -> tuple[np.ndarray, Any, Any]:

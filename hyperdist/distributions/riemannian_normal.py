@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
@@ -42,7 +42,7 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
 
     radius: RiemannianNormalRadius
 
-    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
+    def __init__(self, mu: ArrayLike, sigma: ArrayLike, c: ArrayLike = 1.0, *, model: str = "poincare") -> None:
         sigma, c = check_scale(sigma, c)
         self._set_centre(mu, c, model, sigma=sigma)
         self.sigma = sigma
@@ -75,16 +75,18 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
         ratio = self._distance(x, model) / self.radius.sigma
         return -0.5 * ratio * ratio - self._log_z
 
-    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         ratio = radius / self.radius.sigma.reshape(-1)[which]
         return -0.5 * ratio * ratio - np.reshape(self._log_z, -1)[which]
 
-    def _radius_of(self, which: Any) -> RiemannianNormalRadius:
+    def _radius_of(self, which: Which) -> RiemannianNormalRadius:
         d, law = self.event_shape[0], self.radius
         return RiemannianNormalRadius(d, law.sigma.reshape(-1)[which], law.c.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, c: Any = 1.0, min_scale: Any = None) -> RiemannianNormal:
+    def fit(
+        cls, x: ArrayLike, weights: ArrayLike | None = None, *, c: ArrayLike = 1.0, min_scale: float | None = None
+    ) -> RiemannianNormal:
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared distance.
 
         x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar;

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import Any, final
+from typing import Any, SupportsIndex, final
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution
 from hyperdist.distributions.fitting import (
@@ -35,12 +36,13 @@ class SphericalDistribution(RadialDistribution):
     _summary: type[SphericalSummary] = SphericalSummary
     """What divergences know the law's kernel by."""
 
-    def _set_centre(self, mu: Any, **others: np.ndarray) -> None:
-        mu = checks.unit(checks.on_sphere(checks.vector(mu, "mu", 2), "mu"))
-        self.batch_shape = checks.broadcast(mu=mu.shape[:-1], **{name: value.shape for name, value in others.items()})
-        self.event_shape = mu.shape[-1:]
-        self.dtype = np.result_type(mu, *(value for value in others.values() if value.ndim))
-        self.mu = mu
+    def _set_centre(self, mu: ArrayLike, **others: np.ndarray) -> None:
+        unit: np.ndarray = checks.unit(checks.on_sphere(checks.vector(mu, "mu", 2), "mu"))
+        shapes = {name: value.shape for name, value in others.items()}
+        self.batch_shape = checks.broadcast(mu=unit.shape[:-1], **shapes)
+        self.event_shape = unit.shape[-1:]
+        self.dtype = np.result_type(unit, *(value for value in others.values() if value.ndim))
+        self.mu = unit
 
     @cached_property
     def _unit_mu(self) -> np.ndarray:
@@ -69,7 +71,13 @@ class SphericalDistribution(RadialDistribution):
 
     @final
     def _place(
-        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Any, model: str | None
+        self,
+        out: np.ndarray,
+        normals: np.ndarray,
+        norm: np.ndarray,
+        radius: np.ndarray,
+        which: Which,
+        model: str | None,
     ) -> float:
         rejection.scale_rows(normals, 1.0 / np.where(norm > 0.0, norm, 1.0), normals)
         out[...] = sphere.exp_polar(self._flat_mu[which], radius, normals)
@@ -105,7 +113,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     radius: SphericalNormalRadius
 
-    def __init__(self, mu: Any, sigma: Any) -> None:
+    def __init__(self, mu: ArrayLike, sigma: ArrayLike) -> None:
         sigma, _ = check_scale(sigma, 0.0)
         self._set_centre(mu, sigma=sigma)
         self.sigma = sigma
@@ -132,15 +140,17 @@ class SphericalRiemannianNormal(SphericalDistribution):
         ratio = self._angle(x) / self.radius.sigma
         return -0.5 * ratio * ratio - self._log_excess
 
-    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         ratio = radius / self.radius.sigma.reshape(-1)[which]
         return -0.5 * ratio * ratio - np.reshape(self._log_excess, -1)[which]
 
-    def _radius_of(self, which: Any) -> SphericalNormalRadius:
+    def _radius_of(self, which: Which) -> SphericalNormalRadius:
         return SphericalNormalRadius(self.radius.d, self.radius.sigma.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None) -> SphericalRiemannianNormal:
+    def fit(
+        cls, x: ArrayLike, weights: ArrayLike | None = None, *, min_scale: float | None = None
+    ) -> SphericalRiemannianNormal:
         """Maximum likelihood: the Frechet mean, then the sigma whose E dist^2 is the mean squared angle.
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least sigma.
@@ -171,7 +181,7 @@ class VonMisesFisher(SphericalDistribution):
 
     radius: VonMisesFisherRadius
 
-    def __init__(self, mu: Any, kappa: Any) -> None:
+    def __init__(self, mu: ArrayLike, kappa: ArrayLike) -> None:
         kappa = checks.non_negative(kappa, "kappa")
         self._set_centre(mu, kappa=kappa)
         self.kappa = kappa
@@ -203,7 +213,7 @@ class VonMisesFisher(SphericalDistribution):
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         return self._kernel(self.radius.kappa, self._angle(x)) - self._log_excess
 
-    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         return self._kernel(self.radius.kappa.reshape(-1)[which], radius) - np.reshape(self._log_excess, -1)[which]
 
     @staticmethod
@@ -211,11 +221,18 @@ class VonMisesFisher(SphericalDistribution):
         """kappa (cos angle - 1)."""
         return -2.0 * kappa * np.square(np.sin(0.5 * angle))
 
-    def _radius_of(self, which: Any) -> VonMisesFisherRadius:
+    def _radius_of(self, which: Which) -> VonMisesFisherRadius:
         return VonMisesFisherRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None, small_sample: bool = False) -> VonMisesFisher:
+    def fit(
+        cls,
+        x: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        min_scale: float | None = None,
+        small_sample: bool = False,
+    ) -> VonMisesFisher:
         """Maximum likelihood: the direction of the mean vector, and the kappa whose resultant length is its own.
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
@@ -244,7 +261,7 @@ class VonMisesFisher(SphericalDistribution):
         return cls(mu.astype(dtype), kappa.astype(dtype))
 
 
-def unit_points(x: Any) -> np.ndarray:
+def unit_points(x: ArrayLike) -> np.ndarray:
     """Observations (n, m) as unit vectors to the last bit of a double."""
     points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x").astype(np.float64)
     return points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
@@ -270,7 +287,7 @@ class SphericalUniform(SphericalDistribution):
 
     radius: VonMisesFisherRadius
 
-    def __init__(self, d: Any) -> None:
+    def __init__(self, d: SupportsIndex) -> None:
         self.radius = VonMisesFisherRadius(checks.dimension(d), 0.0)
         self._set_centre(np.eye(1, self.radius.d + 1)[0])
 
@@ -295,14 +312,14 @@ class SphericalUniform(SphericalDistribution):
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
         return np.full(x.shape[:-1], -self._log_excess)
 
-    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         return np.full(radius.shape, -self._log_excess)
 
-    def _radius_of(self, which: Any) -> VonMisesFisherRadius:
+    def _radius_of(self, which: Which) -> VonMisesFisherRadius:
         return self.radius
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None) -> SphericalUniform:
+    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> SphericalUniform:
         """The uniform law on the sphere of x, (n, m): it has no parameter."""
         points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x")
         checks.shares(weights, len(points))

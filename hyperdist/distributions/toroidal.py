@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
@@ -64,7 +65,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
 
     _event_axes: ClassVar[dict[str, int]] = {"mu": 1, "sigma": 1}
 
-    def __init__(self, mu: Any, sigma: Any) -> None:
+    def __init__(self, mu: ArrayLike, sigma: ArrayLike) -> None:
         mu, sigma = checks.vector(mu, "mu"), checks.positive(sigma, "sigma")
         checks.radians(checks.finite(mu, "mu"), "mu")
         full = checks.per_coordinate(mu=mu.shape, sigma=sigma.shape)
@@ -126,7 +127,7 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         return Drawn(lambda: self._log_density(torus.wrap(deviation), sigma), 0.0)
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None) -> ToroidalWrappedNormal:
+    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> ToroidalWrappedNormal:
         """Maximum likelihood of mu and sigma in each coordinate, uphill from the estimate by moments.
 
         x : (n, d) angles;  weights : (n,) or (n, *batch), one law a batch element.
@@ -144,7 +145,7 @@ class ToroidalUniform(ToroidalDistribution):
     d : int >= 1. Every point is a Frechet mean and a mode; ``mean`` and ``mode`` are zeros.
     """
 
-    def __init__(self, d: Any) -> None:
+    def __init__(self, d: SupportsIndex) -> None:
         self.batch_shape, self.event_shape, self.dtype = (), (checks.dimension(d),), np.dtype(np.float64)
 
     def _arguments(self) -> dict[str, Any]:
@@ -183,7 +184,7 @@ class ToroidalUniform(ToroidalDistribution):
         return Drawn(lambda: self._log_prob(out, model), 0.0)
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None) -> ToroidalUniform:
+    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> ToroidalUniform:
         """The uniform law on the torus of x, (n, d): it has no parameter."""
         points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
         checks.shares(weights, len(points))

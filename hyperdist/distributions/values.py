@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from hyperdist._frozen import Frozen
+from hyperdist.arrays.types import ArrayLike
 
 
 class Value(Frozen):
@@ -133,7 +134,7 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.generic)
 
 
-def _same(x: Any, y: Any) -> bool:
+def _same(x: ArrayLike, y: ArrayLike) -> bool:
     if _is_array(x):
         x, y = np.asarray(x), np.asarray(y)
         return x.dtype == y.dtype and x.shape == y.shape and bool(np.array_equal(x, y))

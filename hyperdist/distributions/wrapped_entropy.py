@@ -13,7 +13,6 @@ trapezoidal rule converges exponentially (Trefethen & Weideman 2014).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def mean_log_sinhc(spread: np.ndarray) -> np.ndarray:
         return in_rows(rows, 1.0, rows, copies).reshape(batch)[()]
 
 
-def in_rows(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
+def in_rows(sigma: Array, c: Array | float, fixed: Array, copies: float) -> Array:
     """``mean_log_sinhc`` of sqrt(c) sigma, every coordinate counted ``copies`` times, (n,); any namespace, float64.
 
     sigma : (n, d);  c : (n, 1) or a number, >= 0
@@ -58,11 +57,11 @@ def in_rows(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
     n, d = sigma.shape
     size = max(1, _BLOCK // (_NODES * d))
     blocks = [slice(start, start + size) for start in range(0, max(1, n), size)]
-    parts = [_integral(sigma[i], c[i] if hasattr(c, "shape") else c, fixed[i], copies) for i in blocks]
+    parts = [_integral(sigma[i], c if isinstance(c, float | int) else c[i], fixed[i], copies) for i in blocks]
     return parts[0] if len(parts) == 1 else namespace(sigma).concat(parts)
 
 
-def _integral(sigma: Array, c: Any, fixed: Array, copies: float) -> Array:
+def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float) -> Array:
     """The integral for rows (n, d), in tau = t times the total variance of ``fixed``."""
     xp = namespace(sigma, c)
     largest = xp.amax(fixed, axis=1)

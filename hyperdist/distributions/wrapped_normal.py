@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
@@ -39,7 +40,7 @@ class WrappedNormal(HyperbolicDistribution):
 
     _event_axes: ClassVar[dict[str, int]] = {"mu": 1, "sigma": 1}
 
-    def __init__(self, mu: Any, sigma: Any, c: Any = 1.0, *, model: str = "poincare") -> None:
+    def __init__(self, mu: ArrayLike, sigma: ArrayLike, c: ArrayLike = 1.0, *, model: str = "poincare") -> None:
         mu, sigma, c = checks.vector(mu, "mu"), checks.positive(sigma, "sigma"), checks.curvature(c)
         full = checks.per_coordinate(mu=mu.shape, sigma=sigma.shape)
         check_scale(np.broadcast_to(sigma, full).max(axis=-1, initial=1.0), c)
@@ -117,7 +118,13 @@ class WrappedNormal(HyperbolicDistribution):
 
     @classmethod
     def fit(
-        cls, x: Any, weights: Any = None, *, c: Any = 1.0, isotropic: bool = False, min_scale: Any = None
+        cls,
+        x: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        c: ArrayLike = 1.0,
+        isotropic: bool = False,
+        min_scale: float | None = None,
     ) -> WrappedNormal:
         """Maximum likelihood of mu and sigma, uphill from the Frechet mean.
 

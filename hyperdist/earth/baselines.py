@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, Seed
 from hyperdist.distributions import Mixture, VonMisesFisher
 
 SHARES = (0.0, 0.001, 0.003, 0.01, 0.03, *np.linspace(0.1, 0.9, 9).tolist(), 0.97, 0.99)
@@ -121,12 +122,12 @@ class KernelEstimate:
         first, second, share = best_blend(kernel_log_density(x, y, candidates))
         return cls(x, candidates[[first, second]], share)
 
-    def log_prob(self, x: Any) -> np.ndarray:
+    def log_prob(self, x: ArrayLike) -> np.ndarray:
         """Log density at unit vectors x (n, 3), (n,) in nats."""
         first, second = kernel_log_density(self.points, _points(x, "x"), self.bandwidths)
         return _log_blend(first, second, self.share)
 
-    def sample(self, size: int, rng: Any = None) -> np.ndarray:
+    def sample(self, size: int, rng: Seed = None) -> np.ndarray:
         """Draws (size, 3), a smoothed bootstrap of the points (Silverman & Young 1987, Biometrika 74)."""
         size, generator = checks.dimension(size, "size"), checks.generator(rng)
         rows = generator.integers(len(self.points), size=size)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.geometry import sphere
 from hyperdist.spaces import Sphere
 
@@ -20,7 +21,7 @@ _DIRECTIONS = (("declination", -180, 360), ("inclination", -90, 90))
 _Range = tuple[tuple[str, int, int], ...]
 
 
-def unit(degrees: Any) -> np.ndarray:
+def unit(degrees: ArrayLike) -> np.ndarray:
     """Unit vectors (n, 3) of latitude and longitude in degrees (n, 2): x towards (0, 0), z towards the north pole.
 
     Raises  ValueError for latitudes out of -90 to 90 and longitudes out of -180 to 360 degrees.
@@ -32,7 +33,7 @@ def unit(degrees: Any) -> np.ndarray:
     return sphere.from_angles(latitude, longitude)
 
 
-def latitude_longitude(x: Any) -> np.ndarray:
+def latitude_longitude(x: ArrayLike) -> np.ndarray:
     """Latitude and longitude in degrees (n, 2) of unit vectors (n, 3), the inverse of ``unit``.
 
     Longitude is -180 to 180, 0 at the poles.
@@ -43,7 +44,7 @@ def latitude_longitude(x: Any) -> np.ndarray:
     return np.degrees(np.column_stack(sphere.to_angles(_vectors(x))))
 
 
-def direction(degrees: Any) -> np.ndarray:
+def direction(degrees: ArrayLike) -> np.ndarray:
     """Unit vectors (n, 3) of declination and inclination in degrees (n, 2): x to the north, y to the east, z down.
 
     Declination runs from north to east, inclination is positive downwards, as in palaeomagnetism.
@@ -58,7 +59,7 @@ def direction(degrees: Any) -> np.ndarray:
     return sphere.from_angles(inclination, declination)
 
 
-def declination_inclination(x: Any) -> np.ndarray:
+def declination_inclination(x: ArrayLike) -> np.ndarray:
     """Declination, 0 to 360, and inclination in degrees (n, 2) of unit vectors (n, 3), the inverse of ``direction``.
 
     >>> declination_inclination([[0.0, -1.0, 0.0]])
@@ -85,7 +86,7 @@ def _in_range(value: Any, name: str, columns: _Range) -> np.ndarray:
     return degrees
 
 
-def _vectors(x: Any) -> np.ndarray:
+def _vectors(x: ArrayLike) -> np.ndarray:
     points = Sphere().check_point(checks.points(x, "x", 3))
     if points.ndim != 2:
         raise ValueError(f"x must have shape (n, 3), got shape {points.shape}")

@@ -6,11 +6,12 @@ import csv
 import math
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.earth.coordinates import COLUMNS, check_degrees
 
 SETS = ("volcano", "earthquake", "flood", "fire")
@@ -104,7 +105,7 @@ def _place(line: str, pick: tuple[int, ...] | None, where: str) -> tuple[float, 
     return values[0], values[1]
 
 
-def split(degrees: Any, kind: str, seed: int, *, source: str = "degrees") -> Parts:
+def split(degrees: ArrayLike, kind: str, seed: int, *, source: str = "degrees") -> Parts:
     """Training, validation and test rows in degrees, about 80, 10 and 10 % of the units, shuffled by ``seed``.
 
     The units that stay together are the rows themselves ("random rows"), the rows after repeated coordinates are

@@ -17,6 +17,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.plot import _density, _style, _tiling
 from hyperdist.spaces import PoincareBall
 
@@ -71,7 +72,7 @@ def disc(ax: Axes | None = None, c: float = 1.0, *, extent: float | None = None,
     return ax
 
 
-def disc_points(x: Any, ax: Axes | None = None, c: float | None = None, **style: Any) -> PathCollection:
+def disc_points(x: ArrayLike, ax: Axes | None = None, c: float | None = None, **style: Any) -> PathCollection:
     """Points on the disc.
 
     x       (*batch, 2)  points with sqrt(c) |x| < 1.
@@ -85,7 +86,9 @@ def disc_points(x: Any, ax: Axes | None = None, c: float | None = None, **style:
     return cast(PathCollection, _clip(ax.scatter(x[:, 0], x[:, 1], **_style.points(len(x), style)), outline))
 
 
-def disc_geodesic(x: Any, y: Any, ax: Axes | None = None, c: float | None = None, **style: Any) -> LineCollection:
+def disc_geodesic(
+    x: ArrayLike, y: ArrayLike, ax: Axes | None = None, c: float | None = None, **style: Any
+) -> LineCollection:
     """The geodesic segments between pairs of points.
 
     x, y    (*batch, 2)  their ends, with sqrt(c) |x| < 1; batch axes broadcast.
@@ -162,14 +165,14 @@ def _prepare(ax: Axes | None, c: float | None, extent: float | None = None) -> t
     return ax, outline
 
 
-def _one_curvature(c: Any) -> float:
+def _one_curvature(c: ArrayLike) -> float:
     values = np.unique(checks.curvature(c))
     if values.size != 1:
         raise ValueError(f"c must be one number, since one disc has one curvature, got {values!r}")
     return float(values[0])
 
 
-def _inside(x: Any, outline: _Disc, name: str) -> np.ndarray:
+def _inside(x: ArrayLike, outline: _Disc, name: str) -> np.ndarray:
     return checks.inside_ball(checks.points(x, name, 2), np.asarray(outline.c), name)
 
 

@@ -12,6 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.projections.geo import GeoAxes
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.geometry.sphere import from_angles
 from hyperdist.plot import _density, _style
 from hyperdist.spaces import Sphere
@@ -43,7 +44,7 @@ def sphere(ax: Axes | None = None, *, projection: str = "mollweide", grid: bool 
     return ax
 
 
-def sphere_points(x: Any, ax: Axes | None = None, **style: Any) -> PathCollection:
+def sphere_points(x: ArrayLike, ax: Axes | None = None, **style: Any) -> PathCollection:
     """Points on the map.
 
     x       (*batch, 3)  unit vectors; ``unit_vectors`` makes them from latitude and longitude.
@@ -92,7 +93,7 @@ def sphere_density(
     return image
 
 
-def unit_vectors(latitude: Any, longitude: Any) -> np.ndarray:
+def unit_vectors(latitude: ArrayLike, longitude: ArrayLike) -> np.ndarray:
     """Unit vectors (*batch, 3) of places given in degrees.
 
     latitude   (*batch)  in [-90, 90].

@@ -12,6 +12,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist._frozen import Frozen
 from hyperdist.arrays.stable import log1mexp
+from hyperdist.arrays.types import ArrayLike, SampleShape, Seed
 from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.nodes import Nodes
 from hyperdist.radial.quadrature import Kernel
@@ -75,54 +76,54 @@ class RadialLaw(Frozen):
     # What follows from it.
     @final
     @quiet
-    def log_prob(self, r: Any) -> np.ndarray:
+    def log_prob(self, r: ArrayLike) -> np.ndarray:
         """Log density in nats with respect to dr; -inf outside the support."""
         return self._on_support(r, self._log_prob, -np.inf, -np.inf)
 
     @final
-    def prob(self, r: Any) -> np.ndarray:
+    def prob(self, r: ArrayLike) -> np.ndarray:
         """Density with respect to dr."""
         with np.errstate(under="ignore"):
             return np.exp(self.log_prob(r))[()]
 
     @final
     @quiet
-    def log_cdf(self, r: Any) -> np.ndarray:
+    def log_cdf(self, r: ArrayLike) -> np.ndarray:
         """Log probability of a radius <= r."""
         return self._on_support(r, lambda x: self._log_tails(x)[0], -np.inf, 0.0)
 
     @final
     @quiet
-    def log_sf(self, r: Any) -> np.ndarray:
+    def log_sf(self, r: ArrayLike) -> np.ndarray:
         """Log probability of a radius > r, far below the smallest double's logarithm too."""
         return self._on_support(r, lambda x: self._log_tails(x)[1], 0.0, -np.inf)
 
     @final
     @quiet
-    def cdf(self, r: Any) -> np.ndarray:
+    def cdf(self, r: ArrayLike) -> np.ndarray:
         """Probability of a radius <= r; relative accuracy in the lower tail."""
         return self._on_support(r, lambda x: np.exp(self._log_tails(x)[0]), 0.0, 1.0)
 
     @final
     @quiet
-    def sf(self, r: Any) -> np.ndarray:
+    def sf(self, r: ArrayLike) -> np.ndarray:
         """Probability of a radius > r; relative accuracy in the upper tail."""
         return self._on_support(r, lambda x: np.exp(self._log_tails(x)[1]), 1.0, 0.0)
 
     @final
     @quiet
-    def icdf(self, p: Any) -> np.ndarray:
+    def icdf(self, p: ArrayLike) -> np.ndarray:
         """The radius with cdf p, 0 <= p <= 1."""
         return self._invert(p, False)
 
     @final
     @quiet
-    def isf(self, p: Any) -> np.ndarray:
+    def isf(self, p: ArrayLike) -> np.ndarray:
         """The radius with sf p: the form for the upper tail, down to p = 1e-300."""
         return self._invert(p, True)
 
     @final
-    def sample(self, sample_shape: Any = (), rng: Any = None, *, method: str = "rejection") -> np.ndarray:
+    def sample(self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection") -> np.ndarray:
         """Independent radii of shape sample_shape + batch_shape.
 
         method : "rejection" (exact) or "inverse" (one uniform a draw through ``icdf``; free of branches).
@@ -173,7 +174,7 @@ class RadialLaw(Frozen):
     def _result_dtype(self, array: np.ndarray) -> np.dtype:
         return np.result_type(array.dtype, self.dtype) if array.ndim else self.dtype
 
-    def _on_support(self, r: Any, function: Any, below: float, above: float) -> np.ndarray:
+    def _on_support(self, r: ArrayLike, function: Any, below: float, above: float) -> np.ndarray:
         """``function`` where 0 <= r <= end, constants outside, NaN where r is NaN; in chunks of bounded memory."""
         array = checks.as_float(r, "r")
         shape = checks.broadcast(r=array.shape, batch=self.batch_shape)
@@ -186,7 +187,7 @@ class RadialLaw(Frozen):
         value = np.where(inside, value, np.where(x < 0, below, np.where(np.isnan(x), np.nan, above)))
         return value.astype(self._result_dtype(array))[()]
 
-    def _invert(self, p: Any, upper: bool) -> np.ndarray:
+    def _invert(self, p: ArrayLike, upper: bool) -> np.ndarray:
         array = checks.probability(p)
         shape = checks.broadcast(p=array.shape, batch=self.batch_shape)
         x = np.broadcast_to(array.astype(np.float64), shape)
@@ -221,7 +222,7 @@ class KernelLaw(RadialLaw):
         """t = r/scale - centre without cancellation."""
 
     @abstractmethod
-    def parameter_gradient(self, r: Any) -> dict[str, np.ndarray]:
+    def parameter_gradient(self, r: ArrayLike) -> dict[str, np.ndarray]:
         """Derivatives of a draw r in the law's parameters at fixed cdf (implicit reparametrisation)."""
 
     @final

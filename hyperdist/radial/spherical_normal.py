@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import SupportsIndex
 
 import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
@@ -196,7 +197,7 @@ class SphericalNormalRadius(KernelLaw):
     Accuracy  as ``RiemannianNormalRadius``.
     """
 
-    def __init__(self, d: Any, sigma: Any, *, dtype: Any = None) -> None:
+    def __init__(self, d: SupportsIndex, sigma: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         self.d = checks.dimension(d)
         sigma, _ = check_scale(sigma, 0.0)
         self.batch_shape, self.dtype = sigma.shape, np.dtype(dtype or sigma.dtype)
@@ -229,7 +230,7 @@ class SphericalNormalRadius(KernelLaw):
         return {"sigma": self._cast(self._moments()[2] / self.sigma / self.sigma / self.sigma)}
 
     @quiet
-    def parameter_gradient(self, r: Any) -> dict[str, ndarray]:
+    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
         """dr/d sigma at fixed cdf."""
 
         def slope(x: ndarray) -> ndarray:

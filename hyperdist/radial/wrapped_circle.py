@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.geometry import torus
 from hyperdist.radial import circular, rejection
 from hyperdist.radial.base import RadialLaw, quiet
@@ -27,7 +27,7 @@ class WrappedNormalAngle(RadialLaw):
 
     d = 1
 
-    def __init__(self, sigma: Any, *, dtype: Any = None) -> None:
+    def __init__(self, sigma: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         """dtype: that of the results (default: that of sigma)."""
         sigma = checks.positive(sigma, "sigma")
         self.batch_shape, self.dtype = sigma.shape, np.dtype(dtype or sigma.dtype)
@@ -91,6 +91,6 @@ class WrappedNormalAngle(RadialLaw):
         return {"sigma": self._cast(1.0 / self.sigma)}
 
     @quiet
-    def parameter_gradient(self, r: Any) -> dict[str, ndarray]:
+    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
         """dr/d sigma at fixed cdf (implicit reparametrisation); NaN off the support."""
         return {"sigma": self._on_support(r, lambda a: circular.drift(a, self.sigma), np.nan, np.nan)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import SupportsIndex
 
 import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
 from hyperdist.arrays.stable import two_product
+from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.riemannian_normal.functions import closed_form, closed_form_is_safe, nondimensional
@@ -22,7 +23,7 @@ NARROWEST = 1e15
 """The largest ratio of a radius's mode, (d - 1) sqrt(c) sigma^2, to its deviation sigma."""
 
 
-def check_scale(sigma: Any, c: Any, d: int = 1) -> tuple[ndarray, ndarray]:
+def check_scale(sigma: ArrayLike, c: ArrayLike, d: int = 1) -> tuple[ndarray, ndarray]:
     """sigma and c as arrays whose squares neither overflow nor vanish; for d see ``check_spread``."""
     sigma, c = checks.positive(sigma, "sigma"), checks.curvature(c)
     checks.broadcast(sigma=sigma.shape, c=c.shape)
@@ -54,7 +55,9 @@ class RiemannianNormalRadius(KernelLaw):
               [1e-6, 1e3]; parameter gradients 1e-10, relative.
     """
 
-    def __init__(self, d: Any, sigma: Any, c: Any = 0.0, *, dtype: Any = None) -> None:
+    def __init__(
+        self, d: SupportsIndex, sigma: ArrayLike, c: ArrayLike = 0.0, *, dtype: DTypeLike | None = None
+    ) -> None:
         self.d = checks.dimension(d)
         sigma, c = check_scale(sigma, c, self.d)
         self.batch_shape = np.broadcast_shapes(sigma.shape, c.shape)
@@ -103,7 +106,7 @@ class RiemannianNormalRadius(KernelLaw):
         }
 
     @quiet
-    def parameter_gradient(self, r: Any) -> dict[str, ndarray]:
+    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
         """dr/d sigma and dr/d c at fixed cdf: {"sigma": ..., "c": ...}, each of r's shape broadcast with the batch."""
 
         def scaled(x: ndarray) -> ndarray:
