@@ -17,6 +17,7 @@ import numpy as np
 from scipy import stats
 
 from hyperdist import checks
+from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions import VonMisesFisher
 
 __all__ = ["Cone", "TestResult", "bingham_test", "common_mean_test", "confidence_cone", "rayleigh_test"]
@@ -39,14 +40,14 @@ class Cone(NamedTuple):
     angle: float
 
 
-def _vectors(x: Any, name: str = "x", least: int = 2) -> np.ndarray:
+def _vectors(x: ArrayLike, name: str = "x", least: int = 2) -> np.ndarray:
     points = checks.on_sphere(checks.observations(x, name, 2, "m"), name).astype(np.float64)
     if len(points) < least:
         raise ValueError(f"{name} must hold at least {least} directions, got {len(points)}")
     return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
-def rayleigh_test(x: Any) -> TestResult:
+def rayleigh_test(x: ArrayLike) -> TestResult:
     """Rayleigh's test of uniformity against a preferred direction: m n |mean|^2, chi-square with m degrees of freedom.
 
     x : (n, m) unit vectors. Blind to axes, of which x and -x are one: ``bingham_test`` sees those.
@@ -63,7 +64,7 @@ def rayleigh_test(x: Any) -> TestResult:
     return TestResult(statistic, float(stats.chi2.sf(statistic, m)))
 
 
-def bingham_test(x: Any) -> TestResult:
+def bingham_test(x: ArrayLike) -> TestResult:
     """Bingham's test of uniformity against a preferred axis or plane, by the second moments.
 
     x : (n, m) unit vectors; their signs do not matter.
@@ -114,7 +115,7 @@ def common_mean_test(*samples: Any, equal_concentrations: bool = False) -> TestR
     return TestResult(statistic, float(stats.chi2.sf(statistic, (q - 1) * (m - 1))))
 
 
-def confidence_cone(x: Any, level: float = 0.95, *, method: str = "dispersion") -> Cone:
+def confidence_cone(x: ArrayLike, level: float = 0.95, *, method: str = "dispersion") -> Cone:
     """The mean direction of x, and the angle about it that holds the law's mean direction with probability ``level``.
 
     x : (n, m) unit vectors, n >= 2, from a law that is symmetric about its mean direction

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,17 @@ import numpy as np
 from hyperdist.arrays.namespace import Array, captured, namespace, recorded
 
 
-def plain(*arrays: Any) -> bool:
+def plain(*arrays: Array) -> bool:
     """Whether NumPy serves these."""
     return namespace(*arrays) is np
 
 
-def quiet(*arrays: Any) -> AbstractContextManager[Any]:
+def quiet(*arrays: Array) -> AbstractContextManager[Any]:
     """Without NumPy's warnings: some limits come by way of infinities."""
     return np.errstate(all="ignore") if plain(*arrays) else nullcontext()
 
 
-def looking(*arrays: Any) -> AbstractContextManager[Any]:
+def looking(*arrays: Array) -> AbstractContextManager[Any]:
     """``quiet``, for what only looks at values: without a graph of torch."""
     xp = namespace(*arrays)
     if xp is np:
@@ -92,7 +93,7 @@ def found(mask: Array) -> bool:
     return not xp._is_all_true(~mask) if xp.__name__ == "torch" else bool(xp.any(mask))
 
 
-def hidden(*arrays: Any) -> bool:
+def hidden(*arrays: Array) -> bool:
     """Whether the value of one of these cannot be looked at."""
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
     if torch is not None and any(isinstance(array, torch.Tensor) for array in arrays):
@@ -100,26 +101,26 @@ def hidden(*arrays: Any) -> bool:
     return jax is not None and any(isinstance(array, jax.core.Tracer) for array in arrays)
 
 
-def unseen(*arrays: Any) -> bool:
+def unseen(*arrays: Array) -> bool:
     """``hidden`` of tensors, without the compiler, which may stop at a value and go on."""
     torch: Any = sys.modules["torch"]
     exporting = getattr(torch.compiler, "is_exporting", bool)
     return recorded(torch) or captured(torch) or exporting() or any(_valueless(torch, array) for array in arrays)
 
 
-def _valueless(torch: Any, x: Any) -> bool:
+def _valueless(torch: ModuleType, x: Array) -> bool:
     if type(x) is torch.Tensor:
         return x.is_meta
     fake = sys.modules.get("torch._subclasses.fake_tensor")
     return fake is not None and isinstance(x, fake.FakeTensor)
 
 
-def in_functorch(torch: Any) -> bool:
+def in_functorch(torch: ModuleType) -> bool:
     """Whether a transform of ``torch.func`` is under way; the compiler has taken it apart before it asks."""
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
-def seen(x: Any) -> Any:
+def seen(x: Array) -> Any:
     """The values of a tensor that a transform of ``torch.func`` works on; the batch of a vmap comes first."""
     torch: Any = sys.modules["torch"]
     if not in_functorch(torch):

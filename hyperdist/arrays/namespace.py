@@ -86,17 +86,17 @@ def values(array: Array) -> Array:
     return jax.lax.stop_gradient(array) if jax is not None and isinstance(array, jax.Array) else array
 
 
-def transformed(torch: Any) -> bool:
+def transformed(torch: ModuleType) -> bool:
     """Whether torch is compiling, tracing, or inside a transform of ``torch.func``."""
     return traced(torch) or torch._C._are_functorch_transforms_active()
 
 
-def traced(torch: Any) -> bool:
+def traced(torch: ModuleType) -> bool:
     """Whether torch records operations to run them again, for its compiler or in a trace."""
     return torch.compiler.is_compiling() or recorded(torch)
 
 
-def recorded(torch: Any) -> bool:
+def recorded(torch: ModuleType) -> bool:
     """Whether operations are recorded, to be run on other values (``torch.jit.trace``, ``make_fx``, ``torch.export``),
     or run on tensors that have none (``FakeTensorMode``): no value may be looked at, or leave for NumPy.
 
@@ -140,7 +140,7 @@ class Table:
             _KEPT[place] = self._made(xp, array)
         return _KEPT[place]
 
-    def _made(self, xp: Any, array: Array) -> Array:
+    def _made(self, xp: ModuleType, array: Array) -> Array:
         place = {"device": array.device} if hasattr(array, "device") else {}
         return xp.asarray(self._values, dtype=array.dtype, **place)
 
@@ -149,28 +149,28 @@ _KEPT: dict[tuple[Table, Any, Any], Array] = {}
 """Tables by dtype and device."""
 
 
-def plain(torch: Any, array: Array) -> bool:
+def plain(torch: ModuleType, array: Array) -> bool:
     """Whether a tensor of an earlier call may meet this one: not in a trace, nor where its class has its own rules."""
     return type(array) in (torch.Tensor, torch.nn.Parameter) and not traced(torch)
 
 
-def lasting(torch: Any) -> bool:
+def lasting(torch: ModuleType) -> bool:
     """Whether a tensor made now serves every later call: not in a trace or a transform of ``torch.func``, whose tensors
     end with it, under a ``TorchDispatchMode``, which may make its own, nor in a CUDA graph, which fills it later."""
     return not (transformed(torch) or torch._C._len_torch_dispatch_stack() or captured(torch))
 
 
-def captured(torch: Any) -> bool:
+def captured(torch: ModuleType) -> bool:
     """Whether a CUDA graph is being captured: it runs on other values later, and none may be looked at."""
     return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
-def forward_mode(torch: Any) -> bool:
+def forward_mode(torch: ModuleType) -> bool:
     """Whether derivatives are carried forward: by ``torch.func.jvp`` or in a ``forward_ad.dual_level``."""
     return torch.autograd.forward_ad._current_level >= 0
 
 
-def written_out(torch: Any) -> bool:
+def written_out(torch: ModuleType) -> bool:
     """Whether a value with a derivative of its own has to be written out in operations that have it.
 
     Forward mode takes what a node's own rule returns for a constant, and a recording holds what the node's forward pass
@@ -179,7 +179,7 @@ def written_out(torch: Any) -> bool:
     return forward_mode(torch) or recorded(torch)
 
 
-def special(xp: Any) -> ModuleType:
+def special(xp: ModuleType) -> ModuleType:
     """The special functions (``erf``, ``ndtri`` ...) that go with an array namespace."""
     if xp.__name__ == "torch":
         return xp.special

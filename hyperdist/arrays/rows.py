@@ -5,6 +5,7 @@ A row is the last axis of an array; a row scalar has shape (*batch). Everything 
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ STEEPEST = 40.0
 """Largest log of a derivative that kernels carry through a factor that is exactly 0; its square fits float32."""
 
 
-def column(a: Any) -> Any:
+def column(a: Array) -> Any:
     """A row scalar (*batch) as (*batch, 1), to multiply vectors; a Python number as it is."""
     return a[..., None] if hasattr(a, "shape") else a
 
@@ -80,7 +81,7 @@ def _scaled_near(z: Array) -> tuple[Array, Array]:
     return polynomial(z, SINHC), 1.0 + z * polynomial(z, COSHM1)
 
 
-def _scaled_far(xp: Any, x: Array) -> tuple[Array, Array, Array]:
+def _scaled_far(xp: ModuleType, x: Array) -> tuple[Array, Array, Array]:
     loss = xp.expm1(-2.0 * x)
     return x, -0.5 * loss / x, 1.0 + 0.5 * loss
 

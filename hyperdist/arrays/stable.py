@@ -10,6 +10,7 @@ Accuracy: a few eps, relative, over the whole range of the dtype; no overflow wh
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 from hyperdist.arrays.namespace import Array, constant, namespace, settled
@@ -123,7 +124,7 @@ def asinh_squared(z: Array) -> Array:
     return z * _even(z, _ASINH_SQ, lambda xp, x: xp.square(xp.asinh(x) / x))
 
 
-def _log_sinhc(xp: Any, small: Array, z: Array, x: Array) -> Array:
+def _log_sinhc(xp: ModuleType, small: Array, z: Array, x: Array) -> Array:
     """log1p of sinhc - 1 where z = x^2 < 1, exponentials above: no overflow, no cancellation."""
     one_side = settled(small)
     if one_side is True:

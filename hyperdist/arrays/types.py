@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 else:  # numpy.typing would cost every import of the package a millisecond
     ArrayLike = DTypeLike = Any
 
-__all__ = ["AnyArray", "ArrayLike", "DTypeLike", "Reader", "SampleShape", "Seed", "Which"]
+__all__ = ["AnyArray", "ArrayLike", "DTypeLike", "Reader", "SampleShape", "Scalar", "Seed", "Which"]
 
 AnyArray = Any
 """What ``ArrayLike`` is, or an array of another namespace, a torch tensor or JAX's, which stays one."""
+
+Scalar = Array | float
+"""One number per element of the batch: a number, or an array (*batch) of the namespace of the arrays beside it. In
+``geometry`` c is the size of the curvature, c >= 0; a space of curvature -c."""
 
 Reader = Callable[[AnyArray, str], Array]
 """A check that makes an array of what is called by a name in its messages."""

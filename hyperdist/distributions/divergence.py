@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from hyperdist.arrays.namespace import Array
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.divergence_forms import Divergence, find, settle
 from hyperdist.distributions.spherical import SphericalUniform
-from hyperdist.distributions.summaries import HyperbolicSummary
+from hyperdist.distributions.summaries import HyperbolicSummary, Summary
 from hyperdist.distributions.toroidal import ToroidalUniform
 from hyperdist.radial.base import quiet
 
@@ -41,7 +41,17 @@ def _dtype(p: Distribution, q: Distribution) -> np.dtype:
     return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
 
 
-def compare(p: Any, q: Any, holds: Callable[[Array], Any]) -> Divergence:
+class Comparable(Protocol):
+    """A law of either package, as far as its divergences look at it."""
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]: ...
+    @property
+    def event_shape(self) -> tuple[int, ...]: ...
+    def summary(self) -> Summary | None: ...
+
+
+def compare(p: Comparable, q: Comparable, holds: Callable[[Array], object]) -> Divergence:
     """The divergence of two laws of any namespace; errors as of ``kl_divergence``.
 
     holds : whether a mask holds everywhere; where it cannot look at values it says so, and ``known`` tells.
@@ -55,21 +65,21 @@ def compare(p: Any, q: Any, holds: Callable[[Array], Any]) -> Divergence:
     one_space(p, q)
     checks.broadcast(p=tuple(p.batch_shape), q=tuple(q.batch_shape))
     if isinstance(summaries[0], HyperbolicSummary):
-        one_curvature(p.c, q.c, holds)
+        one_curvature(summaries[0].c, summaries[1].c, holds)  # type: ignore[union-attr]
     value, known = form(*summaries)
     if known is not None and not holds(known):
         raise NotImplementedError(f"this divergence about two centres has no one-dimensional form: {_ADVICE}")
     return Divergence(settle(value), known)
 
 
-def one_space(p: Any, q: Any) -> None:
+def one_space(p: Comparable, q: Comparable) -> None:
     """ValueError for laws of points of two shapes."""
     if p.event_shape != q.event_shape:
         shapes = f"{tuple(p.event_shape)} and {tuple(q.event_shape)}"
         raise ValueError(f"p and q must be laws on one space, got points of shape {shapes}")
 
 
-def one_curvature(p: Array, q: Array, holds: Callable[[Array], Any]) -> None:
+def one_curvature(p: Array, q: Array, holds: Callable[[Array], object]) -> None:
     """ValueError for spaces of two curvatures."""
     if not holds(p == q):
         raise ValueError(f"p and q must be laws on one space, got curvatures c = {p} and {q}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence_forms import Divergence, form
 from hyperdist.distributions.spherical import SphericalDistribution, unit_points
@@ -59,7 +60,7 @@ class PowerSpherical(SphericalDistribution):
 
     radius: PowerSphericalRadius
 
-    def __init__(self, mu: Any, kappa: Any) -> None:
+    def __init__(self, mu: ArrayLike, kappa: ArrayLike) -> None:
         kappa = checks.non_negative(kappa, "kappa")
         self._set_centre(mu, kappa=kappa)
         self.kappa = kappa
@@ -97,14 +98,14 @@ class PowerSpherical(SphericalDistribution):
         unit = x / np.sqrt(np.sum(x * x, axis=-1, keepdims=True))
         return log_kernel_of_points(unit, self._unit_mu, self.radius.kappa) - self._log_excess
 
-    def _log_density(self, which: Any, radius: np.ndarray) -> np.ndarray:
+    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         return self.radius.kappa.reshape(-1)[which] * log_share(radius) - np.reshape(self._log_excess, -1)[which]
 
-    def _radius_of(self, which: Any) -> PowerSphericalRadius:
+    def _radius_of(self, which: Which) -> PowerSphericalRadius:
         return PowerSphericalRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])
 
     @classmethod
-    def fit(cls, x: Any, weights: Any = None, *, min_scale: Any = None) -> PowerSpherical:
+    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None, *, min_scale: float | None = None) -> PowerSpherical:
         """Maximum likelihood: the mu of largest mean log(1 + mu.x), and the kappa whose own mean that is.
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
@@ -155,7 +156,7 @@ def _best_direction(points: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, 
 
 
 @quiet
-def _concentration(mean: np.ndarray, d: int, min_scale: Any) -> np.ndarray:
+def _concentration(mean: np.ndarray, d: int, min_scale: float | None) -> np.ndarray:
     """The kappa whose law on S^d has E log((1 + mu.x)/2) = mean, (*batch).
 
     Newton's method on the reciprocal, which is nearly linear in kappa.

@@ -20,6 +20,7 @@ import numpy as np
 from hyperdist.arrays.namespace import Array, namespace, settled, values
 from hyperdist.arrays.rows import column, dot, exponent_gap, scaled, steepness
 from hyperdist.arrays.stable import SINHC, asinhc_sq, polynomial
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry import conversions
 from hyperdist.geometry.half_vector import bearing
 
@@ -35,7 +36,7 @@ _SERIES = 0.01
 _SINHC_SLOPE = tuple(k * SINHC[k] for k in range(1, 5))
 
 
-def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
+def dist(x: Array, n: Array, r: Array, c: Scalar, model: str = "tangent") -> Array:
     """Signed distance from points to hyperplanes, (*batch).
 
     x : (*batch, d) or (*batch, d + 1)  points of ``model``;  n : (*batch, d)  unit normals;  r : (*batch)  distances of
@@ -72,7 +73,7 @@ def dist(x: Array, n: Array, r: Array, c: Any, model: str = "tangent") -> Array:
     return arsinh(xp.where(facing, turned, plain), c, growth)
 
 
-def arsinh(q: Array, rho: Any, growth: Any) -> Array:
+def arsinh(q: Array, rho: Array, growth: Array) -> Array:
     """asinh(k q e^growth)/k of k = sqrt(rho) >= 0, without overflow; q e^growth at rho = 0.
 
     Relative error of a few eps (1 + growth) wherever q is normal; right derivatives at q = 0 and at rho = 0, where
@@ -96,7 +97,7 @@ def arsinh(q: Array, rho: Any, growth: Any) -> Array:
     return xp.where(near, grown * asinhc_sq(rho * grown * grown), xp.where(q < 0.0, -far, far))
 
 
-def inverse_slope(q: Array, rho: Any, growth: Any) -> Array:
+def inverse_slope(q: Array, rho: Array, growth: Array) -> Array:
     """1 over the derivative of ``arsinh`` in q, e^-growth sqrt(1 + rho q^2 e^(2 growth)); at least e^-reach."""
     xp = namespace(q, rho, growth)
     return xp.hypot(xp.sqrt(rho) * q, xp.clip(xp.exp(-growth), float(np.exp(-reach(q.dtype))), None))
@@ -119,14 +120,14 @@ def reach(dtype: Any) -> float:
     return 0.5 * float(np.log(np.finfo(str(dtype).rpartition(".")[2]).max)) - 0.25
 
 
-def lift_points(x: Array, c: Any) -> Lifted:
+def lift_points(x: Array, c: Scalar) -> Lifted:
     """(sinhc(k R) x, cosh(k R)) of tangent coordinates x (*batch, d), without what k R has beyond ``reach`` - 8."""
     most = reach(x.dtype) - PLANE_REACH
     sinhc, cosh, excess = _scaled_beyond(c * dot(x, x), most, most)
     return Lifted(namespace(x, c).concat([column(sinhc) * x, cosh[..., None]], axis=-1), excess, sinhc, cosh)
 
 
-def lift_planes(a: Array, b: Array, c: Any, most: float = PLANE_REACH) -> tuple[Lifted, Array]:
+def lift_planes(a: Array, b: Array, c: Scalar, most: float = PLANE_REACH) -> tuple[Lifted, Array]:
     """The planes with normals a/|a| at the distance -b/|a|, as factors of <x, a> + b in curved space, and rho, (m).
 
     a : (m, d);  b : (m);  most : the distance k|r| beyond which an exponent is taken out;  rho = c/|a|^2.
@@ -149,7 +150,7 @@ def growth(points: Lifted, planes: Lifted) -> Array | None:
     return points.excess[..., None] + (0.0 if planes.excess is None else planes.excess)
 
 
-def pull_back_points(x: Array, c: Any, lifted: Lifted, grad: Array) -> tuple[Array, Array]:
+def pull_back_points(x: Array, c: Scalar, lifted: Lifted, grad: Array) -> tuple[Array, Array]:
     """The gradient in lift_points(x, c)'s vector, (*batch, d + 1), as that in x and, summed, in c."""
     square, along = dot(x, x), grad[..., :-1]
     in_z = _in_square(c * square, lifted, dot(along, x), grad[..., -1])
@@ -157,7 +158,7 @@ def pull_back_points(x: Array, c: Any, lifted: Lifted, grad: Array) -> tuple[Arr
 
 
 def pull_back_planes(
-    a: Array, b: Array, c: Any, lifted: Lifted, grad: Array, in_rho: Array
+    a: Array, b: Array, c: Scalar, lifted: Lifted, grad: Array, in_rho: Array
 ) -> tuple[Array, Array, Array]:
     """Gradients in lift_planes(a, b, c)'s vector, (m, d + 1), and rho, (m), as those in a, b and, summed, in c."""
     xp = namespace(a, b, grad)

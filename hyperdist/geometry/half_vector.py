@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from hyperdist.arrays.namespace import Array, namespace, settled
 from hyperdist.arrays.rows import column, dot, reject, scaled
 from hyperdist.arrays.stable import asinhc_sq
+from hyperdist.arrays.types import Scalar
 
 _LOG_FAR = 40.0
 """log H beyond which D = log(4 H) and sinh D = 2 H to the last bit of a double."""
@@ -71,7 +72,7 @@ class _Split(NamedTuple):
     """sqrt(c) D where far, 0 elsewhere"""
 
 
-def _split(half: Half, c: Any) -> _Split:
+def _split(half: Half, c: Scalar) -> _Split:
     xp = namespace(half.vector)
     h = c * dot(half.vector, half.vector)
     scale = half.scale + h * 0.0
@@ -84,7 +85,7 @@ def _split(half: Half, c: Any) -> _Split:
     return _Split(far, vector, c * dot(vector, vector), growth, distance)
 
 
-def half_dist_sq(half: Half, c: Any) -> Array:
+def half_dist_sq(half: Half, c: Scalar) -> Array:
     """Squared distance of a pair, smooth everywhere; c may be 0."""
     part = _split(half, c)
     xp = namespace(half.vector)
@@ -94,7 +95,7 @@ def half_dist_sq(half: Half, c: Any) -> Array:
     return xp.where(part.far, xp.square(part.distance) / c_safe, near)
 
 
-def half_log(half: Half, c: Any) -> Array:
+def half_log(half: Half, c: Scalar) -> Array:
     """Logarithm of y at x in the frame at x, (*batch, d); its norm is the distance."""
     part = _split(half, c)
     xp = namespace(half.vector)
@@ -105,7 +106,7 @@ def half_log(half: Half, c: Any) -> Array:
     return -(size * ratio)[..., None] * part.vector - (size * part.height)[..., None] * half.ball
 
 
-def half_rotate(half: Half, c: Any, w: Array) -> Array:
+def half_rotate(half: Half, c: Scalar, w: Array) -> Array:
     """Frame coordinates at y of the vector with frame coordinates w at x, carried along the geodesic.
 
     This is the gyration gyr[Y, -X] of the ball, a rotation in the plane of x and y (Ungar 2008, section 3.4 gives it in

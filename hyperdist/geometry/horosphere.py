@@ -10,19 +10,18 @@ the signed distance to the horosphere about w whose nearest point to the origin 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import column, dot, scaled
 from hyperdist.arrays.stable import coshm1_sq
+from hyperdist.arrays.types import Scalar
 
 _SHARPEST = 4.0
 """Machine epsilons of 1 - <u, w> below which far points count as lying at w: what a product of matrices can tell."""
 
 
-def dist(x: Array, w: Array, r: Array, c: Any) -> Array:
+def dist(x: Array, w: Array, r: Array, c: Scalar) -> Array:
     """Signed distance of each point to each of m horospheres, (*batch, m); <x, w> - r at c = 0.
 
     x : (*batch, d) tangent coordinates;  w : (m, d) unit vectors;  r : (m);  c >= 0 a scalar.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot
 from hyperdist.arrays.stable import langevinc_sq
+from hyperdist.arrays.types import Scalar
 
 
-def lift(x: Array, c: Any) -> Array:
+def lift(x: Array, c: Scalar) -> Array:
     """(x, kR coth(kR)) of tangent coordinates x (*batch, d) at the radius R, (*batch, d + 1);  k = sqrt(c).
 
     kR/sinh(kR) times Lorentz coordinates, and kR coth(kR) times (g, 1) with the Klein coordinates g = tanh(kR)/k u.

@@ -10,11 +10,10 @@ overflows work, 709/sqrt(c) in float64 and 88/sqrt(c) in float32.
 
 from __future__ import annotations
 
-from typing import Any
-
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import column, dot, root
 from hyperdist.arrays.stable import asinhc_sq, sinhc_sq
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry import tangent
 from hyperdist.geometry.half_vector import Half, bearing, half_dist_sq, half_log, half_rotate, shares
 
@@ -37,17 +36,17 @@ def _root1p(v: Array) -> Array:
     return size * xp.sqrt(xp.square(1.0 / size) + dot(part, part))
 
 
-def cosh_radius(s: Array, c: Any) -> Array:
+def cosh_radius(s: Array, c: Scalar) -> Array:
     """sqrt(c) x_0 = cosh(a) of the space part s, (*batch)."""
     return _root1p(column(c**0.5) * s)
 
 
-def lift(s: Array, c: Any) -> Array:
+def lift(s: Array, c: Scalar) -> Array:
     """The point with space part s."""
     return namespace(s, c).concat([(cosh_radius(s, c) / c**0.5)[..., None], s + column(c) * 0.0], axis=-1)
 
 
-def half(x: Array, y: Array, c: Any) -> Half:
+def half(x: Array, y: Array, c: Scalar) -> Half:
     """The half-way vector of two points (see ``_hyperbolic``) from their space parts, over cosh(a/2) cosh(b/2).
 
     It is the difference s/(1 + cosh a) - t/(1 + cosh b) of ball coordinates. Both radii small: by s - t and s + t with
@@ -98,23 +97,23 @@ def half(x: Array, y: Array, c: Any) -> Half:
     )
 
 
-def dist_sq(x: Array, y: Array, c: Any) -> Array:
+def dist_sq(x: Array, y: Array, c: Scalar) -> Array:
     """Squared distance, (*batch)."""
     return half_dist_sq(half(x, y, c), c)
 
 
-def log_frame(x: Array, y: Array, c: Any) -> Array:
+def log_frame(x: Array, y: Array, c: Scalar) -> Array:
     """log_x(y) in the orthonormal frame at x, (*batch, d)."""
     return half_log(half(x, y, c), c)
 
 
-def to_frame(x: Array, u: Array, c: Any) -> Array:
+def to_frame(x: Array, u: Array, c: Scalar) -> Array:
     """Frame coordinates of the tangent u = (u_0, w) at x = (x_0, s): w - sqrt(c) u_0/(1 + sqrt(c) x_0) s."""
     weight = c**0.5 * u[..., 0] / (1.0 + cosh_radius(x[..., 1:], c))
     return u[..., 1:] - column(weight) * x[..., 1:]
 
 
-def from_frame(x: Array, v: Array, c: Any) -> Array:
+def from_frame(x: Array, v: Array, c: Scalar) -> Array:
     """The boost to x of (0, v): (sqrt(c) s.v, v + c (s.v)/(1 + sqrt(c) x_0) s)."""
     xp = namespace(x, v, c)
     s = x[..., 1:]
@@ -123,12 +122,12 @@ def from_frame(x: Array, v: Array, c: Any) -> Array:
     return xp.concat([time[..., None], v + column(weight) * s], axis=-1)
 
 
-def dist(x: Array, y: Array, c: Any) -> Array:
+def dist(x: Array, y: Array, c: Scalar) -> Array:
     """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
     return root(dist_sq(x, y, c))
 
 
-def lorentz_to_tangent(x: Array, c: Any) -> Array:
+def lorentz_to_tangent(x: Array, c: Scalar) -> Array:
     """Lorentz to tangent coordinates, from the space part alone: asinh(k|s|)/(k|s|) s, without overflow of |s|^2."""
     xp = namespace(x, c)
     s = x[..., 1:]
@@ -141,7 +140,7 @@ def lorentz_to_tangent(x: Array, c: Any) -> Array:
     return xp.where(near[..., None], column(asinhc_sq(c * dot(close, close))) * s, column(radius / tanh) * slope)
 
 
-def exp(x: Array, u: Array, c: Any) -> Array:
+def exp(x: Array, u: Array, c: Scalar) -> Array:
     """The point reached from x with velocity u in unit time, worked out in tangent coordinates.
 
     cosh(r) x + sinh(r)/r u, r = sqrt(c)|u|, is the same, but cancels where u points inwards: by exp(2a) at radius a.
@@ -150,27 +149,27 @@ def exp(x: Array, u: Array, c: Any) -> Array:
     return lift(column(sinhc_sq(c * dot(end, end))) * end, c)
 
 
-def log(x: Array, y: Array, c: Any) -> Array:
+def log(x: Array, y: Array, c: Scalar) -> Array:
     """The velocity at x of the geodesic that reaches y at time 1."""
     return from_frame(x, log_frame(x, y, c), c)
 
 
-def inner(x: Array, u: Array, v: Array, c: Any) -> Array:
+def inner(x: Array, u: Array, v: Array, c: Scalar) -> Array:
     """-u_0 v_0 + u_1 v_1 + ..., (*batch), through the frame at x, where nothing cancels."""
     return dot(to_frame(x, u, c), to_frame(x, v, c))
 
 
-def transport(x: Array, y: Array, u: Array, c: Any) -> Array:
+def transport(x: Array, y: Array, u: Array, c: Scalar) -> Array:
     """u + <y, u>/(1/c - <x, y>) (x + y), in the frames at x and y."""
     return from_frame(y, half_rotate(half(x, y, c), c, to_frame(x, u, c)), c)
 
 
-def log_volume(x: Array, c: Any) -> Array:
+def log_volume(x: Array, c: Scalar) -> Array:
     """0, (*batch): densities on the hyperboloid are with respect to its own volume."""
     return x[..., 0] * 0.0 + c * 0.0
 
 
-def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+def geodesic(x: Array, y: Array, t: Array, c: Scalar) -> Array:
     """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t.
 
     (sinh((1 - t) D) x + sinh(t D) y)/sinh(D), D = sqrt(c) dist(x, y), put on the hyperboloid by its space part.

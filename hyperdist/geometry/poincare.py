@@ -9,33 +9,32 @@ Gradients of ``dist_sq``, ``exp`` and ``log`` are right at x = y and at 0, twice
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from hyperdist.arrays.namespace import Array, namespace, settled, values
 from hyperdist.arrays.rows import column, dot, root, scaled
 from hyperdist.arrays.stable import asinhc_sq, tanhc_sq
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry.half_vector import beyond, shares, within
 
 
-def gap(x: Array, c: Any) -> Array:
+def gap(x: Array, c: Scalar) -> Array:
     """1 - c|x|^2, (*batch)."""
     return 1.0 - c * dot(x, x)
 
 
-def conformal_factor(x: Array, c: Any) -> Array:
+def conformal_factor(x: Array, c: Scalar) -> Array:
     """lambda_x = 2/(1 - c|x|^2), (*batch)."""
     return 2.0 / gap(x, c)
 
 
-def log_origin(x: Array, c: Any) -> Array:
+def log_origin(x: Array, c: Scalar) -> Array:
     """atanh(sqrt(c)|x|)/(sqrt(c)|x|) x, half of x's tangent coordinates; by asinh, which does not meet the pole."""
     gap_x = gap(x, c)
     return column(asinhc_sq(c * dot(x, x) / gap_x) / namespace(x, c).sqrt(gap_x)) * x
 
 
-def mobius_add(x: Array, y: Array, c: Any) -> Array:
+def mobius_add(x: Array, y: Array, c: Scalar) -> Array:
     """x (+) y. Written in x + y, so that nothing cancels where y is near -x:
 
     ((1 - c|x|^2)(x + y) + c|x + y|^2 x) / ((1 - c|x|^2)(1 - c|y|^2) + c|x + y|^2).
@@ -43,26 +42,26 @@ def mobius_add(x: Array, y: Array, c: Any) -> Array:
     return _added(x, y, gap(y, c), c)
 
 
-def _added(x: Array, y: Array, gap_y: Array, c: Any) -> Array:
+def _added(x: Array, y: Array, gap_y: Array, c: Scalar) -> Array:
     total = x + y
     size = c * dot(total, total)
     gap_x = gap(x, c)
     return (column(gap_x) * total + column(size) * x) / column(gap_x * gap_y + size)
 
 
-def mobius_scalar_mul(t: Any, x: Array, c: Any) -> Array:
+def mobius_scalar_mul(t: Scalar, x: Array, c: Scalar) -> Array:
     """t (x) x = exp_0(t log_0 x): the point at t times the distance from the origin; t (*batch)."""
     stretched = column(t) * log_origin(x, c)
     return column(tanhc_sq(c * dot(stretched, stretched))) * stretched
 
 
-def mobius_matvec(m: Array, x: Array, c: Any) -> Array:
+def mobius_matvec(m: Array, x: Array, c: Scalar) -> Array:
     """exp_0(m log_0 x) of a matrix m (*batch, e, d): (*batch, e)."""
     moved = (m @ log_origin(x, c)[..., None])[..., 0]
     return column(tanhc_sq(c * dot(moved, moved))) * moved
 
 
-def gyration(x: Array, y: Array, w: Array, c: Any) -> Array:
+def gyration(x: Array, y: Array, w: Array, c: Scalar) -> Array:
     """gyr[x, y] w, a rotation in the plane of x and y: -(x (+) y) (+) (x (+) (y (+) w)), in closed form.
 
     With d = x + y and D = (1 - c|x|^2)(1 - c|y|^2) + c|d|^2, Ungar's formula rearranges to
@@ -81,25 +80,25 @@ def gyration(x: Array, y: Array, w: Array, c: Any) -> Array:
     return w + column(factor * along_d) * total - column(factor * along_y) * y
 
 
-def dist_sq(x: Array, y: Array, c: Any) -> Array:
+def dist_sq(x: Array, y: Array, c: Scalar) -> Array:
     """Squared distance, (*batch): (4/c) asinh^2 of sqrt(c)|x - y| / sqrt((1 - c|x|^2)(1 - c|y|^2))."""
     difference = x - y
     square = dot(difference, difference) / (gap(x, c) * gap(y, c))
     return 4.0 * square * namespace(x, y).square(asinhc_sq(c * square))
 
 
-def dist(x: Array, y: Array, c: Any) -> Array:
+def dist(x: Array, y: Array, c: Scalar) -> Array:
     """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
     return root(dist_sq(x, y, c))
 
 
-def exp(x: Array, u: Array, c: Any) -> Array:
+def exp(x: Array, u: Array, c: Scalar) -> Array:
     """x (+) (tanh(sqrt(c) lambda |u|/2)/(sqrt(c)|u|)) u: the point reached from x with velocity u in unit time."""
     step, gap_step = _step(x, u, c)
     return _added(x, step, gap_step, c)
 
 
-def _step(x: Array, u: Array, c: Any) -> tuple[Array, Array]:
+def _step(x: Array, u: Array, c: Scalar) -> tuple[Array, Array]:
     """The y of exp_x(u) = x (+) y and its gap, from the length itself, which coordinates of a long step do not hold."""
     half = 0.5 * column(conformal_factor(x, c)) * u
     square = c * dot(half, half)
@@ -113,19 +112,19 @@ def gap_at(square: Array) -> Array:
     return xp.square(xp.exp(-growth) / cosh)
 
 
-def added_gap(x: Array, y: Array, gap_y: Array, c: Any) -> Array:
+def added_gap(x: Array, y: Array, gap_y: Array, c: Scalar) -> Array:
     """1 - c|x (+) y|^2 = gap_x gap_y/(gap_x gap_y + c|x + y|^2), (*batch): where coordinates of x (+) y round."""
     total = x + y
     product = gap(x, c) * gap_y
     return product / (product + c * dot(total, total))
 
 
-def exp_gap(x: Array, u: Array, c: Any) -> Array:
+def exp_gap(x: Array, u: Array, c: Scalar) -> Array:
     """1 - c|exp_x(u)|^2, (*batch); see ``added_gap``."""
     return added_gap(x, *_step(x, u, c), c)
 
 
-def log(x: Array, y: Array, c: Any) -> Array:
+def log(x: Array, y: Array, c: Scalar) -> Array:
     """The velocity at x of the geodesic that reaches y at time 1.
 
     With z = sinh^2(D/2) and m = (-x) (+) y: (2/lambda_x) atanh(|m|)/|m| m, and |m| = tanh(D/2) = sqrt(z/(1 + z)), so
@@ -141,33 +140,33 @@ def log(x: Array, y: Array, c: Any) -> Array:
     return column(factor) * (column(gap_x) * difference - column(size) * x)
 
 
-def inner(x: Array, u: Array, v: Array, c: Any) -> Array:
+def inner(x: Array, u: Array, v: Array, c: Scalar) -> Array:
     """lambda_x^2 u.v, (*batch)."""
     factor = conformal_factor(x, c)
     return factor * factor * dot(u, v)
 
 
-def transport(x: Array, y: Array, u: Array, c: Any) -> Array:
+def transport(x: Array, y: Array, u: Array, c: Scalar) -> Array:
     """u at x carried along the geodesic to y: (lambda_x/lambda_y) gyr[y, -x] u."""
     return column(gap(y, c) / gap(x, c)) * gyration(y, -x, u, c)
 
 
-def to_frame(x: Array, u: Array, c: Any) -> Array:
+def to_frame(x: Array, u: Array, c: Scalar) -> Array:
     """lambda_x u: coordinates in the orthonormal frame at x, the boost of the standard frame at the origin."""
     return column(conformal_factor(x, c)) * u
 
 
-def from_frame(x: Array, v: Array, c: Any) -> Array:
+def from_frame(x: Array, v: Array, c: Scalar) -> Array:
     """v/lambda_x, the tangent at x with frame coordinates v."""
     return column(0.5 * gap(x, c)) * v
 
 
-def log_volume(x: Array, c: Any) -> Array:
+def log_volume(x: Array, c: Scalar) -> Array:
     """log sqrt det G = d log lambda_x, (*batch)."""
     return x.shape[-1] * namespace(x, c).log(conformal_factor(x, c))
 
 
-def dist_to_gyroplane(x: Array, p: Array, a: Array, c: Any) -> Array:
+def dist_to_gyroplane(x: Array, p: Array, a: Array, c: Scalar) -> Array:
     """Signed distance from x to the geodesic hyperplane through p with normal a, positive on the side of a.
 
     sinh(sqrt(c) dist) = 2 sqrt(c) <m, a> / ((1 - c|m|^2)|a|) with m = (-p) (+) x: moving p to the origin turns the
@@ -183,7 +182,7 @@ def dist_to_gyroplane(x: Array, p: Array, a: Array, c: Any) -> Array:
     return sinh * asinhc_sq(c * sinh * sinh)
 
 
-def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+def geodesic(x: Array, y: Array, t: Array, c: Scalar) -> Array:
     """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t.
 
     On the hyperboloid it is w_x x + w_y y (``_hyperbolic.shares``); in the ball therefore
@@ -204,7 +203,7 @@ def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
     return xp.where(start_end.outside[..., None], onward, result)
 
 
-def _no_further(p: Array, x: Array, y: Array, c: Any) -> Array:
+def _no_further(p: Array, x: Array, y: Array, c: Scalar) -> Array:
     """p, and where rounding took it out of the ball p at the length of x or y, less what rounds in a square length."""
     xp = namespace(p)
     size = dot(p, p)

@@ -7,11 +7,13 @@ so that a vector (R, u) in the frame at mu reaches the same point whatever model
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 from hyperdist.arrays.namespace import Array, constant, namespace, settled
 from hyperdist.arrays.rows import column, dot, exponent_gap, scaled, steepness
 from hyperdist.arrays.stable import asinhc_sq, coshm1_sq, sinhc_sq, tanhc, tanhc_sq
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry import tangent
 from hyperdist.geometry.conversions import tangent_to_lorentz, to_tangent
 from hyperdist.geometry.lorentz import lift
@@ -54,7 +56,7 @@ def ball_factors(mu: Array, radius: Array, cosine: Array, c: float) -> tuple[Arr
     return factor * (sinh + (cosh - 1.0) * slope * cosine) / length, factor * slope
 
 
-def exp_polar(mu: Array, radius: Array, direction: Array, c: Any, model: str = "poincare") -> Array:
+def exp_polar(mu: Array, radius: Array, direction: Array, c: Scalar, model: str = "poincare") -> Array:
     """The point at geodesic distance ``radius`` from mu in a direction of the frame at mu.
 
     mu        : (*batch, d)  tangent coordinates of the centre
@@ -82,7 +84,7 @@ def exp_polar(mu: Array, radius: Array, direction: Array, c: Any, model: str = "
     return column(_shrink(xp, scale, height)) * vector
 
 
-def _from_origin(xp: Any, mu: Array, radius: Array, direction: Array, c: Any, model: str) -> Array:
+def _from_origin(xp: ModuleType, mu: Array, radius: Array, direction: Array, c: Scalar, model: str) -> Array:
     """``exp_polar`` at mu = 0: one multiplication a coordinate."""
     z = c * radius * radius
     if model == "poincare":
@@ -109,7 +111,7 @@ class _Boosted(NamedTuple):
 _ROW_SCALARS = ("along_mu", "along_w", "scale", "height")
 
 
-def _boosted(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+def _boosted(xp: ModuleType, mu: Array, radius: Array, direction: Array, c: Scalar) -> _Boosted:
     """The boost to mu of (cosh R, sinh R u).
 
     In units of 1/sqrt(c), with a = |mu|, R the radius, m = mu/a and phi the angle of u and m, it gives
@@ -133,7 +135,7 @@ def _boosted(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Bo
     return _Boosted(w=xp.where(rows, inner.w, outer.w), **scalars)
 
 
-def _boosted_near(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+def _boosted_near(xp: ModuleType, mu: Array, radius: Array, direction: Array, c: Scalar) -> _Boosted:
     """For small a, smooth at mu = 0 and at c = 0: w = u, and no difference of radii is needed."""
     a_sq = c * dot(mu, mu)
     r_growth, r_sinhc, r_cosh = scaled(c * radius * radius)
@@ -149,7 +151,7 @@ def _boosted_near(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -
     )
 
 
-def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) -> _Boosted:
+def _boosted_far(xp: ModuleType, mu: Array, radius: Array, direction: Array, c: Scalar) -> _Boosted:
     """For a not small: w = u + m, so that |w|^2 = 4 cos^2(phi/2).
 
     The part along m beyond that of sinh(R) w is sinh(a - R) + 2 (cosh(a) - 1) sinh(R) cos^2(phi/2).
@@ -178,7 +180,7 @@ def _boosted_far(xp: Any, mu: Array, radius: Array, direction: Array, c: Any) ->
     )
 
 
-def _shrink(xp: Any, scale: Array, height: Array) -> Array:
+def _shrink(xp: ModuleType, scale: Array, height: Array) -> Array:
     """D/sinh(D) e^scale where sinh^2(D/2) = height e^scale."""
     safe = xp.where(height > 0.0, height, height * 0.0 + 1.0)
     distance = xp.log(4.0 * safe) + scale
@@ -192,7 +194,7 @@ def _shrink(xp: Any, scale: Array, height: Array) -> Array:
     return xp.where(far, 0.5 * distance / safe, asinhc_sq(near) / xp.sqrt(1.0 + near) * growth * growth)
 
 
-def log_polar(mu: Array, x: Array, c: Any, model: str = "poincare") -> tuple[Array, Array]:
+def log_polar(mu: Array, x: Array, c: Scalar, model: str = "poincare") -> tuple[Array, Array]:
     """(radius, direction) of the geodesic from mu to x, in the frame at mu: the inverse of ``exp_polar``.
 
     mu : (*batch, d) tangent coordinates;  x : points of ``model``.  Where x = mu the direction is the first axis.

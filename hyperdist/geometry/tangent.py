@@ -17,6 +17,7 @@ from typing import Any
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import STEEPEST, column, dot, exponent_gap, reject, root, scaled, steepness
 from hyperdist.arrays.stable import log_sinhc_sq, sinhc_sq, tanhc_sq
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry.half_vector import (
     Half,
     bearing,
@@ -52,7 +53,7 @@ def _divided_difference(total: Array, product: Array) -> Array:
     return result
 
 
-def _near(x: Array, y: Array, half_a: Any, half_b: Any, c: Any) -> Array:
+def _near(x: Array, y: Array, half_a: tuple[Array, ...], half_b: tuple[Array, ...], c: Scalar) -> Array:
     """E where both radii are below 1: proportional to x - y, to the last bits.
 
     E = (P + Q)/2 (x - y) + (P - Q)/2 (x + y) with P = sinhc(a/2) cosh(b/2)/2 and Q = sinhc(b/2) cosh(a/2)/2;
@@ -66,7 +67,7 @@ def _near(x: Array, y: Array, half_a: Any, half_b: Any, c: Any) -> Array:
     return mean[..., None] * difference - (0.5 * gap * slope)[..., None] * total
 
 
-def half(x: Array, y: Array, c: Any) -> Half:
+def half(x: Array, y: Array, c: Scalar) -> Half:
     """The half-way vector of x and y (see ``_hyperbolic``), chosen among three forms by the two radii.
 
     Both radii below 1: a power series in the squares, smooth at 0. One below 1/4, the other above 1: the definition,
@@ -82,7 +83,7 @@ def half(x: Array, y: Array, c: Any) -> Half:
     polar = ~near & (a_sq >= _DIRECTED) & (b_sq >= _DIRECTED)
     half_a, half_b = scaled(0.25 * a_sq), scaled(0.25 * b_sq)
 
-    def keep(mask: Any, v: Array) -> Array:
+    def keep(mask: Array, v: Array) -> Array:
         return xp.where(mask[..., None], v, v * 0.0)
 
     close = _near(keep(near, x + y * 0.0), keep(near, y + x * 0.0), half_a, half_b, c)
@@ -120,22 +121,22 @@ def half(x: Array, y: Array, c: Any) -> Half:
     )
 
 
-def dist_sq(x: Array, y: Array, c: Any) -> Array:
+def dist_sq(x: Array, y: Array, c: Scalar) -> Array:
     """Squared distance, (*batch)."""
     return half_dist_sq(half(x, y, c), c)
 
 
-def log_frame(x: Array, y: Array, c: Any) -> Array:
+def log_frame(x: Array, y: Array, c: Scalar) -> Array:
     """log_x(y) in the orthonormal frame at x: the coordinates of y after the boost that takes x to the origin."""
     return half_log(half(x, y, c), c)
 
 
-def boost(mu: Array, v: Array, c: Any) -> Array:
+def boost(mu: Array, v: Array, c: Scalar) -> Array:
     """exp_mu of the vector with frame coordinates v: the point v after the boost that takes the origin to mu."""
     return log_frame(-mu, v, c)
 
 
-def _safe_radius(x: Array, c: Any) -> tuple[Any, Array, Array, Array]:
+def _safe_radius(x: Array, c: Scalar) -> tuple[Any, Array, Array, Array]:
     """(near, near z, far z, far x) of z = c |x|^2, near below 1; 0 and 1 stand in where a form is not used."""
     xp = namespace(x, c)
     z = c * dot(x, x)
@@ -148,7 +149,7 @@ def _safe_radius(x: Array, c: Any) -> tuple[Any, Array, Array, Array]:
     )
 
 
-def to_frame(x: Array, u: Array, c: Any) -> Array:
+def to_frame(x: Array, u: Array, c: Scalar) -> Array:
     """Frame coordinates of the chart vector u at x: its part along x as it is, the rest times sinh(a)/a."""
     xp = namespace(x, u, c)
     near, near_sq, far_sq, far_x = _safe_radius(x, c)
@@ -162,7 +163,7 @@ def to_frame(x: Array, u: Array, c: Any) -> Array:
     return xp.where(near[..., None], close, stretch[..., None] * across + along)
 
 
-def from_frame(x: Array, v: Array, c: Any) -> Array:
+def from_frame(x: Array, v: Array, c: Scalar) -> Array:
     """The chart vector at x with frame coordinates v; the inverse of ``to_frame``."""
     xp = namespace(x, v, c)
     near, near_sq, far_sq, far_x = _safe_radius(x, c)
@@ -173,37 +174,37 @@ def from_frame(x: Array, v: Array, c: Any) -> Array:
     return xp.where(near[..., None], close, (xp.exp(-growth) / sinhc)[..., None] * across + (v - across))
 
 
-def dist(x: Array, y: Array, c: Any) -> Array:
+def dist(x: Array, y: Array, c: Scalar) -> Array:
     """Distance, (*batch): 0 where x equals y, and its gradient there taken as 0; ``dist_sq`` is smooth."""
     return root(dist_sq(x, y, c))
 
 
-def exp(x: Array, u: Array, c: Any) -> Array:
+def exp(x: Array, u: Array, c: Scalar) -> Array:
     """The point reached from x along the geodesic that starts with velocity u."""
     return boost(x, to_frame(x, u, c), c)
 
 
-def log(x: Array, y: Array, c: Any) -> Array:
+def log(x: Array, y: Array, c: Scalar) -> Array:
     """The velocity at x of the geodesic that reaches y at time 1."""
     return from_frame(x, log_frame(x, y, c), c)
 
 
-def inner(x: Array, u: Array, v: Array, c: Any) -> Array:
+def inner(x: Array, u: Array, v: Array, c: Scalar) -> Array:
     """Riemannian inner product of two chart vectors at x, (*batch)."""
     return dot(to_frame(x, u, c), to_frame(x, v, c))
 
 
-def transport(x: Array, y: Array, u: Array, c: Any) -> Array:
+def transport(x: Array, y: Array, u: Array, c: Scalar) -> Array:
     """u at x carried along the geodesic to y."""
     return from_frame(y, half_rotate(half(x, y, c), c, to_frame(x, u, c)), c)
 
 
-def log_volume(x: Array, c: Any) -> Array:
+def log_volume(x: Array, c: Scalar) -> Array:
     """log sqrt det G = (d - 1) log(sinh(a)/a), (*batch)."""
     return (x.shape[-1] - 1.0) * log_sinhc_sq(c * dot(x, x))
 
 
-def geodesic(x: Array, y: Array, t: Array, c: Any) -> Array:
+def geodesic(x: Array, y: Array, t: Array, c: Scalar) -> Array:
     """The point at time t (*batch) of the geodesic from x (t = 0) to y (t = 1), any t, at any radius.
 
     Accuracy  where 0 <= t <= 1, what rounding of the result and of the distance implies: eps (cosh(a) + D + b)/sqrt(c),

@@ -27,6 +27,7 @@ from typing import Any
 
 from hyperdist.arrays.namespace import Array, namespace, place
 from hyperdist.arrays.rows import column, dot
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry import euclidean, lorentz, poincare
 
 KINDS = ("ambient", "local", "generators")
@@ -241,7 +242,7 @@ class BallMotions(Frame):
         return dot(u, u) * 0.0
 
 
-def frame(space: str, kind: str, d: int, c: Any = 0.0) -> Frame:
+def frame(space: str, kind: str, d: int, c: Scalar = 0.0) -> Frame:
     """The frame of a kind on "sphere", "torus", "euclidean", "lorentz" or "poincare"; KeyError where there is none."""
     table: dict[tuple[str, str], Any] = {
         ("sphere", "ambient"): lambda: SphereAmbient(d),

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import SupportsIndex
 
 import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import KernelLaw, quiet
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
@@ -221,7 +222,7 @@ class PowerSphericalRadius(KernelLaw):
     Accuracy  as ``RiemannianNormalRadius``, for d < 1,000 and kappa <= 1e8.
     """
 
-    def __init__(self, d: Any, kappa: Any, *, dtype: Any = None) -> None:
+    def __init__(self, d: SupportsIndex, kappa: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         self.d = checks.dimension(d)
         kappa = checks.non_negative(kappa, "kappa")
         if (kappa > KAPPA_MAX).any():
@@ -258,7 +259,7 @@ class PowerSphericalRadius(KernelLaw):
         return {"kappa": self._cast(mean_log_share(self.d, self.kappa))}
 
     @quiet
-    def parameter_gradient(self, r: Any) -> dict[str, ndarray]:
+    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
         """dr/d kappa at fixed cdf."""
 
         def slope(x: ndarray) -> ndarray:

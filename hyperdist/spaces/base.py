@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from hyperdist import checks
 from hyperdist.arrays.host import bare, cast, common, made, numbers, quiet, shape
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot, root
+from hyperdist.arrays.types import AnyArray
 from hyperdist.spaces.pairs import pairwise
 from hyperdist.spaces.points import Points
 
@@ -43,7 +44,7 @@ class Space(Points):
         """The Frechet mean (*batch, k) of float64 points (n, k) with weights (n, *batch)."""
 
     @final
-    def origin(self, d: int | None = None, like: Any = None) -> Array:
+    def origin(self, d: int | None = None, like: AnyArray | None = None) -> Array:
         """The origin of the space of dimension d, (k,), or (*batch of c, k); of the kind and dtype of ``like``.
 
         >>> import hyperdist as hd
@@ -59,7 +60,7 @@ class Space(Points):
         return origin if like is None else made(numbers(origin), checks.floating(like, "like").dtype, like)
 
     @final
-    def dist_sq(self, x: Any, y: Any) -> Array:
+    def dist_sq(self, x: AnyArray, y: AnyArray) -> Array:
         """Squared geodesic distance, (*batch); smooth where x equals y.
 
         >>> import hyperdist as hd
@@ -69,7 +70,7 @@ class Space(Points):
         return self._call("dist_sq", x=x, y=y)
 
     @final
-    def dist(self, x: Any, y: Any) -> Array:
+    def dist(self, x: AnyArray, y: AnyArray) -> Array:
         """Geodesic distance, (*batch); exactly 0, and its gradient taken as 0, where x equals y.
 
         >>> import hyperdist as hd
@@ -79,7 +80,7 @@ class Space(Points):
         return bare(root(self.dist_sq(x, y)))
 
     @final
-    def pairwise(self, x: Any, y: Any) -> Array:
+    def pairwise(self, x: AnyArray, y: AnyArray) -> Array:
         """Geodesic distances of all pairs of points x (n, k) and y (m, k), (n, m), in blocks of bounded memory.
 
         For gradients of many pairs a block is worked out again on the way back, so that memory stays bounded there too.
@@ -103,7 +104,7 @@ class Space(Points):
             return pairwise(self._kernels.dist_sq, x, y, parameters)
 
     @final
-    def exp(self, x: Any, u: Any) -> Array:
+    def exp(self, x: AnyArray, u: AnyArray) -> Array:
         """The point that the geodesic from x with velocity u reaches at time 1, (*batch, k).
 
         Raises ValueError where coordinates of its dtype cannot hold that point.
@@ -118,7 +119,7 @@ class Space(Points):
         return y
 
     @final
-    def log(self, x: Any, y: Any) -> Array:
+    def log(self, x: AnyArray, y: AnyArray) -> Array:
         """The velocity at x of the shortest geodesic that reaches y at time 1, (*batch, k).
 
         ValueError where coordinates of its dtype cannot hold it; ``dist`` and ``geodesic`` need no velocity.
@@ -133,7 +134,7 @@ class Space(Points):
         return u
 
     @final
-    def inner(self, x: Any, u: Any, v: Any) -> Array:
+    def inner(self, x: AnyArray, u: AnyArray, v: AnyArray) -> Array:
         """Riemannian inner product of tangents u, v at x, (*batch).
 
         >>> import hyperdist as hd
@@ -143,7 +144,7 @@ class Space(Points):
         return self._call("inner", x=x, u=u, v=v)
 
     @final
-    def norm(self, x: Any, u: Any) -> Array:
+    def norm(self, x: AnyArray, u: AnyArray) -> Array:
         """Riemannian length of the tangent u at x, (*batch).
 
         >>> import hyperdist as hd
@@ -153,7 +154,7 @@ class Space(Points):
         return bare(root(self.inner(x, u, u)))
 
     @final
-    def transport(self, x: Any, y: Any, u: Any) -> Array:
+    def transport(self, x: AnyArray, y: AnyArray, u: AnyArray) -> Array:
         """The tangent u at x carried along the shortest geodesic to y, (*batch, k).
 
         >>> import hyperdist as hd
@@ -166,7 +167,7 @@ class Space(Points):
         return moved
 
     @final
-    def geodesic(self, x: Any, y: Any, t: Any) -> Array:
+    def geodesic(self, x: AnyArray, y: AnyArray, t: AnyArray) -> Array:
         """The point at time t (*batch) of the shortest geodesic from x (t = 0) to y (t = 1), (*batch, k).
 
         The error is what rounding of x, y and the result implies where 0 <= t <= 1, at any distance; x and y themselves
@@ -191,7 +192,7 @@ class Space(Points):
         return result
 
     @final
-    def to_frame(self, mu: Any, u: Any) -> Array:
+    def to_frame(self, mu: AnyArray, u: AnyArray) -> Array:
         """Coordinates of the tangent u in the orthonormal frame at mu, (*batch, d).
 
         >>> import hyperdist as hd
@@ -201,7 +202,7 @@ class Space(Points):
         return self._call("to_frame", x=mu, u=u)
 
     @final
-    def from_frame(self, mu: Any, v: Any) -> Array:
+    def from_frame(self, mu: AnyArray, v: AnyArray) -> Array:
         """The tangent at mu with coordinates v (*batch, d) in the orthonormal frame there, (*batch, k).
 
         >>> import hyperdist as hd
@@ -216,7 +217,7 @@ class Space(Points):
         return u
 
     @final
-    def log_volume(self, x: Any) -> Array:
+    def log_volume(self, x: AnyArray) -> Array:
         """log sqrt det G at x in these coordinates, (*batch): volume = exp(log_volume) dx.
 
         >>> import hyperdist as hd
@@ -226,7 +227,7 @@ class Space(Points):
         return self._call("log_volume", x=x)
 
     @final
-    def project(self, x: Any) -> Array:
+    def project(self, x: AnyArray) -> Array:
         """The points nearest to rows of finite numbers in the coordinates' own distance, (*batch, k).
 
         What lies on the space comes back as it is. The ball gives its last radius to what lies beyond it, the
@@ -246,7 +247,7 @@ class Space(Points):
             return self._project(x)
 
     @final
-    def frechet_mean(self, x: Any, weights: Any = None) -> Array:
+    def frechet_mean(self, x: AnyArray, weights: AnyArray | None = None) -> Array:
         """The point with the least weighted sum of squared distances to x, (*batch, k).
 
         x (n, k), n >= 1;  weights (n,) or (n, *batch), >= 0 with a positive sum; by default all equal.

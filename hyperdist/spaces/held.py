@@ -8,13 +8,12 @@ are lost; in tangent coordinates those at points on an axis are not.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from hyperdist.arrays.host import eps, found, hidden, kind, like, numbers
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot, largest_coordinate
+from hyperdist.arrays.types import AnyArray
 from hyperdist.geometry.conversions import ball_radius_limit, holdable
 
 HELD = 2.0**-8
@@ -57,7 +56,7 @@ def explain(name: str, bad: Array, noise: Array, size: Array, dtype: str) -> str
     )
 
 
-def check_holdable(x: Array, c: Any, gap: Array | None = None) -> Array:
+def check_holdable(x: Array, c: AnyArray, gap: Array | None = None) -> Array:
     """``x`` where all points are ``holdable``; else ValueError.
 
     gap : (*batch)  1 - c|x|^2 from the lengths that made x. Coordinates alone do not tell: of a point far beyond what

@@ -13,6 +13,7 @@ from hyperdist._frozen import owned
 from hyperdist.arrays.host import like, looking, made, plain, quiet
 from hyperdist.arrays.namespace import Array
 from hyperdist.arrays.rows import dot
+from hyperdist.arrays.types import AnyArray
 from hyperdist.geometry import conversions, poincare
 from hyperdist.spaces import frechet, held
 from hyperdist.spaces.base import Space
@@ -67,7 +68,7 @@ class Hyperbolic(Space):
         zero = made(np.zeros((*self.c.shape, d)), self.c.dtype, self.c)
         return conversions.from_tangent(zero, self.c, self._model)
 
-    def to_tangent(self, x: Any) -> Array:
+    def to_tangent(self, x: AnyArray) -> Array:
         """The points x in exponential coordinates at the origin, (*batch, d).
 
         >>> import hyperdist as hd
@@ -76,7 +77,7 @@ class Hyperbolic(Space):
         """
         return self._convert(x, conversions.to_tangent, self._model)
 
-    def to_poincare(self, x: Any) -> Array:
+    def to_poincare(self, x: AnyArray) -> Array:
         """The points x in ball coordinates, (*batch, d); ValueError where the ball cannot hold one in their dtype.
 
         >>> import hyperdist as hd
@@ -89,7 +90,7 @@ class Hyperbolic(Space):
         y = self._convert(v, conversions.from_tangent, "poincare", check=False)
         return held.check_holdable(y, self.c, self._gap(0.5 * v))
 
-    def to_lorentz(self, x: Any) -> Array:
+    def to_lorentz(self, x: AnyArray) -> Array:
         """The points x in Lorentz coordinates, (*batch, d + 1); ValueError where c is 0 or a coordinate overflows.
 
         >>> import hyperdist as hd
@@ -108,7 +109,9 @@ class Hyperbolic(Space):
         with looking(half):
             return poincare.gap_at(self._c(half) * dot(half, half))
 
-    def _convert(self, x: Any, change: Callable[[Array, Array, str], Array], model: str, check: bool = True) -> Array:
+    def _convert(
+        self, x: AnyArray, change: Callable[[Array, Array, str], Array], model: str, check: bool = True
+    ) -> Array:
         x = self.check_point(x) if check else x
         with quiet(x):
             return change(x, self._c(x), model)

@@ -10,6 +10,7 @@ import numpy as np
 from hyperdist.arrays.host import hidden
 from hyperdist.arrays.namespace import Array, constant, namespace
 from hyperdist.arrays.rows import root
+from hyperdist.arrays.types import AnyArray
 
 _BLOCK = 1 << 18
 """Coordinates of the pairs of a block: what a kernel works out at a time is some dozen arrays of that size."""
@@ -19,7 +20,7 @@ def pairwise(dist_sq: Callable[..., Array], x: Array, y: Array, parameters: tupl
     """Distances (n, m) of points x (n, k) and y (m, k)."""
     xp = namespace(x)
 
-    def block(x: Array, y: Array, *parameters: Any) -> Array:
+    def block(x: Array, y: Array, *parameters: AnyArray) -> Array:
         return root(dist_sq(x[:, None, :], y[None, :, :], *parameters))
 
     rows = max(1, _BLOCK // max(1, y.shape[0] * y.shape[1]))
@@ -34,7 +35,7 @@ def pairwise(dist_sq: Callable[..., Array], x: Array, y: Array, parameters: tupl
     step = block
     if xp.__name__ == "torch" and not constant(x, y, *parameters):
 
-        def step(x: Array, y: Array, *parameters: Any) -> Array:
+        def step(x: Array, y: Array, *parameters: AnyArray) -> Array:
             return xp.utils.checkpoint.checkpoint(block, x, y, *parameters, use_reentrant=False)
 
     return xp.concat([step(x[start : start + rows], y, *parameters) for start in starts], axis=0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 from hyperdist import checks
 from hyperdist.arrays.host import cast, eps, found, looking, quiet, shape
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import column, dot, largest_coordinate
+from hyperdist.arrays.types import AnyArray
 from hyperdist.geometry import poincare
 from hyperdist.spaces import held
 from hyperdist.spaces.hyperbolic import Hyperbolic
@@ -72,7 +73,7 @@ class PoincareBall(Hyperbolic):
         safe = xp.where(beyond, square, square * 0.0 + 1.0)
         return xp.where(beyond[..., None], column(xp.sqrt(least / safe)) * part, x)
 
-    def conformal_factor(self, x: Any) -> Array:
+    def conformal_factor(self, x: AnyArray) -> Array:
         """lambda_x = 2/(1 - c|x|^2), (*batch).
 
         >>> import hyperdist as hd
@@ -81,7 +82,7 @@ class PoincareBall(Hyperbolic):
         """
         return self._call("conformal_factor", x=x)
 
-    def mobius_add(self, x: Any, y: Any) -> Array:
+    def mobius_add(self, x: AnyArray, y: AnyArray) -> Array:
         """x (+) y, (*batch, d); ValueError where the ball cannot hold it in its dtype, as for the next two.
 
         >>> import hyperdist as hd
@@ -96,7 +97,7 @@ class PoincareBall(Hyperbolic):
             held.check_holdable(total, self.c, poincare.added_gap(x, y, poincare.gap(y, c), c))
         return total
 
-    def mobius_scalar_mul(self, t: Any, x: Any) -> Array:
+    def mobius_scalar_mul(self, t: AnyArray, x: AnyArray) -> Array:
         """t (x) x, the point at t times the distance from the origin; t (*batch).
 
         >>> import hyperdist as hd
@@ -111,7 +112,7 @@ class PoincareBall(Hyperbolic):
             result = poincare.mobius_scalar_mul(t, x, c)
             return held.check_holdable(result, self.c, self._gap(column(t) * poincare.log_origin(x, c)))
 
-    def mobius_matvec(self, m: Any, x: Any) -> Array:
+    def mobius_matvec(self, m: AnyArray, x: AnyArray) -> Array:
         """exp_0(m log_0 x) of a matrix m (*batch, e, d), (*batch, e).
 
         >>> import hyperdist as hd
@@ -128,7 +129,7 @@ class PoincareBall(Hyperbolic):
             result = poincare.mobius_matvec(m, x, c)
             return held.check_holdable(result, self.c, self._gap((m @ poincare.log_origin(x, c)[..., None])[..., 0]))
 
-    def gyration(self, x: Any, y: Any, u: Any) -> Array:
+    def gyration(self, x: AnyArray, y: AnyArray, u: AnyArray) -> Array:
         """gyr[x, y] u, the rotation by which (+) fails to associate, (*batch, d).
 
         >>> import hyperdist as hd
@@ -137,7 +138,7 @@ class PoincareBall(Hyperbolic):
         """
         return self._call("gyration", x=x, y=y, u=u)
 
-    def dist_to_gyroplane(self, x: Any, p: Any, a: Any) -> Array:
+    def dist_to_gyroplane(self, x: AnyArray, p: AnyArray, a: AnyArray) -> Array:
         """Signed distance from x to the geodesic hyperplane through the point p with normal a (not 0), (*batch).
 
         >>> import hyperdist as hd

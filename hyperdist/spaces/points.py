@@ -12,6 +12,7 @@ from hyperdist import checks
 from hyperdist.arrays.host import bare, batches, cast, common, found, hidden, kind, looking, numbers, quiet, shape
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot
+from hyperdist.arrays.types import AnyArray
 
 
 def largest(a: Array) -> float:
@@ -76,7 +77,7 @@ class Points(ABC):
         return None
 
     @final
-    def contains(self, x: Any) -> Array:
+    def contains(self, x: AnyArray) -> Array:
         """Whether each point lies on the space, to rounding of its dtype, (*batch); False where it is not finite.
 
         >>> import hyperdist as hd
@@ -91,7 +92,7 @@ class Points(ABC):
             return bare(finite & self._belongs(xp.where(finite[..., None], x, xp.zeros_like(x))))
 
     @final
-    def check_point(self, x: Any, name: str = "x") -> Array:
+    def check_point(self, x: AnyArray, name: str = "x") -> Array:
         """x as an array of floats, (*batch, k), where every point lies on the space.
 
         >>> import hyperdist as hd
@@ -112,7 +113,7 @@ class Points(ABC):
         return self._settle(x)
 
     @final
-    def check_tangent(self, x: Any, u: Any, name: str = "u") -> Array:
+    def check_tangent(self, x: AnyArray, u: AnyArray, name: str = "u") -> Array:
         """u as an array of floats, (*batch, k), where it is tangent to the space at x.
 
         >>> import hyperdist as hd
@@ -123,7 +124,7 @@ class Points(ABC):
         x, u = self._alike(**{"x": x, name: u})
         return self._check_tangent(self.check_point(x), u, name)
 
-    def _check_tangent(self, x: Array, u: Any, name: str) -> Array:
+    def _check_tangent(self, x: Array, u: AnyArray, name: str) -> Array:
         u = checks.finite(checks.points(u, name, x.shape[-1], checks.floating), name)
         checks.broadcast(x=shape(x), **{name: shape(u)})
         if not hidden(x, u, *self._own):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from hyperdist import _moved, checks
 from hyperdist.arrays.host import bare
 from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.types import AnyArray
 from hyperdist.geometry import torus
 from hyperdist.spaces import frechet
 from hyperdist.spaces.base import ParameterFree
@@ -31,7 +32,7 @@ class Torus(ParameterFree):
 
     _kernels = torus
 
-    def wrap(self, x: Any) -> Array:
+    def wrap(self, x: AnyArray) -> Array:
         """The angles x modulo 2 pi, in [-pi, pi).
 
         >>> import hyperdist as hd

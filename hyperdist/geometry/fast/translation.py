@@ -6,16 +6,15 @@ what rounding of the vector's direction costs anyway.
 
 from __future__ import annotations
 
-from typing import Any
-
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import column, dot, scaled
 from hyperdist.arrays.stable import coshm1_sq, sinhc_sq
+from hyperdist.arrays.types import Scalar
 from hyperdist.geometry import polar
 from hyperdist.geometry.half_vector import shrink
 
 
-def translate(b: Array, v: Array, c: Any) -> Array:
+def translate(b: Array, v: Array, c: Scalar) -> Array:
     """exp_b of the vector with frame coordinates v, in tangent coordinates: v after the boost from the origin to b.
 
     b, v : (*batch, d) tangent coordinates, of any length;  batch axes broadcast.  b + v at c = 0.
@@ -32,7 +31,7 @@ def translate(b: Array, v: Array, c: Any) -> Array:
     return xp.where(rows, close, polar.exp_polar(b, length, safe / length[..., None], c, "tangent"))
 
 
-def _translate_near(b: Array, v: Array, c: Any) -> Array:
+def _translate_near(b: Array, v: Array, c: Scalar) -> Array:
     """For k|v| < 1. In units of 1/k, with a = |b| and R = |v|, the boost gives the space part, of length sinh(D),
 
         sinhc(R) v + (sinhc(a) cosh(R) + (cosh(a) - 1)/a^2 sinhc(R) b.v) b,
