@@ -39,6 +39,11 @@ class Distribution(Judged):
     A law owns its parameters: it copies what it is given, its arrays are read-only, and setting one raises
     AttributeError. It can be pickled and copied, compared with ``==``, indexed along its batch, ``law[j]``, and
     written as plain numbers, ``to_dict``.
+
+    A new law sets these three and its parameters, under the names that ``__init__`` takes, and gives what is abstract
+    here: ``_draw`` and ``_log_prob``; of its space ``_contains`` and ``_somewhere``; its log-normaliser, entropy, mean,
+    variance and mode. Samples, densities and their checks follow; with ``summary`` divergences, with ``fit`` mixtures.
+    One that depends on the distance from a centre derives from ``RadialDistribution``, which asks for less.
     """
 
     batch_shape: tuple[int, ...]
@@ -197,7 +202,7 @@ class Distribution(Judged):
 
 
 class CentredDistribution(Distribution):
-    """A law that is symmetric about a centre, which is its Frechet mean and its mode."""
+    """A law that is symmetric about a centre, which is its Frechet mean and its mode; it gives ``mu``."""
 
     mu: np.ndarray
 
@@ -213,10 +218,44 @@ class CentredDistribution(Distribution):
 
 
 class RadialDistribution(CentredDistribution):
-    """A law of the radius x a uniform direction x the isometry that takes the origin to mu."""
+    """A law of the radius x a uniform direction x the isometry that takes the origin to mu.
+
+    Draws, density, entropy and variance follow from what a law and its space give. The law: ``radius``, whose kernel,
+    score, bracket and hats lie in ``radial``; ``_parameter`` of the log kernel on the space, ``_log_kernel`` and its
+    mean, ``_log_z``, and ``_radius_of``. The space: ``_place``, ``_distance``, and what every distribution gives of it.
+    What is left to the class of a law is its constructor, a docstring and a fit.
+    """
 
     radius: Any
     """The law of the geodesic distance from mu, a ``RadialLaw``."""
+
+    # What the law gives.
+    @property
+    @abstractmethod
+    def _parameter(self) -> np.ndarray:
+        """What the log kernel depends on, (*batch), float64."""
+
+    @abstractmethod
+    def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        """Log density at a distance from mu, less that at mu."""
+
+    @abstractmethod
+    def _mean_log_kernel(self) -> Any:
+        """E ``_log_kernel``, (*batch)."""
+
+    @property
+    @abstractmethod
+    def _log_z(self) -> np.ndarray:
+        """Log integral of exp(``_log_kernel``) over the space, (*batch), float64."""
+
+    @abstractmethod
+    def _radius_of(self, which: Which) -> RadialLaw:
+        """The radial law, in float64, of selected elements of the flattened batch."""
+
+    # What its space gives.
+    @abstractmethod
+    def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        """Geodesic distance of points from mu."""
 
     @abstractmethod
     def _place(
@@ -233,9 +272,18 @@ class RadialDistribution(CentredDistribution):
         Returns ``Drawn.reach``. ``out`` may share its memory with ``normals``, frame coordinates (n, d) that are lost.
         """
 
-    @abstractmethod
+    # What follows from it.
+    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        return self._log_kernel(self._distance(x, model), self._parameter) - self._log_z
+
     def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
         """Log density at a distance from the centre; ``which`` selects parameters of the flattened batch."""
+        return self._log_kernel(radius, np.reshape(self._parameter, -1)[which]) - np.reshape(self._log_z, -1)[which]
+
+    @quiet
+    def entropy(self) -> np.ndarray:
+        """Differential entropy with respect to Riemannian volume, in nats, (*batch): log Z less the mean log kernel."""
+        return self._cast(self._log_z - self._mean_log_kernel())
 
     @property
     def variance(self) -> np.ndarray:
@@ -257,6 +305,17 @@ class RadialDistribution(CentredDistribution):
         reach = self._place(out, normals, norm, radius, which, model)
         return Drawn(lambda: self._log_density(which, radius), reach)
 
-    @abstractmethod
-    def _radius_of(self, which: Which) -> RadialLaw:
-        """The radial law, in float64, of selected elements of the flattened batch."""
+
+class RadialNormal(RadialDistribution):
+    """What Riemannian normals share: the kernel exp(-dist(x, mu)^2/(2 sigma^2))."""
+
+    @property
+    def _parameter(self) -> np.ndarray:
+        return self.radius.sigma
+
+    def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        ratio = radius / parameter
+        return -0.5 * ratio * ratio
+
+    def _mean_log_kernel(self) -> np.ndarray:
+        return -0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma

@@ -70,7 +70,7 @@ class Climb:
             cosine = np.dot(x, law.mu.reshape(-1, law.mu.shape[-1]).T).reshape(-1, *law.batch_shape)
             cosine -= 1.0
             cosine *= law.kappa
-            return np.subtract(cosine, law._log_excess, out=cosine)
+            return np.subtract(cosine, law._log_z, out=cosine)
         return law.log_prob(x.reshape(len(x), *(1,) * len(law.batch_shape), -1))
 
 

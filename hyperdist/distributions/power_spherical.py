@@ -77,7 +77,7 @@ class PowerSpherical(SphericalDistribution):
 
     @cached_property
     @quiet
-    def _log_excess(self) -> np.ndarray:  # type: ignore[override]
+    def _log_z(self) -> np.ndarray:  # type: ignore[override]
         """log Z - kappa log 2."""
         return log_sphere_area(self.radius.d) + self.radius._log_normalizer()
 
@@ -87,19 +87,22 @@ class PowerSpherical(SphericalDistribution):
     @quiet
     def log_normalizer(self) -> np.ndarray:
         """Log integral of (1 + mu.x)^kappa over the sphere, in nats, (*batch)."""
-        return self._cast(self._log_excess + math.log(2.0) * self.radius.kappa)
+        return self._cast(self._log_z + math.log(2.0) * self.radius.kappa)
 
-    @quiet
-    def entropy(self) -> np.ndarray:
-        """log Z - kappa E log(1 + mu.x), (*batch), of which a large kappa does not cancel."""
-        return self._cast(self._log_excess - self.radius.kappa * mean_log_share(self.radius.d, self.radius.kappa))
+    @property
+    def _parameter(self) -> np.ndarray:
+        return self.radius.kappa
+
+    def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        return parameter * log_share(radius)
+
+    def _mean_log_kernel(self) -> np.ndarray:
+        return self.radius.kappa * mean_log_share(self.radius.d, self.radius.kappa)
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        # a distance loses what is left of 1 + mu.x near -mu
         unit = x / np.sqrt(np.sum(x * x, axis=-1, keepdims=True))
-        return log_kernel_of_points(unit, self._unit_mu, self.radius.kappa) - self._log_excess
-
-    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
-        return self.radius.kappa.reshape(-1)[which] * log_share(radius) - np.reshape(self._log_excess, -1)[which]
+        return log_kernel_of_points(unit, self._unit_mu, self.radius.kappa) - self._log_z
 
     def _radius_of(self, which: Which) -> PowerSphericalRadius:
         return PowerSphericalRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])

@@ -9,7 +9,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.distributions.base import RadialDistribution
+from hyperdist.distributions.base import RadialNormal
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.summaries import Radial, RiemannianNormalSummary
@@ -18,7 +18,7 @@ from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_sca
 from hyperdist.spaces import PoincareBall
 
 
-class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
+class RiemannianNormal(HyperbolicDistribution, RadialNormal):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on hyperbolic space of curvature -c (Pennec 2006).
 
     mu    : (*batch, d)  the Frechet mean, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
@@ -58,26 +58,13 @@ class RiemannianNormal(HyperbolicDistribution, RadialDistribution):
 
     @cached_property
     @quiet
-    def _log_z(self) -> np.ndarray:
+    def _log_z(self) -> np.ndarray:  # type: ignore[override]
         return log_sphere_area(self.event_shape[0]) + self.radius._log_normalizer()
 
     def summary(self) -> RiemannianNormalSummary:
         """What divergences ask of the law."""
         radius = Radial(self.radius.nodes, lambda: self._log_z)
         return RiemannianNormalSummary(**self._about_centre(), sigma=self.radius.sigma, radius=radius)
-
-    @quiet
-    def entropy(self) -> np.ndarray:
-        """log Z + E dist^2/(2 sigma^2), (*batch)."""
-        return self._cast(self._log_z + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
-
-    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        ratio = self._distance(x, model) / self.radius.sigma
-        return -0.5 * ratio * ratio - self._log_z
-
-    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
-        ratio = radius / self.radius.sigma.reshape(-1)[which]
-        return -0.5 * ratio * ratio - np.reshape(self._log_z, -1)[which]
 
     def _radius_of(self, which: Which) -> RiemannianNormalRadius:
         d, law = self.event_shape[0], self.radius

@@ -11,7 +11,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.distributions.base import RadialDistribution
+from hyperdist.distributions.base import RadialDistribution, RadialNormal
 from hyperdist.distributions.fitting import (
     ROUNDING,
     concentration_from_resultant,
@@ -57,13 +57,8 @@ class SphericalDistribution(RadialDistribution):
     @final
     def summary(self) -> SphericalSummary:
         """What divergences ask of the law."""
-        radius = Radial(self.radius.nodes, lambda: self._log_excess)
+        radius = Radial(self.radius.nodes, lambda: self._log_z)
         return self._summary(self.radius.d, len(self.batch_shape), radius, **self._parameters())
-
-    @property
-    @abstractmethod
-    def _log_excess(self) -> np.ndarray:
-        """Log integral of the kernel that is 1 at the centre, (*batch), float64."""
 
     @abstractmethod
     def _parameters(self) -> dict[str, Any]:
@@ -92,6 +87,10 @@ class SphericalDistribution(RadialDistribution):
         return np.eye(1, self.event_shape[0])[0]
 
     @final
+    def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
+        return self._angle(x)
+
+    @final
     def _angle(self, x: np.ndarray) -> np.ndarray:
         return sphere.dist(x / np.sqrt(np.sum(x * x, axis=-1, keepdims=True)), self._unit_mu)
 
@@ -101,7 +100,7 @@ class SphericalDistribution(RadialDistribution):
         return self._cast(log_sphere_area(self.radius.d) + self.radius._log_normalizer())
 
 
-class SphericalRiemannianNormal(SphericalDistribution):
+class SphericalRiemannianNormal(SphericalDistribution, RadialNormal):
     """Density prop. to exp(-dist(x, mu)^2/(2 sigma^2)) on the unit sphere (Pennec 2006; Hauberg 2018).
 
     mu    : (*batch, m)  unit vectors, m >= 2; the Frechet mean
@@ -125,24 +124,11 @@ class SphericalRiemannianNormal(SphericalDistribution):
 
     @cached_property
     @quiet
-    def _log_excess(self) -> np.ndarray:  # type: ignore[override]
+    def _log_z(self) -> np.ndarray:  # type: ignore[override]
         return log_sphere_area(self.radius.d) + self.radius._log_normalizer()
 
     def _parameters(self) -> dict[str, Any]:
         return {"mu": self._unit_mu, "sigma": self.radius.sigma}
-
-    @quiet
-    def entropy(self) -> np.ndarray:
-        """log Z + E dist^2/(2 sigma^2), (*batch)."""
-        return self._cast(self._log_excess + 0.5 * self.radius._moments()[2] / self.radius.sigma / self.radius.sigma)
-
-    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        ratio = self._angle(x) / self.radius.sigma
-        return -0.5 * ratio * ratio - self._log_excess
-
-    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
-        ratio = radius / self.radius.sigma.reshape(-1)[which]
-        return -0.5 * ratio * ratio - np.reshape(self._log_excess, -1)[which]
 
     def _radius_of(self, which: Which) -> SphericalNormalRadius:
         return SphericalNormalRadius(self.radius.d, self.radius.sigma.reshape(-1)[which])
@@ -198,28 +184,23 @@ class VonMisesFisher(SphericalDistribution):
 
     @cached_property
     @quiet
-    def _log_excess(self) -> np.ndarray:  # type: ignore[override]
+    def _log_z(self) -> np.ndarray:  # type: ignore[override]
         """log Z - kappa."""
         return log_sphere_area(self.radius.d) + self.radius.log_normalizer_excess()
 
     def _parameters(self) -> dict[str, Any]:
         return {"mu": self._unit_mu, "kappa": self.radius.kappa}
 
-    @quiet
-    def entropy(self) -> np.ndarray:
-        """log Z - kappa A, (*batch), from 1 - A so that a large kappa does not cancel."""
-        return self._cast(self._log_excess + self.radius.kappa * self.radius.mean_versine())
+    @property
+    def _parameter(self) -> np.ndarray:
+        return self.radius.kappa
 
-    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        return self._kernel(self.radius.kappa, self._angle(x)) - self._log_excess
+    def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        """kappa (cos radius - 1)."""
+        return -2.0 * parameter * np.square(np.sin(0.5 * radius))
 
-    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
-        return self._kernel(self.radius.kappa.reshape(-1)[which], radius) - np.reshape(self._log_excess, -1)[which]
-
-    @staticmethod
-    def _kernel(kappa: np.ndarray, angle: np.ndarray) -> np.ndarray:
-        """kappa (cos angle - 1)."""
-        return -2.0 * kappa * np.square(np.sin(0.5 * angle))
+    def _mean_log_kernel(self) -> np.ndarray:
+        return -self.radius.kappa * self.radius.mean_versine()
 
     def _radius_of(self, which: Which) -> VonMisesFisherRadius:
         return VonMisesFisherRadius(self.radius.d, self.radius.kappa.reshape(-1)[which])
@@ -298,22 +279,24 @@ class SphericalUniform(SphericalDistribution):
         return f"SphericalUniform({self.radius.d})"
 
     @property
-    def _log_excess(self) -> np.ndarray:
+    def _log_z(self) -> np.ndarray:
         return np.asarray(log_sphere_area(self.radius.d + 1))
 
     def _parameters(self) -> dict[str, Any]:
         return {}
 
-    @quiet
-    def entropy(self) -> np.ndarray:
-        """Log area of the sphere."""
-        return self._cast(self._log_excess)
+    @property
+    def _parameter(self) -> np.ndarray:
+        return np.zeros(())
+
+    def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        return np.zeros(radius.shape)
+
+    def _mean_log_kernel(self) -> float:
+        return 0.0
 
     def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        return np.full(x.shape[:-1], -self._log_excess)
-
-    def _log_density(self, which: Which, radius: np.ndarray) -> np.ndarray:
-        return np.full(radius.shape, -self._log_excess)
+        return np.full(x.shape[:-1], -self._log_z)  # no angle is asked for
 
     def _radius_of(self, which: Which) -> VonMisesFisherRadius:
         return self.radius

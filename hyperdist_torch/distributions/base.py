@@ -26,6 +26,10 @@ class ManifoldDistribution(BatchedDistribution):
     ``validate_args=False`` leaves out the checks that look at values, as everywhere in torch.distributions. They look
     through ``torch.vmap``; in a trace (``make_fx``, ``torch.jit.trace``, ``torch.export``, ``FakeTensorMode``), where
     there is nothing to look at, they are left out.
+
+    A new law sets its parameters, names those that have the batch's axes in ``_batched``, and gives ``_dtype``,
+    ``_draw``, ``log_prob``, ``entropy``, ``support`` and ``arg_constraints``; ``mean``, ``mode`` and ``variance`` where
+    they are known, and ``summary`` for its divergences.
     """
 
     has_rsample = True
