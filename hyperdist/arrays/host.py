@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist.arrays.namespace import Array, captured, namespace, recorded
+from hyperdist.arrays.types import DTypeLike
 
 
 def plain(*arrays: Array) -> bool:
@@ -36,7 +37,7 @@ def looking(*arrays: Array) -> AbstractContextManager[Any]:
     return xp.no_grad() if xp.__name__ == "torch" else nullcontext()
 
 
-def cast(array: Array, dtype: Any) -> Array:
+def cast(array: Array, dtype: DTypeLike) -> Array:
     """The array in another dtype of its namespace."""
     xp = namespace(array)
     if xp is np:
@@ -53,7 +54,7 @@ def common(*arrays: Array) -> Any:
     return reduce(promote, (array.dtype for array in arrays))
 
 
-def made(array: np.ndarray, dtype: Any, like: Array) -> Array:
+def made(array: np.ndarray, dtype: DTypeLike, like: Array) -> Array:
     """A NumPy array as one of the namespace, and on the device, of ``like``."""
     xp = namespace(like)
     if xp is np:

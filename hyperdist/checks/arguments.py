@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist.arrays.types import Seed
+from hyperdist.arrays.types import SampleShape, Seed
 
 
 class Unavailable(NotImplementedError, AttributeError):
@@ -85,12 +85,12 @@ def hyperboloid(curved: bool) -> None:
         raise ValueError("model='lorentz' needs c > 0: the hyperboloid has no flat limit, got c = 0.0")
 
 
-def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:
+def sample_shape(shape: SampleShape, each: tuple[int, ...] = ()) -> tuple[int, ...]:
     """A tuple of integers >= 0; an integer n means (n,). ``each`` is the shape of one draw of the whole batch.
 
     Raises ValueError where no array can have both, whatever memory there is.
     """
-    entries: Sequence[Any] = shape if isinstance(shape, tuple | list) else (shape,)
+    entries: Any = shape if isinstance(shape, tuple | list) else (shape,)
     try:
         result = tuple(operator.index(entry) for entry in entries)
     except TypeError:
@@ -104,14 +104,14 @@ def sample_shape(shape: Any, each: tuple[int, ...] = ()) -> tuple[int, ...]:
     return result
 
 
-def choice(value: Any, name: str, options: Sequence[str]) -> str:
+def choice(value: object, name: str, options: Sequence[str]) -> str:
     """One of a few words."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {', '.join(options)}, got {value!r}")
     return value
 
 
-def model(value: Any, options: Sequence[str], law: str) -> str | None:
+def model(value: object, options: Sequence[str], law: str) -> str | None:
     """One of a law's models of hyperbolic space, by default the first; None where it has none."""
     if options:
         return choice(options[0] if value is None else value, "model", options)
@@ -128,7 +128,7 @@ def generator(rng: Seed) -> np.random.Generator:
         raise type(error)(f"rng must be what numpy.random.default_rng takes, got {rng!r}: {error}") from None
 
 
-def stream_apart(rng: Any) -> np.random.Generator:
+def stream_apart(rng: Seed) -> np.random.Generator:
     """A generator that follows from ``rng`` and shares no numbers with what else is drawn from it, or from its seed.
 
     Data are often drawn from the seed that a test of them is then given.

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.mixture_record import Start
 from hyperdist.distributions.spherical import VonMisesFisher
 from hyperdist.spaces import Space
@@ -62,7 +63,7 @@ class Climb:
         """The M-step: one law for each column of weights (n, *batch)."""
         return self.family.fit(self.x, weights=weights, **self.options)
 
-    def log_density(self, law: Any, block: slice) -> np.ndarray:
+    def log_density(self, law: Distribution, block: slice) -> np.ndarray:
         """Log density of every component at a block of the observations, (rows, *batch of the law)."""
         x = self.x[block]
         if isinstance(law, VonMisesFisher) and 8.0 * np.finfo(float).eps * law.kappa.max() <= self.tol:
@@ -179,7 +180,7 @@ class _Group:
                 failed[index] = f"a component has no best parameters: {error}"
         return failed
 
-    def _collapsed(self, law: Any) -> dict[int, str]:
+    def _collapsed(self, law: Distribution) -> dict[int, str]:
         """Runs with a component narrower than sqrt(eps) of the data's own spread: its likelihood has no bound."""
         if law.batch_shape != self.responsible.shape[1:]:
             name = self.plan.family.__name__
@@ -192,7 +193,7 @@ class _Group:
         narrow = np.any(law.variance <= self.plan.resolution * self.spread[:, None], axis=-1)
         return {int(index): "a component collapsed on one point" for index in np.flatnonzero(narrow)}
 
-    def _expect(self, law: Any, weighted: np.ndarray) -> np.ndarray:
+    def _expect(self, law: Distribution, weighted: np.ndarray) -> np.ndarray:
         """The E-step: new responsibilities; what the M-step has gained, in nats an observation, (runs,)."""
         n = len(weighted)
         rows = max(1, _BLOCK // weighted[0].size)

@@ -53,7 +53,7 @@ FULL = Settings(
 QUICK = Settings(((1, 0.1, 10), (10, 0.03, 10), (30, 0.01, 10)), 1e-3)
 
 
-def fit_mixture(training: Any, validation: Any, settings: Settings = FULL, *, seed: int = 0) -> Mixture:
+def fit_mixture(training: ArrayLike, validation: ArrayLike, settings: Settings = FULL, *, seed: int = 0) -> Mixture:
     """The mixture of von Mises-Fisher laws, the blend of at most two fitted ones, that validation points like best.
 
     training, validation  (n, 3)  unit vectors.
@@ -106,7 +106,7 @@ class KernelEstimate:
         checks.single(checks.finite(checks.probability(self.share, "share"), "share"), "share")
 
     @classmethod
-    def fit(cls, training: Any, validation: Any, *, variable: bool = False) -> KernelEstimate:
+    def fit(cls, training: ArrayLike, validation: ArrayLike, *, variable: bool = False) -> KernelEstimate:
         """About training points, with the two bandwidths and the share that validation points like best.
 
         training, validation  (n, 3)  unit vectors.

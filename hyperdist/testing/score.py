@@ -26,11 +26,14 @@ STEP = 1e-4
 LEAST_INFORMATION = 1e-8
 """A parameter about whose logarithm a draw tells less has no effect on the radius, or the same as another's."""
 NODES, EDGE = 200, 1e-16
+Moments = np.ndarray | float
+"""A central moment of each law of a batch, or one for all."""
+
 REFERENCE, LEAST_DRAWS = 200_000, 200.0
 """Draws of a mixture that give the variance of its scores, and how many of a component's there must be at least."""
 
 
-def mean_p_value(total: np.ndarray, n: int, mean: Any, variance: Any, third: Any) -> np.ndarray:
+def mean_p_value(total: np.ndarray, n: int, mean: Moments, variance: Moments, third: Moments) -> np.ndarray:
     """Two-sided p-values of sums of n independent terms with these three central moments, by a gamma law's tails.
 
     Accuracy  exact for normal and gamma terms, else an error of order 1/n relative to the tail.
@@ -45,7 +48,7 @@ def mean_p_value(total: np.ndarray, n: int, mean: Any, variance: Any, third: Any
     return np.where(np.isfinite(z), p, 0.0)
 
 
-def _sums(name: str, total: Any, n: int, mean: Any, variance: Any, third: Any) -> list[Finding]:
+def _sums(name: str, total: np.ndarray, n: int, mean: Moments, variance: Moments, third: Moments) -> list[Finding]:
     """The smallest p-value of sums of n terms, one a law of those that say anything, times their number."""
     total, mean, variance, third = (np.ravel(a) for a in np.broadcast_arrays(total, mean, variance, third))
     told = variance > LEAST_INFORMATION
@@ -99,7 +102,7 @@ def _radial_scores(law: Any) -> Iterator[tuple[str, Any, tuple[np.ndarray, np.nd
         # A wrapped normal on hyperbolic space has one scale along the last axis, which the batch lacks.
         gap = gap[..., 0] if isinstance(law, WrappedNormal) and name == "sigma" and gap.ndim else gap
 
-        def score(r: np.ndarray, upper: Any = upper, lower: Any = lower, gap: Any = gap) -> np.ndarray:
+        def score(r: np.ndarray, upper: Any = upper, lower: Any = lower, gap: np.ndarray = gap) -> np.ndarray:
             inside = np.maximum(r, least)  # at the centre itself both are -inf
             return (upper.log_prob(inside) - lower.log_prob(inside)) / gap
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Space, Sphere, Tangent, Torus
 from hyperdist.testing.finding import Finding, bonferroni
 from hyperdist.testing.uniformity import axes
 
@@ -24,7 +24,7 @@ STEP = 1e-4
 the order of its square, against deviations of the mean of 1/sqrt(n)."""
 
 
-def identities(log_density: Callable[[Any], Any], space: Any, x: np.ndarray) -> Finding:
+def identities(log_density: Callable[[Any], Any], space: Space, x: np.ndarray) -> Finding:
     """The means over draws x (n, k) of what Stein's identity makes 0, each over its own deviation; n >= ``LEAST``."""
     n = len(x)
     spread = float(np.median(space.dist(x[1:], x[:-1])))
@@ -49,7 +49,7 @@ def mean_is_zero(value: np.ndarray) -> tuple[float, float]:
     return t, 2.0 * float(stats.norm.sf(abs(normal)))
 
 
-def _slope(log_density: Callable[[Any], Any], space: Any, x: np.ndarray, v: np.ndarray, step: float) -> np.ndarray:
+def _slope(log_density: Callable[[Any], Any], space: Space, x: np.ndarray, v: np.ndarray, step: float) -> np.ndarray:
     """<grad log p, v> at x."""
     size = space.norm(x, v)
     unit = v / np.where(size > 0.0, size, 1.0)[..., None]
@@ -57,7 +57,7 @@ def _slope(log_density: Callable[[Any], Any], space: Any, x: np.ndarray, v: np.n
     return size * (ends[0] - ends[1]) / (2.0 * step)
 
 
-def _values(space: Any, x: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+def _values(space: Space, x: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
     found = []
     for u, gradient, square, laplacian in _functions(space, x):
         along = slope(gradient)
@@ -67,7 +67,7 @@ def _values(space: Any, x: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]
     return found
 
 
-def _functions(space: Any, x: np.ndarray) -> list[tuple[Any, np.ndarray, Any, Any]]:
+def _functions(space: Space, x: np.ndarray) -> list[tuple[Any, np.ndarray, Any, Any]]:
     """(u or None, grad u, |grad u|^2, Laplacian u) of a few functions at x."""
     n, k = x.shape
     if isinstance(space, Sphere):

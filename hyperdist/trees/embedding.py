@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist._frozen import Frozen
+from hyperdist.arrays.types import DTypeLike, Seed
 from hyperdist.geometry import conversions
 from hyperdist.trees import bound, measures
 from hyperdist.trees.codes import code
@@ -208,7 +209,7 @@ class TreeEmbedding(Frozen):
             wrong = next(label for label in several if not isinstance(label, Hashable) or label not in numbers)
             raise ValueError(f"{name} must be nodes of the tree, got {wrong!r}") from None
 
-    def distortion(self, pairs: int | None = None, rng: Any = 0) -> Distortion:
+    def distortion(self, pairs: int | None = None, rng: Seed = 0) -> Distortion:
         """The worst and the average distortion over pairs of places.
 
         pairs  how many to draw at random; None takes all up to 10,000 places, and a million beyond.
@@ -219,7 +220,7 @@ class TreeEmbedding(Frozen):
         pairs = measures.PAIRS if pairs is None else checks.dimension(pairs, "pairs")
         return measures.of_sample(self._frames, self._unit, pairs, checks.generator(rng))
 
-    def mean_average_precision(self, sources: int | None = None, rng: Any = 0) -> float:
+    def mean_average_precision(self, sources: int | None = None, rng: Seed = 0) -> float:
         """Mean over places of the average precision of their neighbours in the tree among those that are nearest.
 
         sources  how many places to draw at random; None takes all up to 10,000, and 2,000 beyond.
@@ -233,7 +234,7 @@ class TreeEmbedding(Frozen):
             return 1.0
         return float(np.mean(np.concatenate(list(measures.average_precisions(self._frames, self._share, at)))))
 
-    def points(self, model: str = "poincare", dtype: Any = np.float64, *, strict: bool = True) -> np.ndarray:
+    def points(self, model: str = "poincare", dtype: DTypeLike = np.float64, *, strict: bool = True) -> np.ndarray:
         """Coordinates of the nodes, (nodes, k), in the order of ``nodes``, the root at the origin.
 
         model   "poincare", "tangent" or "lorentz";  dtype  float64 or float32.

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hyperdist.arrays.types import ArrayLike
+
 Label = Hashable
 Edge = tuple[Label, Label, float]
 
@@ -189,7 +191,7 @@ def _rooted(index: dict[Label, int], ends: np.ndarray, length: np.ndarray, root:
     return Tree(index, number[place], parent, edge, np.array(depth))
 
 
-def _middle(matrix: Any) -> int:
+def _middle(matrix: ArrayLike) -> int:
     """The place nearest to the middle of a longest path: two sweeps find its ends."""
     from scipy.sparse.csgraph import dijkstra
 
