@@ -114,7 +114,8 @@ def auto_encoders(setting: Setting) -> Iterator[Finding]:
         def terms(model: nn.Module, x: Tensor, z: Tensor = z) -> Tensor:
             assert isinstance(model, PoincareVAE)
             there = z.to(x.device)
-            log_p = model.decoder.log_prob(there, model.flatten(x)) + model.log_prior()(there)
+            decoder: Any = model.decoder
+            log_p = decoder.log_prob(there, model.flatten(x)) + model.log_prior()(there)
             return torch.logsumexp(log_p - model.encode(x).log_prob(there), dim=0)
 
         # Sums of 32 pixels and 8 draws in float32, products in whatever order the device takes them.

@@ -95,11 +95,12 @@ Step = Callable[[], Any]
 def _step(model: PoincareVAE, x: Tensor, method: str) -> Step:
     """A step of Adam on the ELBO of one draw."""
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-4, fused=True, capturable=x.is_cuda)
+    decoder: Any = model.decoder
 
     def call() -> None:
         optimiser.zero_grad(set_to_none=False)
         z, log_q = model.encode(x).rsample_and_log_prob((1,), method=method)
-        (log_q - model.log_prior()(z) - model.decoder.log_prob(z, x)).mean().backward()
+        (log_q - model.log_prior()(z) - decoder.log_prob(z, x)).mean().backward()
         optimiser.step()
 
     return call
@@ -213,6 +214,7 @@ def stacked_step(models: list[PoincareVAE], x: Tensor) -> tuple[Step, dict[str, 
     The networks are mapped over their stacked parameters; the posteriors are one batch of laws, (models, images).
     """
     shell, config = copy.deepcopy(models[0]).to("meta"), models[0].config
+    decoder: Any = shell.decoder
     parameters, buffers = stack_module_state(list[nn.Module](models))
     optimiser = torch.optim.Adam(list(parameters.values()), lr=5e-4, fused=True)
 
@@ -223,7 +225,7 @@ def stacked_step(models: list[PoincareVAE], x: Tensor) -> tuple[Step, dict[str, 
         return functional_call(shell, (parameters, buffers), (z,), {"part": "decoder", "data": x})
 
     def forward(given: Tensor, part: str, data: Tensor | None = None) -> Any:
-        return shell.encoder(given) if data is None else shell.decoder.log_prob(given, data)
+        return shell.encoder(given) if data is None else decoder.log_prob(given, data)
 
     shell.forward = forward
     c, log_prior = models[0].curvature.initial, models[0].log_prior()

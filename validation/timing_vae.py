@@ -58,7 +58,8 @@ def model(d: int, decoder: str | None) -> PoincareVAE:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         made = PoincareVAE(_config(d, decoder))
-    head: Any = made.encoder.mu
+    encoder: Any = made.encoder
+    head = encoder.mu
     linear = head if isinstance(head, nn.Linear) else head[0]
     with torch.no_grad():
         mu = made.encode(_images(BATCH)).mean
