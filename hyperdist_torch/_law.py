@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import constant, namespace, traced, transformed, written_out
-from hyperdist.radial import quadrature
+from hyperdist.radial import calculus, quadrature
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach
@@ -36,7 +36,7 @@ _MANY = 512
 """Draws of one law from which a piecewise polynomial through the slope is cheaper than an integral for each."""
 
 
-def _variation(value: Tensor) -> Tensor:
+def variation(value: Tensor) -> Tensor:
     """0 with the derivatives of ``value``."""
     return value - value.detach()
 
@@ -91,7 +91,7 @@ class Law:
             value = kernel.log_peak + total.log()
         if constant(theta):
             return Measure(nodes, share, value)
-        weights = share * torch.exp(_variation(self.log_kernel(nodes, theta)))
+        weights = share * torch.exp(variation(self.log_kernel(nodes, theta)))
         norm = weights.sum(dim=0)
         return Measure(nodes, weights / norm, value + norm.log())
 
@@ -114,26 +114,35 @@ class Law:
         room = torch.ones_like(y) if self.end == math.inf else self.end - y
         stretch = torch.where(upper, room / room.detach(), y / y.detach())
         u = y + step * stretch
-        mass = mass * stretch * torch.exp(_variation(self.log_kernel(u, theta) - self.log_kernel(y, theta)))
+        mass = mass * stretch * torch.exp(variation(self.log_kernel(u, theta) - self.log_kernel(y, theta)))
         measure = self.measure(theta)
         centred = self.score(u, theta) - measure.mean(self.score(measure.nodes, theta))
-        return _signed(upper, (mass * (excess + _variation(centred))).sum(dim=0))
+        return _signed(upper, (mass * (excess + variation(centred))).sum(dim=0))
 
     @torch.no_grad()
-    def quantile(self, p: Tensor, theta: Tensor) -> Tensor:
-        """y with cdf p, 0 < p < 1, by Newton's method on the log of the shorter tail; without gradient."""
+    def quantile(self, p: Tensor, theta: Tensor, upper: bool = False) -> Tensor:
+        """y with cdf p, or sf p where ``upper``, 0 < p < 1, by Newton's method on the log of the shorter tail; without
+        gradient."""
         kernel = self.kernel(theta)
         mass = quadrature.log_mass(kernel)
-        zero = torch.zeros_like(kernel.centre)
-        below = quadrature.log_tail(kernel, mass, kernel.centre, zero, zero != 0.0)
+        edges = calculus.centre_tails(kernel, mass)
 
         def solve(part: Tensor) -> Tensor:
-            log_p, log_q = torch.log(part), torch.log1p(-part)
-            above = log_p > below
-            y, t = quadrature.quantile(kernel, mass, torch.where(above, log_q, log_p), above, float(self.d))
-            return torch.where(above, kernel.centre + t, y)
+            above = torch.full_like(part, upper, dtype=torch.bool)
+            return calculus.quantile(kernel, mass, edges, part, above, self.d)
 
-        return _in_chunks(solve, p, theta)
+        return in_chunks(solve, p, theta)
+
+    @torch.no_grad()
+    def tails(self, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """log cdf and log sf, without gradient."""
+        kernel = self.kernel(theta)
+        mass = quadrature.log_mass(kernel)
+
+        def both(part: Tensor) -> Tensor:
+            return torch.stack(calculus.tails(kernel, mass, part, part - kernel.centre), dim=-1)
+
+        return in_chunks(both, y, theta).unbind(-1)  # type: ignore[return-value]
 
 
 class _Constants(NamedTuple):
@@ -240,17 +249,14 @@ class Fixed:
         rows = y.reshape(-1, *batch)
         if rows.shape[0] >= _MANY and (self._host or self).kernel.end_grade is None:
             return _pieces.evaluate(rows, self._exact_slope, self.law.end).reshape(y.shape)
-        return _in_chunks(self._exact_slope, rows, self.theta).reshape(y.shape)
+        return in_chunks(self._exact_slope, rows, self.theta).reshape(y.shape)
 
     @plainly
     def _exact_slope(self, y: Tensor) -> Tensor:
         if self._host is not None and y.numel() <= _random.FEW:
             return self._host._exact_slope(y.cpu()).to(y.device)
         kernel, y = self.kernel, bare(y)
-        t = y - kernel.centre
-        upper = t >= 0.0
-        u, offset, mass = quadrature.nodes(kernel, y, t, upper, **self._rule)
-        return tensor(_signed(upper, (mass * (kernel.score(u, offset) - self._constants.centred)).sum(0)))
+        return tensor(calculus.slope(kernel, y, y - kernel.centre, self._constants.centred, **self._rule))
 
     @plainly
     def _with_tail(self, y: Array | None) -> tuple[_Constants, Array]:
@@ -289,10 +295,6 @@ def _signed(upper: Array, value: Array) -> Array:
     return namespace(value).where(upper, value, -value)
 
 
-def _in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, theta: Tensor) -> Tensor:
+def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, theta: Tensor) -> Tensor:
     """``function`` along the first axis of x in pieces, where that axis is not one of theta's."""
-    chunk = _CHUNK if x.device.type == "cpu" else _CHUNK_ON_A_DEVICE
-    if x.ndim <= theta.ndim or x.numel() <= chunk:
-        return function(x)
-    rows = max(1, chunk // max(1, x[0].numel()))
-    return torch.cat([function(part) for part in x.split(rows)])
+    return calculus.in_chunks(function, x, theta.ndim, _CHUNK if x.device.type == "cpu" else _CHUNK_ON_A_DEVICE)

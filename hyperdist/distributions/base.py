@@ -19,7 +19,8 @@ from hyperdist.arrays.types import ArrayLike, SampleShape, Seed, Which
 from hyperdist.distributions.criteria import Judged
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
-from hyperdist.radial.base import METHODS, KernelLaw, RadialLaw, quiet, select
+from hyperdist.radial.base import METHODS, RadialLaw, quiet
+from hyperdist.radial.kernel_law import KernelLaw, select
 
 
 class Drawn(NamedTuple):

@@ -10,7 +10,8 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.radial import quadrature
-from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.base import quiet
+from hyperdist.radial.kernel_law import KernelLaw
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 
 _MAX_STEPS = 200

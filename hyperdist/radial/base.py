@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 
 from hyperdist import checks
 from hyperdist._frozen import Frozen
-from hyperdist.arrays.stable import log1mexp
 from hyperdist.arrays.types import ArrayLike, SampleShape, Seed
-from hyperdist.radial import quadrature, rejection
-from hyperdist.radial.nodes import Nodes
-from hyperdist.radial.quadrature import Kernel
+from hyperdist.radial.calculus import in_chunks
 
 METHODS = ("rejection", "inverse")
 _CHUNK = 2048
-_HIGH_POWER = 60
 
 
 def quiet(function: Any) -> Any:
@@ -198,138 +193,4 @@ class RadialLaw(Frozen):
         return value.astype(self._result_dtype(array))[()]
 
     def _in_chunks(self, function: Any, x: np.ndarray) -> np.ndarray:
-        """``function`` applied along the first axis in pieces, so that the nodes of a rule stay in cache."""
-        if x.ndim <= len(self.batch_shape) or x.size <= _CHUNK:
-            return np.asarray(function(x))
-        rows = max(1, _CHUNK // max(1, x[0].size))
-        return np.concatenate([function(x[i : i + rows]) for i in range(0, x.shape[0], rows)] or [function(x)])
-
-
-class KernelLaw(RadialLaw):
-    """A radial law given by a log-concave ``Kernel`` in y = r/scale and a proposal; the rest is quadrature."""
-
-    @property
-    @abstractmethod
-    def _kernel(self) -> Kernel: ...
-
-    @property
-    @abstractmethod
-    def _scale(self) -> np.ndarray | float:
-        """The length of y = 1, (*batch); 1.0 where y is the radius."""
-
-    @abstractmethod
-    def _offset(self, r: np.ndarray) -> np.ndarray:
-        """t = r/scale - centre without cancellation."""
-
-    @abstractmethod
-    def parameter_gradient(self, r: ArrayLike) -> dict[str, np.ndarray]:
-        """Derivatives of a draw r in the law's parameters at fixed cdf (implicit reparametrisation)."""
-
-    @final
-    def acceptance_rate(self) -> np.ndarray:
-        """The exact probability that a proposal of ``sample`` is accepted."""
-        return self._cast(self._acceptance_rate())
-
-    @quiet
-    def _acceptance_rate(self) -> np.ndarray:
-        return np.exp(self._log_mass - self._hats.log_mass)
-
-    @cached_property
-    @quiet
-    def _hats(self) -> rejection.Hats:
-        return self._kernel.hats()
-
-    @cached_property
-    @quiet
-    def _proposal(self) -> rejection.Draw:
-        """Proposals of r/scale, set up once."""
-        return self._hats.set_up()
-
-    def _radius(self, y: np.ndarray, which: rejection.Which) -> np.ndarray:
-        """r for draws of y that belong to the elements ``which`` of the flattened batch."""
-        scale = self._scale
-        return y * scale.reshape(-1)[which] if isinstance(scale, np.ndarray) else y
-
-    @final
-    @quiet
-    def nodes(self) -> Nodes:
-        """The law as probabilities of points, in float64 and in units of its scale."""
-        return Nodes.of(self._kernel)
-
-    @cached_property
-    @quiet
-    def _log_mass(self) -> np.ndarray:
-        return quadrature.log_mass(self._kernel)
-
-    def _coordinates(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return r / self._scale, self._offset(r)
-
-    def _log_prob(self, r: np.ndarray) -> np.ndarray:
-        y, t = self._coordinates(r)
-        return self._kernel.log_ratio(y, t) - self._log_mass - np.log(self._scale)
-
-    def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        short, upper = quadrature.shorter_tail(self._kernel, self._log_mass, *self._coordinates(r))
-        # At 0, and where squares overflow, infinities of both signs meet: nothing is left there.
-        short = np.where(np.isnan(short), -np.inf, np.minimum(short, 0.0))
-        rest = log1mexp(-short)
-        return np.where(upper, rest, short), np.where(upper, short, rest)
-
-    @cached_property
-    @quiet
-    def _centre_log_tails(self) -> tuple[np.ndarray, np.ndarray]:
-        """log cdf and log sf of the centre: which of a quantile's two tails to solve in."""
-        return self._log_tails(self._kernel.centre * self._scale)
-
-    def _quantile(self, p: np.ndarray, upper: np.ndarray) -> np.ndarray:
-        log_cdf, log_sf = self._centre_log_tails
-        log_p, log_q = np.log(p), np.log1p(-p)
-        lower_value, upper_value = np.where(upper, log_q, log_p), np.where(upper, log_p, log_q)
-        above = np.where(upper, log_p <= log_sf, log_p > log_cdf)
-        y, t = quadrature.quantile(
-            self._kernel, self._log_mass, np.where(above, upper_value, lower_value), above, float(self.d)
-        )
-        return self._scale * np.where(above, self._kernel.centre + t, y)
-
-    def _sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        batch = int(np.prod(self.batch_shape))
-        out = np.empty(n)
-        for block in rejection.blocks(n, 1, batch):
-            which = slice(None) if batch == 1 else np.arange(block.start, block.stop) % batch
-            draw = select(self._proposal, which)
-            out[block] = self._radius(rejection.radii(draw, block.stop - block.start, self.d, rng), which)
-        return out
-
-    @cached_property
-    @quiet
-    def _centred_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """E t and var t."""
-        mean, square = quadrature.expectations(self._kernel, lambda y, t: t, lambda y, t: t * t)
-        return mean, square - mean * mean
-
-    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        mean, variance = self._centred_moments
-        centred = self._kernel.centre + mean
-        scale = self._scale
-        return scale * centred, scale * scale * variance, scale * scale * (centred * centred + variance)
-
-    def _mode(self) -> np.ndarray:
-        return self._scale * self._kernel.centre * (1.0 if self.d > 1 else 0.0)
-
-    def _entropy(self) -> np.ndarray:
-        kernel = self._kernel
-
-        def surprise(y: np.ndarray, t: np.ndarray) -> np.ndarray:
-            value = kernel.log_ratio(y, t)
-            return -np.where(value > -1e4, value, 0.0)
-
-        # The density falls to 0 at an end like a power d - 1 of the distance; for a high power nothing is there.
-        mean = quadrature.expectations(kernel, surprise, graded=self.d < _HIGH_POWER)[0]
-        return mean + self._log_mass + np.log(self._scale)
-
-
-def select(draw: rejection.Draw, which: rejection.Which) -> rejection.Draw:
-    """The proposal for a block of draws whose parameters are the elements ``which`` of the flattened batch."""
-    if isinstance(which, slice):
-        return lambda chi, source, element: draw(chi, source, which)
-    return lambda chi, source, element: draw(chi, source, which[element])
+        return np.asarray(in_chunks(function, x, len(self.batch_shape), _CHUNK))

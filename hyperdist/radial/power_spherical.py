@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import SupportsIndex
 
 import numpy as np
@@ -18,8 +18,8 @@ from numpy import ndarray
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
 from hyperdist.arrays.types import ArrayLike, DTypeLike
-from hyperdist.radial import quadrature
-from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.base import quiet
+from hyperdist.radial.kernel_law import AngleLaw
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
 from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
 from hyperdist.radial.spherical import SphericalKernel
@@ -213,7 +213,7 @@ def _by_gammas(d: int, shape: Array, rest: Array) -> Draw:
     return draw
 
 
-class PowerSphericalRadius(KernelLaw):
+class PowerSphericalRadius(AngleLaw):
     """Density prop. to (1 + cos r)^kappa sin(r)^(d-1) on 0 < r < pi: the angle to the mean direction.
 
     d : int >= 1, the dimension of the sphere, one less than the ambient one;  kappa : (*batch), 0 for uniform.
@@ -221,6 +221,8 @@ class PowerSphericalRadius(KernelLaw):
     ``log_normalizer`` is that of ((1 + cos r)/2)^kappa.
     Accuracy  as ``RiemannianNormalRadius``, for d < 1,000 and kappa <= 1e8.
     """
+
+    _name = "kappa"
 
     def __init__(self, d: SupportsIndex, kappa: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         self.d = checks.dimension(d)
@@ -230,24 +232,9 @@ class PowerSphericalRadius(KernelLaw):
         self.batch_shape, self.dtype = kappa.shape, np.dtype(dtype or kappa.dtype)
         self.kappa = kappa.astype(np.float64)
 
-    def __repr__(self) -> str:
-        return f"PowerSphericalRadius(d={self.d}, kappa={self.kappa!r})"
-
     @property
-    def _end(self) -> float:
-        return math.pi
-
-    @property
-    def _scale(self) -> float:
-        return 1.0
-
-    @cached_property
-    @quiet
-    def _kernel(self) -> PowerSphericalKernel:  # type: ignore[override]
-        return PowerSphericalKernel.at(self.d, self.kappa)
-
-    def _offset(self, r: ndarray) -> ndarray:
-        return r - self._kernel.centre
+    def _kind(self) -> type[PowerSphericalKernel]:
+        return PowerSphericalKernel
 
     @quiet
     def _log_normalizer(self) -> ndarray:
@@ -257,12 +244,3 @@ class PowerSphericalRadius(KernelLaw):
     def log_normalizer_derivative(self) -> dict[str, ndarray]:
         """d log_normalizer / d kappa = E log((1 + cos r)/2)."""
         return {"kappa": self._cast(mean_log_share(self.d, self.kappa))}
-
-    @quiet
-    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
-        """dr/d kappa at fixed cdf."""
-
-        def slope(x: ndarray) -> ndarray:
-            return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
-
-        return {"kappa": self._on_support(r, slope, np.nan, np.nan)}

@@ -1,4 +1,4 @@
-"""Integrals, tails, quantiles and parameter derivatives of exp(log-concave) functions.
+"""Integrals of exp(log-concave) functions.
 
 A radial law is a ``Kernel``: the logarithm of its unnormalised density relative to a centre near its mode,
 with slope, curvature and the distance after which nothing is left. Everything else a one-dimensional law
@@ -108,7 +108,7 @@ def _rule(like: Array, order: int) -> tuple[Array, Array]:
     return xp.reshape(nodes.beside(like), shape), xp.reshape(weights.beside(like), shape)
 
 
-_HUGE = 1e150
+HUGE = 1e150
 """A slope whose square is about to overflow."""
 
 
@@ -116,7 +116,7 @@ def way_down(decay: Array, bend: Array | float, drop: float) -> Array:
     """The u > 0 with decay u + bend u^2/2 = drop, for decay >= 0; the square of a slope near 0 or pi may overflow."""
     xp = namespace(decay, bend)
     return xp.where(
-        decay < _HUGE, 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * bend)), drop / (decay + (decay < 1.0))
+        decay < HUGE, 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * bend)), drop / (decay + (decay < 1.0))
     )
 
 
@@ -216,92 +216,3 @@ def divergence(share: Array, tilt: Array, difference: Array) -> Array:
     close = xp.amax(xp.abs(values(apart)), axis=0) < _CLOSE
     safe = xp.where(close, apart, xp.zeros_like(apart))
     return xp.where(close, xp.log1p(xp.sum(share * expm1_excess(safe), axis=0)), difference)
-
-
-def log_tail(kernel: Kernel, mass: Array, y: Array, t: Array, upper: Array) -> Array:
-    """Log probability of the side of y that ``upper`` names; ``mass`` is ``log_mass(kernel)``."""
-    xp = namespace(y, t)
-    return kernel.log_ratio(y, t) + xp.log(tail(kernel, y, t, upper)[0]) - mass
-
-
-def shorter_tail(kernel: Kernel, mass: Array, y: Array, t: Array) -> tuple[Array, Array]:
-    """(log probability, upper) of the tail that does not hold the centre."""
-    upper = t >= 0.0
-    return log_tail(kernel, mass, y, t, upper), upper
-
-
-def parameter_derivative(kernel: Kernel, y: Array, t: Array, score: Integrand) -> Array:
-    """dy/dtheta at fixed cdf, where ``score(y, t)`` is d(log kernel)/d theta up to a constant.
-
-    By implicit differentiation of F(y; theta) = p (Figurnov et al. 2018, eq. 6), with F's derivative as an
-    integral over the tail that does not hold the centre: the integrand there hardly changes sign.
-    """
-    xp = namespace(y, t)
-    (mean,) = expectations(kernel, score)
-    upper = t >= 0.0
-    excess = tail(kernel, y, t, upper, lambda u, tu: score(u, tu) - mean)[1]
-    return xp.where(upper, excess, -excess)
-
-
-_CHEAP_STEPS = 40
-_EXACT_STEPS = 4
-
-
-def quantile(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float) -> tuple[Array, Array]:
-    """(y, t) where the tail that ``upper`` names has log probability ``log_p``; it must not hold the centre.
-
-    Newton's method on the log tail, which is concave (Prekopa 1973), hence globally convergent: in y above
-    the centre, in log y below, where the law behaves like y^power. First with the tail replaced by its
-    Birnbaum approximation, which costs no quadrature, then exactly, with Halley's correction.
-    """
-    xp = namespace(log_p, kernel.centre)
-    centre = kernel.centre + 0.0 * log_p
-    log_p = xp.where(log_p < 0.0, log_p, xp.zeros_like(log_p))
-    curvature = kernel.curvature(centre)
-    spread = xp.sqrt(-2.0 * log_p / xp.where(curvature > 0.0, curvature, xp.ones_like(curvature)))
-    floor = centre * xp.exp(log_p / power)
-    low = xp.where(centre - spread > floor, -spread, floor - centre)
-    t = xp.where(upper, spread, low)
-
-    def move(y: Array, t: Array, step: Array) -> tuple[Array, Array]:
-        """A step of dy above the centre; below, of d(log y), as a difference so that t keeps its digits."""
-        relative = xp.where(upper, xp.zeros_like(step), step / xp.where(y > 0.0, y, xp.ones_like(y)))
-        # From below Newton undershoots, so that any step up is safe; a step down could end at 0.
-        change = xp.where(upper, step, y * xp.expm1(xp.clip(relative, -3.0, 600.0)))
-        # A quantile that underflows is 0.
-        change = xp.where(upper | (y > 0.0), change, xp.zeros_like(change))
-        new_y = y + change
-        new_t = t + change
-        # A step across the centre would leave the side that is asked for.
-        inside = xp.where(upper, new_t >= 0.0, new_t <= 0.0)
-        new_y, new_t = xp.where(inside, new_y, centre), xp.where(inside, new_t, xp.zeros_like(new_t))
-        # Nor may it leave the support: go half of the way to the end instead.
-        beyond = new_y >= kernel.end
-        half = 0.5 * (kernel.end - y) if kernel.end < math.inf else xp.zeros_like(y)
-        return xp.where(beyond, y + half, new_y), xp.where(beyond, t + half, new_t)
-
-    if kernel.end < math.inf:
-        t = xp.where(centre + t < kernel.end, t, 0.5 * (kernel.end - centre))
-    y = xp.where(upper | (low > floor - centre), centre + t, floor)
-    sign = xp.where(upper, xp.ones_like(t), -xp.ones_like(t))
-    for _ in range(_CHEAP_STEPS):
-        decay = -sign * kernel.slope(y, t)
-        square = decay * decay + 8.0 * kernel.curvature(y)
-        mills = 4.0 / (3.0 * decay + xp.sqrt(xp.where(square > 0.0, square, xp.zeros_like(square))))
-        room = xp.where(upper, kernel.end - y, y)
-        mills = xp.where((mills > 0.0) & (mills < room), mills, room)
-        # Where squares overflow the tail is that of a power, or of an exponential.
-        huge = ~(square < _HUGE * _HUGE)
-        mills = xp.where(huge, 1.0 / (xp.where(huge, decay, xp.ones_like(decay)) + 1.0 / room), mills)
-        residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
-        y, t = move(y, t, sign * residual * mills)
-    for _ in range(_EXACT_STEPS):
-        mills = tail(kernel, y, t, upper)[0]
-        residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
-        decay = -sign * kernel.slope(y, t)
-        # Halley on the log tail: its second derivative over its first squared is decay mills - 1 in y, and
-        # mills/y more in log y.
-        bend = xp.where(upper, xp.zeros_like(y), mills / xp.where(y > 0.0, y, xp.ones_like(y)))
-        correction = 1.0 + 0.5 * residual * (1.0 - decay * mills - bend)
-        y, t = move(y, t, sign * residual * mills / xp.where(correction > 0.5, correction, xp.ones_like(correction)))
-    return y, t

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import SupportsIndex
 
 import numpy as np
@@ -13,8 +13,7 @@ from numpy import ndarray
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
 from hyperdist.arrays.types import ArrayLike, DTypeLike
-from hyperdist.radial import quadrature
-from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.kernel_law import AngleLaw
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, way_down
 from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
 from hyperdist.radial.riemannian_normal import check_scale
@@ -189,7 +188,7 @@ def normal_cauchy_cost(d: int, sigma: Array, touch: Array, r: Array) -> Array:
     return 0.5 / (sigma * sigma) * (r - touch) * (r + touch) - cauchy_log_accept(d, r, touch)
 
 
-class SphericalNormalRadius(KernelLaw):
+class SphericalNormalRadius(AngleLaw):
     """Density prop. to exp(-r^2/(2 sigma^2)) sin(r)^(d-1) on 0 < r < pi.
 
     d : int >= 1, the dimension of the sphere;  sigma : (*batch), geodesic length.
@@ -197,30 +196,17 @@ class SphericalNormalRadius(KernelLaw):
     Accuracy  as ``RiemannianNormalRadius``.
     """
 
+    _name = "sigma"
+
     def __init__(self, d: SupportsIndex, sigma: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         self.d = checks.dimension(d)
         sigma, _ = check_scale(sigma, 0.0)
         self.batch_shape, self.dtype = sigma.shape, np.dtype(dtype or sigma.dtype)
         self.sigma = sigma.astype(np.float64)
 
-    def __repr__(self) -> str:
-        return f"SphericalNormalRadius(d={self.d}, sigma={self.sigma!r})"
-
     @property
-    def _end(self) -> float:
-        return math.pi
-
-    @property
-    def _scale(self) -> float:
-        return 1.0
-
-    @cached_property
-    @quiet
-    def _kernel(self) -> SphericalNormalKernel:  # type: ignore[override]
-        return SphericalNormalKernel.at(self.d, self.sigma)
-
-    def _offset(self, r: ndarray) -> ndarray:
-        return r - self._kernel.centre
+    def _kind(self) -> type[SphericalNormalKernel]:
+        return SphericalNormalKernel
 
     def _log_normalizer(self) -> ndarray:
         return self._kernel.log_peak + self._log_mass
@@ -228,12 +214,3 @@ class SphericalNormalRadius(KernelLaw):
     def log_normalizer_derivative(self) -> dict[str, ndarray]:
         """d log_normalizer / d sigma = E r^2 / sigma^3."""
         return {"sigma": self._cast(self._moments()[2] / self.sigma / self.sigma / self.sigma)}
-
-    @quiet
-    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
-        """dr/d sigma at fixed cdf."""
-
-        def slope(x: ndarray) -> ndarray:
-            return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
-
-        return {"sigma": self._on_support(r, slope, np.nan, np.nan)}

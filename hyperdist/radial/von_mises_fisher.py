@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import SupportsIndex
 
 import numpy as np
@@ -17,7 +17,8 @@ from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, special
 from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
-from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.base import quiet
+from hyperdist.radial.kernel_law import AngleLaw
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
 from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
 from hyperdist.radial.spherical import (
@@ -247,13 +248,15 @@ def _arc_masses(kappa: Array) -> tuple[Array, Array]:
     return 0.5 * math.sqrt(math.pi) * special(xp).erf(root) / root, -xp.exp(-kappa) * xp.expm1(-kappa) / kappa
 
 
-class VonMisesFisherRadius(KernelLaw):
+class VonMisesFisherRadius(AngleLaw):
     """Density prop. to exp(kappa cos r) sin(r)^(d-1) on 0 < r < pi: the angle to the mean direction.
 
     d : int >= 1, the dimension of the sphere, one less than the ambient one;  kappa : (*batch), 0 for uniform.
     dtype : of results, by default that of kappa.
     Accuracy  as ``RiemannianNormalRadius``, for d < 10,000 and kappa in [1e-6, 1e8].
     """
+
+    _name = "kappa"
 
     def __init__(self, d: SupportsIndex, kappa: ArrayLike, *, dtype: DTypeLike | None = None) -> None:
         self.d = checks.dimension(d)
@@ -263,24 +266,9 @@ class VonMisesFisherRadius(KernelLaw):
         self.batch_shape, self.dtype = kappa.shape, np.dtype(dtype or kappa.dtype)
         self.kappa = kappa.astype(np.float64)
 
-    def __repr__(self) -> str:
-        return f"VonMisesFisherRadius(d={self.d}, kappa={self.kappa!r})"
-
     @property
-    def _end(self) -> float:
-        return math.pi
-
-    @property
-    def _scale(self) -> float:
-        return 1.0
-
-    @cached_property
-    @quiet
-    def _kernel(self) -> VonMisesFisherKernel:  # type: ignore[override]
-        return VonMisesFisherKernel.at(self.d, self.kappa)
-
-    def _offset(self, r: ndarray) -> ndarray:
-        return r - self._kernel.centre
+    def _kind(self) -> type[VonMisesFisherKernel]:
+        return VonMisesFisherKernel
 
     def _log_normalizer(self) -> ndarray:
         return self.kappa + self.log_normalizer_excess()
@@ -313,12 +301,3 @@ class VonMisesFisherRadius(KernelLaw):
     def log_normalizer_derivative(self) -> dict[str, ndarray]:
         """d log_normalizer / d kappa, the mean resultant length."""
         return {"kappa": self._cast(self.mean_resultant_length())}
-
-    @quiet
-    def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
-        """dr/d kappa at fixed cdf."""
-
-        def slope(x: ndarray) -> ndarray:
-            return quadrature.parameter_derivative(self._kernel, x, self._offset(x), self._kernel.score)
-
-        return {"kappa": self._on_support(r, slope, np.nan, np.nan)}

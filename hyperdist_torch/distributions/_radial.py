@@ -8,18 +8,12 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import constant
-from hyperdist.arrays.stable import log1mexp
 from hyperdist.geometry import torus
-from hyperdist.radial import circular, quadrature
+from hyperdist.radial import calculus, circular, quadrature
 from hyperdist_torch import _random
-from hyperdist_torch._law import Fixed, Law, _in_chunks, _variation
+from hyperdist_torch._law import Fixed, Law, in_chunks, variation
 from hyperdist_torch.distributions._cdf import at_cdf
 from hyperdist_torch.distributions.base import draw_radius
-
-_HIGH_POWER = 60
-"""Dimension from which on the density is so flat at the ends that its logarithm there does not matter."""
-_NEGLIGIBLE = -1e4
-"""Log of a density that counts as 0 in the entropy."""
 
 
 class Radial(ABC):
@@ -79,38 +73,18 @@ class KernelRadial(Radial):
             return value
         # The textbook form cancels far out, its derivatives do not.
         smooth = self.law.log_kernel(torch.where(inner, y, kernel.centre), theta)
-        return value + _variation(smooth - self.law.measure(theta).log_normalizer)
+        return value + variation(smooth - self.law.measure(theta).log_normalizer)
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
         if not constant(y, theta):
             return self.law.slope(y, theta)
-        return _in_chunks(lambda part: self.law.slope(part, theta), y, theta)
+        return in_chunks(lambda part: self.law.slope(part, theta), y, theta)
 
-    @torch.no_grad()
     def tails(self, y: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-        kernel = self.law.kernel(theta)
-        mass = quadrature.log_mass(kernel)
-        upper = y >= kernel.centre
-        short = _in_chunks(lambda part: quadrature.shorter_tail(kernel, mass, part, part - kernel.centre)[0], y, theta)
-        short = short.clamp_max(0.0)
-        rest = log1mexp(-short)
-        return torch.where(upper, rest, short), torch.where(upper, short, rest)
+        return self.law.tails(y, theta)
 
-    @torch.no_grad()
     def quantile(self, p: Tensor, theta: Tensor, upper: bool) -> Tensor:
-        kernel = self.law.kernel(theta)
-        mass, zero = quadrature.log_mass(kernel), torch.zeros_like(kernel.centre)
-        edge = quadrature.log_tail(kernel, mass, kernel.centre, zero, zero == 0.0 if upper else zero != 0.0)
-
-        def solve(part: Tensor) -> Tensor:
-            log_p = part.log()
-            inside = log_p <= edge
-            above = inside if upper else ~inside
-            log_tail = torch.where(inside, log_p, torch.log1p(-part))
-            y, t = quadrature.quantile(kernel, mass, log_tail, above, float(self.law.d))
-            return torch.where(above, kernel.centre + t, y)
-
-        return _in_chunks(solve, p, theta)
+        return self.law.quantile(p, theta, upper)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         measure = self.law.measure(theta)
@@ -120,20 +94,10 @@ class KernelRadial(Radial):
     def entropy(self, theta: Tensor) -> Tensor:
         with torch.no_grad():
             kernel = self.law.kernel(theta.detach())
-            centre, zero = kernel.centre, torch.zeros_like(kernel.centre)
-            graded = self.law.d < _HIGH_POWER
-            sides = [quadrature.nodes(kernel, centre, zero, up, graded=graded) for up in (zero == 0.0, zero != 0.0)]
-            nodes, offset, mass = (torch.cat(parts) for parts in zip(*sides, strict=True))
-            log_ratio = kernel.log_ratio(nodes, offset)
-            present = log_ratio > _NEGLIGIBLE
-            log_ratio, mass = torch.where(present, log_ratio, 0.0), torch.where(present, mass, 0.0)
-            share, log_mass = mass / mass.sum(dim=0), quadrature.log_mass(kernel)
+            mass = quadrature.log_mass(kernel)
         if constant(theta):
-            return log_mass - (share * log_ratio).sum(dim=0)
-        change = _variation(self.law.log_kernel(torch.where(present, nodes, centre), theta))
-        weights = share * change.exp()
-        total = weights.sum(dim=0)
-        return log_mass + total.log() - (weights * (log_ratio + change)).sum(dim=0) / total
+            return calculus.entropy(kernel, mass, self.law.d)
+        return calculus.entropy(kernel, mass, self.law.d, lambda y: variation(self.law.log_kernel(y, theta)))
 
     @torch.no_grad()
     def centre(self, theta: Tensor) -> Tensor:

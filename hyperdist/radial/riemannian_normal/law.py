@@ -11,8 +11,8 @@ from numpy import ndarray
 from hyperdist import checks
 from hyperdist.arrays.stable import two_product
 from hyperdist.arrays.types import ArrayLike, DTypeLike
-from hyperdist.radial import quadrature
-from hyperdist.radial.base import KernelLaw, quiet
+from hyperdist.radial.base import quiet
+from hyperdist.radial.kernel_law import KernelLaw
 from hyperdist.radial.riemannian_normal.functions import closed_form, closed_form_is_safe, nondimensional
 from hyperdist.radial.riemannian_normal.kernel import HyperbolicKernel
 
@@ -99,22 +99,16 @@ class RiemannianNormalRadius(KernelLaw):
     def log_normalizer_derivative(self) -> dict[str, ndarray]:
         """d log_normalizer / d sigma and d c: {"sigma": E r^2 / sigma^3, "c": ...}."""
         second = self._moments()[2]
-        (score,) = quadrature.expectations(self._kernel, self._kernel.score)
         return {
             "sigma": self._cast(second / self.sigma / self.sigma / self.sigma),
-            "c": self._cast(self.sigma * self.sigma * (score + self._kernel.score_at_centre())),
+            "c": self._cast(self.sigma * self.sigma * (self._mean_score + self._kernel.score_at_centre())),
         }
 
     @quiet
     def parameter_gradient(self, r: ArrayLike) -> dict[str, ndarray]:
         """dr/d sigma and dr/d c at fixed cdf: {"sigma": ..., "c": ...}, each of r's shape broadcast with the batch."""
-
-        def scaled(x: ndarray) -> ndarray:
-            y, t = self._coordinates(x)
-            return quadrature.parameter_derivative(self._kernel, y, t, self._kernel.score)
-
         # With y = r/sigma a function of s^2 = c sigma^2 alone: dr/d sigma = y + 2 s^2 dy/ds^2.
-        slope = self._on_support(r, scaled, np.nan, np.nan)
+        slope = self._slope(r)
         s, wide = self._kernel.s, np.asarray(r, np.float64)
         return {
             "sigma": (wide / self.sigma + 2.0 * s * s * slope).astype(slope.dtype)[()],
