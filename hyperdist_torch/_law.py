@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hyperdist.arrays.namespace import constant, namespace, traced, transformed, written_out
 from hyperdist.radial import calculus, quadrature
+from hyperdist.radial.nodes import Nodes
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach
@@ -43,16 +44,20 @@ def variation(value: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Measure:
-    """A law as weights on nodes, (nodes, *batch); both results are differentiable in theta, to any order."""
+    """A law as probabilities of points, and its normaliser; differentiable in theta, to any order."""
 
-    nodes: Tensor
-    weights: Tensor
+    nodes: Nodes
     log_normalizer: Tensor
     """Log integral of exp(log_kernel), (*batch)."""
 
     def mean(self, value: Tensor) -> Tensor:
-        """E f for f at ``nodes``, (*batch)."""
-        return (self.weights * value).sum(dim=0)
+        """E f for f at the points ``y``, (*batch)."""
+        return self.nodes.mean(value)
+
+    @property
+    def y(self) -> Tensor:
+        """The points, (nodes, *batch)."""
+        return self.nodes.y
 
 
 @dataclass(frozen=True)
@@ -85,20 +90,20 @@ class Law:
             # detach besides no_grad, which does not stop forward-mode derivatives
             kernel = self.kernel(theta.detach())
             both = _edges(kernel.centre)
-            nodes, _, mass = quadrature.nodes(kernel, *both)
-            total = mass.sum(dim=(0, 1))
-            nodes, share = nodes.flatten(0, 1), (mass / total).flatten(0, 1)
+            y, offset, mass = (part.flatten(0, 1) for part in quadrature.nodes(kernel, *both))
+            total = mass.sum(dim=0)
+            nodes = Nodes(y, offset, kernel.centre, mass / total)
             value = kernel.log_peak + total.log()
         if constant(theta):
-            return Measure(nodes, share, value)
-        weights = share * torch.exp(variation(self.log_kernel(nodes, theta)))
+            return Measure(nodes, value)
+        weights = nodes.share * torch.exp(variation(self.log_kernel(y, theta)))
         norm = weights.sum(dim=0)
-        return Measure(nodes, weights / norm, value + norm.log())
+        return Measure(nodes._replace(share=weights / norm), value + norm.log())
 
     def mean_score(self, theta: Tensor) -> Tensor:
         """d log-normaliser/d theta, differentiable, (*batch)."""
         measure = self.measure(theta)
-        return measure.mean(self.score(measure.nodes, theta))
+        return measure.mean(self.score(measure.y, theta))
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
         """dy/dtheta at fixed cdf, differentiable in both: an integral over the tail that does not hold the mode."""
@@ -116,7 +121,7 @@ class Law:
         u = y + step * stretch
         mass = mass * stretch * torch.exp(variation(self.log_kernel(u, theta) - self.log_kernel(y, theta)))
         measure = self.measure(theta)
-        centred = self.score(u, theta) - measure.mean(self.score(measure.nodes, theta))
+        centred = self.score(u, theta) - measure.mean(self.score(measure.y, theta))
         return _signed(upper, (mass * (excess + variation(centred))).sum(dim=0))
 
     @torch.no_grad()

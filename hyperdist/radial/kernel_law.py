@@ -115,16 +115,14 @@ class KernelLaw(RadialLaw):
 
     @cached_property
     @quiet
-    def _centred_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """E t and var t."""
-        mean, square = quadrature.expectations(self._kernel, lambda y, t: t, lambda y, t: t * t)
-        return mean, square - mean * mean
+    def _scaled_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of y."""
+        return Nodes.of(self._kernel).moments()
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        mean, variance = self._centred_moments
-        centred = self._kernel.centre + mean
+        mean, variance = self._scaled_moments
         scale = self._scale
-        return scale * centred, scale * scale * variance, scale * scale * (centred * centred + variance)
+        return scale * mean, scale * scale * variance, scale * scale * (mean * mean + variance)
 
     def _mode(self) -> np.ndarray:
         return self._scale * self._kernel.centre * (1.0 if self.d > 1 else 0.0)

@@ -30,6 +30,11 @@ class Nodes(NamedTuple):
         """E f, (*batch), of f at the nodes."""
         return namespace(value).sum(self.share * value, axis=0)
 
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and variance of y, (*batch)."""
+        mean = self.mean(self.offset)
+        return self.centre + mean, self.mean(namespace(mean).square(self.offset - mean))
+
     @property
     def square_excess(self) -> Array:
         """y^2 less its value at the centre: no cancellation where the law is narrow."""

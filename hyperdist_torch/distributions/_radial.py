@@ -87,9 +87,7 @@ class KernelRadial(Radial):
         return self.law.quantile(p, theta, upper)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        measure = self.law.measure(theta)
-        mean = measure.mean(measure.nodes)
-        return mean, measure.mean((measure.nodes - mean).square())
+        return self.law.measure(theta).nodes.moments()
 
     def entropy(self, theta: Tensor) -> Tensor:
         with torch.no_grad():

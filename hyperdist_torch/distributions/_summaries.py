@@ -18,9 +18,7 @@ class _Measured:
 
     def nodes(self) -> Nodes:
         self.measure = self.law.measure(self.theta)
-        y = self.measure.nodes
-        centre = y.mean(dim=0)
-        return Nodes(y, y - centre, centre, self.measure.weights)
+        return self.measure.nodes
 
     def log_normalizer(self) -> Tensor:
         return (self.measure or Fixed(self.law, self.theta)).log_normalizer

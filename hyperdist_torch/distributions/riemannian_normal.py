@@ -96,12 +96,12 @@ class RiemannianNormal(HyperbolicDistribution):
     def variance(self) -> Tensor:
         """E dist(x, mu)^2, (*batch)."""
         measure = self._measure()
-        return (self.sigma.double().square() * measure.mean(measure.nodes.square())).to(self._dtype)
+        return (self.sigma.double().square() * measure.mean(measure.y.square())).to(self._dtype)
 
     def entropy(self) -> Tensor:
         """Differential entropy with respect to Riemannian volume, in nats, (*batch)."""
         measure = self._measure()
-        return (self._log_z(measure) + 0.5 * measure.mean(measure.nodes.square())).to(self._dtype)
+        return (self._log_z(measure) + 0.5 * measure.mean(measure.y.square())).to(self._dtype)
 
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at points in the coordinates of ``model`` (the law's own by default), (*broadcast).

@@ -51,7 +51,7 @@ class SphericalRiemannianNormal(SphericalDistribution):
     def entropy(self) -> Tensor:
         """Differential entropy with respect to area, in nats, (*batch)."""
         measure = self._measure()
-        second = measure.mean(measure.nodes.square())
+        second = measure.mean(measure.y.square())
         return (self._log_z(measure) + 0.5 * second / self._theta.square()).to(self._dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -102,11 +102,11 @@ class VonMisesFisher(SphericalDistribution):
 
     def _resultant(self, measure: Measure) -> Tensor:
         """|E x|, float64; by parts, kappa E sin^2/d: right for small kappa too."""
-        return self._theta * measure.mean(measure.nodes.sin().square()) / self._law.d
+        return self._theta * measure.mean(measure.y.sin().square()) / self._law.d
 
     def _mean_versine(self, measure: Measure) -> Tensor:
         """1 - E mu.x, float64."""
-        return -measure.mean(self._law.score(measure.nodes, self._theta))
+        return -measure.mean(self._law.score(measure.y, self._theta))
 
     def entropy(self) -> Tensor:
         """Differential entropy with respect to area, in nats, (*batch)."""

@@ -65,7 +65,7 @@ class SphericalDistribution(OnSphere):
     def variance(self) -> Tensor:
         """E of the squared angle to mu, (*batch)."""
         measure = self._measure()
-        return measure.mean(measure.nodes.square()).to(self._dtype)
+        return measure.mean(measure.y.square()).to(self._dtype)
 
     @property
     def radius(self) -> Radius:

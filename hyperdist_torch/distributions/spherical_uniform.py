@@ -73,7 +73,7 @@ class SphericalUniform(OnSphere):
     def variance(self) -> Tensor:
         """E of the squared angle to any one point, (*batch)."""
         measure = self._measure()
-        return self._even(measure.mean(measure.nodes.square()))
+        return self._even(measure.mean(measure.y.square()))
 
     def entropy(self) -> Tensor:
         """Log area of the sphere, (*batch)."""

@@ -174,7 +174,7 @@ def exact_gradient(law: Any, theta: torch.Tensor) -> float:
     """d/d theta of E f(dist^2), by the quadrature of the density, which knows no draw."""
     measure = law._measure()
     scale = law.sigma.double() if isinstance(law, ht.RiemannianNormal) else 1.0
-    return torch.autograd.grad(measure.mean(bounded((scale * measure.nodes).square())), theta)[0].item()
+    return torch.autograd.grad(measure.mean(bounded((scale * measure.y).square())), theta)[0].item()
 
 
 def squared_distance(law: Any, x: torch.Tensor) -> torch.Tensor:
