@@ -110,7 +110,7 @@ def _carried(hats: Hats, device: torch.device) -> Hats:
 
     used = sorted(set(choice.flatten().tolist()))
     order = sum((i * (choice == place) for i, place in enumerate(used)), 0 * choice)
-    taken = [hats.hats[place] for place in used]
+    taken = [hats.hats[int(place)] for place in used]
     moved = (Hat(hat.log_mass, partial(hat.set_up.func, *map(there, hat.set_up.args))) for hat in taken)
     return Hats(there(order), tuple(moved))
 
