@@ -26,6 +26,10 @@ def page(record: dict[str, Any]) -> str:
     if machine.get("accelerator") is None:
         lines += ["Goals for times are an accelerator's; here the numbers are compared with themselves, and waits are "
                   "not counted."]  # fmt: skip
+    if again := settings.get("again"):
+        lines += [
+            f"{' and '.join(again['parts'])}: run again at commit {again['commit']}, {again['date']}; {again['why']}."
+        ]
     if settings["left"]:
         lines += [f"Not run: {', '.join(settings['left'])}."]
     for title, chosen in (("Wrong", wrong), ("Goals missed", missed)):
