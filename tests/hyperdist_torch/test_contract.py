@@ -76,7 +76,7 @@ def test_float32_is_float64_rounded(case: Case) -> None:
     x, law = draws(case, dtype=torch.float32), case.build(torch.float32)
     wide = case.of(*(p.float().double() for p in case.tensors()), validate_args=False)
     x64 = x.double()
-    if not case.hyperbolic:
+    if not case.hyperbolic and not isinstance(law, ht.ToroidalWrappedNormal):  # on spheres
         x64 = x64 / x64.norm(dim=-1, keepdim=True)
     np.testing.assert_allclose(law.log_prob(x), wide.log_prob(x64), rtol=3e-5, atol=3e-4)
     for name in ("entropy", "log_normalizer"):
