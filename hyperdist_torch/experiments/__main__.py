@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, torus, trees, vmf
+from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, table_vae, torus, trees, vmf
 from hyperdist_torch.experiments.options import alone
 
 _EXPERIMENTS = {
@@ -17,6 +17,7 @@ _EXPERIMENTS = {
     "torus": torus,
     "hyperbolic": hyperbolic,
     "trees": trees,
+    "vae": table_vae,
 }
 
 

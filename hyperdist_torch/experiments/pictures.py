@@ -29,7 +29,7 @@ def latent_means(model: PoincareVAE, x: Tensor) -> Tensor:
     return torch.cat([model.encode(part).mean for part in x.split(1000)])
 
 
-def _drawn(v: Tensor, c: float) -> np.ndarray:
+def on_disc(v: Tensor, c: float) -> np.ndarray:
     """Where tangent coordinates lie on the disc; themselves where c is 0."""
     points = v.double().numpy()
     if c == 0.0:
@@ -55,7 +55,7 @@ def tree(ax: Axes, title: str, data: BranchingDiffusion, rows: Tensor, nodes: Te
     _prepare(ax, title, c)
     shades = colormaps["plasma_r"](np.linspace(0.12, 1.0, int(data.depth.max()) + 1))
     of_nodes, of_rows = shades[data.depth.numpy()], shades[data.depth[data.node_of_row].numpy()]
-    x, y = _drawn(rows, c), _drawn(nodes, c)
+    x, y = on_disc(rows, c), on_disc(nodes, c)
     parent, child = data.edges.T.numpy()
     # The upper levels, which are few, are what the eye follows.
     widths = 1.8 * 0.75 ** data.depth[data.edges[:, 1]].numpy()
@@ -74,7 +74,7 @@ def tree(ax: Axes, title: str, data: BranchingDiffusion, rows: Tensor, nodes: Te
 def digits(ax: Axes, title: str, means: Tensor, labels: Tensor, c: float) -> None:
     """Latent means, (n, 2), coloured by digit, with a legend."""
     _prepare(ax, title, c)
-    points = _drawn(means, c)
+    points = on_disc(means, c)
     colours = np.array([f"C{digit}" for digit in range(10)])
     if c > 0.0:
         plot.disc_points(points, ax, c, color=colours[labels.numpy()], s=3, alpha=0.6)

@@ -105,14 +105,12 @@ class VAEConfig:
 
     def _read_latent(self) -> None:
         """Dimension and curvature from the signature; ValueError where they contradict it."""
-        factors = signature.parse(self.latent)
+        factors, given = list(signature.parse(self.latent)), self.latent_dim
         if len(factors) > 1:
             raise ValueError(f"latent must name one space, a product is not built yet, got {self.latent!r}")
-        (factor,) = factors
-        if self.latent_dim not in (0, factor.d):
-            raise ValueError(
-                f"latent_dim must be left out or {factor.d} for latent {self.latent!r}, got {self.latent_dim}"
-            )
+        factor = factors[0]
+        if given not in (0, factor.d):
+            raise ValueError(f"latent_dim must be left out or {factor.d} for latent {self.latent!r}, got {given!r}")
         self._set("latent_dim", factor.d)
         c = float(checks.curvature(_number(self.c, "c")))
         allowed = {"hyperbolic": c > 0.0, "sphere": c == 1.0}.get(factor.space, c in (0.0, 1.0))
