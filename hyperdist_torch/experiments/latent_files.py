@@ -20,6 +20,7 @@ from hyperdist.runs.files import write_text
 from hyperdist_torch.datasets import Table
 from hyperdist_torch.experiments import pictures
 from hyperdist_torch.vae import PoincareVAE
+from hyperdist_torch.vae.compact import LEAST
 
 _KINDS = 20
 """More labels than these, if they are numbers, are a scale; if they are words, a legend would hold no more."""
@@ -48,7 +49,7 @@ def _text(model: PoincareVAE, means: np.ndarray, scales: np.ndarray, table: Tabl
     blocks = [({"hyperbolic": "tangent", "sphere": "x", "torus": "angle"}.get(factor.space, "z"), means)]
     if factor.space == "hyperbolic":
         blocks.append(("ball", np.asarray(tangent_to_poincare(means, float(model.curvature().detach())))))
-    blocks.append(("kappa" if config.posterior == "von_mises_fisher" else "scale", scales))
+    blocks.append(("kappa" if config.posterior in LEAST else "scale", scales))
     known = [(name, v) for name, v in (("label", table.label), ("covariate", table.covariate)) if v is not None]
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
@@ -82,6 +83,7 @@ def _draw(figure: Figure, model: PoincareVAE, means: np.ndarray, table: Table) -
     else:
         artist = _plane(ax, means, style)
         if factor.space == "torus":
+            ax.set_aspect("equal", adjustable="box")
             ax.set(xlim=(-np.pi, np.pi), ylim=(-np.pi, np.pi), xlabel="first angle", ylabel="second angle")
     ax.set_title(f"{table.path.name} on {drawn}" if factor.d == 2 else f"{table.path.name}: {drawn}", fontsize=11)
     if "c" in style:

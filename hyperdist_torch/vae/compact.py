@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hyperdist_torch._precision import upcast
 from hyperdist_torch.distributions import (
+    PowerSpherical,
     SphericalRiemannianNormal,
     SphericalUniform,
     ToroidalUniform,
@@ -20,11 +21,16 @@ from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.spherical_base import unit
 from hyperdist_torch.vae.signature import Factor
 
-SPHERICAL = {"von_mises_fisher": VonMisesFisher, "riemannian": SphericalRiemannianNormal}
+SPHERICAL = {
+    "von_mises_fisher": VonMisesFisher,
+    "power_spherical": PowerSpherical,
+    "riemannian": SphericalRiemannianNormal,
+}
 """Posteriors on the sphere, each of a direction and one parameter, and their names in ``VAEConfig``."""
 
-LEAST = {"von_mises_fisher": 1.0}
-"""What is added to softplus where it is not the least scale: kappa >= 1, as published."""
+LEAST = {"von_mises_fisher": 1.0, "power_spherical": 1.0}
+"""What is added to softplus where it is not the least scale: kappa >= 1, as published (Davidson et al.; De Cao & Aziz
+2020, arXiv 2006.04437)."""
 
 
 def posterior(kind: str, factor: Factor, mu: Tensor, sigma: Tensor) -> ManifoldDistribution:

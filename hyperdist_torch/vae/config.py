@@ -22,7 +22,7 @@ _LINEAR = {"prior": ("uniform",), "encoder": ("linear",), "decoder": ("linear",)
 _CHOICES = {
     "hyperbolic": _CURVED,
     "flat": _CURVED,
-    "sphere": {"posterior": ("von_mises_fisher", "riemannian"), **_LINEAR},
+    "sphere": {"posterior": ("von_mises_fisher", "power_spherical", "riemannian"), **_LINEAR},
     "torus": {"posterior": ("wrapped",), **_LINEAR},
 }
 """What each latent space has; the defaults are the first on compact spaces, and these on the others."""
@@ -47,8 +47,8 @@ class VAEConfig:
                              "wrapped", decoder "wrapped"), nor on a line with decoder "wrapped", "geo" or "horosphere"
     posterior, prior       : "normal" (exp_0 of a normal), "wrapped" (``WrappedNormal``) or "riemannian"
                              (``RiemannianNormal``, the default); at c = 0 all are normals, "riemannian" with one scale.
-                             On the sphere "von_mises_fisher" (the default) or "riemannian", on the torus "wrapped",
-                             with prior "uniform"
+                             On the sphere "von_mises_fisher" (the default), "power_spherical" or "riemannian", on
+                             the torus "wrapped", with prior "uniform"
     prior_std              : scale of the prior in geodesic length (at its start, with ``learn_prior_std``)
     encoder                : head of the encoder's mean, see ``encoders``; "wrapped" by default
     decoder                : first layer of the decoder, see ``decoders``; "geo" by default. On compact spaces both are

@@ -22,6 +22,7 @@ from tests.support.statistics import ALPHA, mean_is  # noqa: E402
 COMPACT = [
     ("s1", "von_mises_fisher"),
     ("s2", "von_mises_fisher"),
+    ("s2", "power_spherical"),
     ("s2", "riemannian"),
     ("s9", "von_mises_fisher"),
     ("t2", "wrapped"),
@@ -171,7 +172,10 @@ BAD = [
     ({"latent": "e2", "c": 0.5}, "c must be left out for latent 'e2', got 0.5"),
     ({"latent": "s2", "learn_c": True}, "learn_c must be left out for latent 's2', got True"),
     ({"latent": "t2", "prior_std": 2.0}, "prior_std must be left out for latent 't2', got 2.0"),
-    ({"latent": "s2", "posterior": "wrapped"}, "posterior must be one of von_mises_fisher, riemannian, got 'wrapped'"),
+    (
+        {"latent": "s2", "posterior": "wrapped"},
+        "posterior must be one of von_mises_fisher, power_spherical, riemannian, got 'wrapped'",
+    ),
     ({"latent": "s2", "decoder": "geo"}, "decoder must be .*linear.*, got 'geo'"),
     ({"latent": "h2", "prior": "uniform"}, "prior must be one of normal, wrapped, riemannian, got 'uniform'"),
     ({"latent": "sphere"}, "latent must name spaces by letter and dimension"),
