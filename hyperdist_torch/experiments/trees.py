@@ -81,10 +81,19 @@ def _key(name: str, d: int, method: str) -> str:
     return f"{name}-d{d}-{method.replace(', ', '-').replace(' ', '-')}"
 
 
+def _name(cell: dict[str, Any]) -> str:
+    """Of its rows in the record."""
+    return f"{cell['tree']}, d = {cell['d']}, {cell['method']}"
+
+
 def finished(out: Path) -> list[dict[str, Any]]:
     """The cells of a folder, in the table's order: from their files, or else from the record."""
-    kept = tables.read(out / "record.json", ("cells",), "a record") if (out / "record.json").exists() else {}
-    found = {_key(cell["tree"], cell["d"], cell["method"]): cell for cell in kept.get("cells", [])}
+    kept = tables.read(out / "record.json", ("cells", "rows"), "a record") if (out / "record.json").exists() else {}
+    rows: dict[str, list[tables.Row]] = {}
+    for row in kept.get("rows", []):
+        rows.setdefault(row["name"], []).append(row)
+    cells = [{**cell, "rows": rows.get(_name(cell), [])} for cell in kept.get("cells", [])]
+    found = {_key(cell["tree"], cell["d"], cell["method"]): cell for cell in cells}
     for path in sorted((out / "cells").glob("*.json")):
         found[path.stem] = tables.read(path, _KEYS, "the result of a tree")
     for cell in found.values():
@@ -101,11 +110,9 @@ def summarise(out: Path, steps: int = STEPS) -> None:
         "distortion": DISTORTION, "steps": steps, "radius of the construction to start from": _STARTED, "pairs": PAIRS,
         "note": "grqc, diseases and cs-phd are graphs contracted to trees; WordNet keeps each noun's first parent",
     }  # fmt: skip
-    kept = [{key: cell[key] for key in (*_KEYS, "commit", "date")} for cell in cells]
+    kept = [{key: cell[key] for key in (*_KEYS, "commit", "date") if key != "rows"} for cell in cells]
     content = {**record.provenance(), "seeds": [SEED], "settings": settings, "cells": kept}
-    content["rows"] = [
-        {**row, "name": f"{cell['tree']}, d = {cell['d']}, {cell['method']}"} for cell in cells for row in cell["rows"]
-    ]
+    content["rows"] = [{**row, "name": _name(cell)} for cell in cells for row in cell["rows"]]
     write_text(out / "record.json", to_json(content))
     write_text(out / "table.md", tree_tables.page(cells))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ pytest.importorskip("lightning")
 
 from hyperdist import Tangent, trees
 from hyperdist_torch.experiments import __main__ as command
-from hyperdist_torch.experiments import tree_methods
+from hyperdist_torch.experiments import tree_methods, tree_tables
 from hyperdist_torch.experiments import trees as experiment
 from hyperdist_torch.experiments.tree_methods import Places
 from tests.hyperdist.test_trees import random_tree
+
+REPORT = Path(__file__).parents[2] / "validation" / "reports" / "trees"
 
 
 class Known(Places):
@@ -120,5 +123,16 @@ def test_what_is_wrong_is_said(tmp_path, capsys):
     assert "mosses.edges is neither in" in capsys.readouterr().err
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "record.json").write_text("{}")
-    with pytest.raises(ValueError, match="must be a record, got one without cells"):
+    with pytest.raises(ValueError, match="must be a record, got one without cells, rows"):
         experiment.finished(tmp_path / "bad")
+
+
+def test_the_table_follows_from_the_record(tmp_path):
+    shutil.copy(REPORT / "record.json", tmp_path)
+    cells = experiment.finished(tmp_path)
+    assert tree_tables.page(cells) == (REPORT / "table.md").read_text(encoding="utf-8")
+    made = {(cell["tree"], cell["d"]): tree_tables.values(cell) for cell in cells if cell["method"] == "construction"}
+    assert set(made) == {(name, d) for name in trees.TREES for d in experiment.DIMS}
+    for found in made.values():
+        assert found["worst distortion"] <= found["guaranteed worst distortion"] <= 1.01
+    assert made["wordnet-nouns", 2]["seconds"] < 60.0
