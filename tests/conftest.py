@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-collect_ignore_glob = [] if find_spec("torch") else ["support/torch/*"]
+collect_ignore_glob = [] if find_spec("torch") else ["support/torch/*", "hyperdist_torch/*"]
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("free", deadline=None, database=None, max_examples=300, print_blob=True)
