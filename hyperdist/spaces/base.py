@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.arrays.host import bare, cast, common, made, numbers, quiet, shape
+from hyperdist.arrays.host import bare, cast, common, made, numbers, plain, quiet, shape
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot, root
 from hyperdist.arrays.types import AnyArray
+from hyperdist.spaces import frechet_implicit
 from hyperdist.spaces.pairs import pairwise
 from hyperdist.spaces.points import Points
 
@@ -251,16 +251,38 @@ class Space(Points):
         """The point with the least weighted sum of squared distances to x, (*batch, k).
 
         x (n, k), n >= 1;  weights (n,) or (n, *batch), >= 0 with a positive sum; by default all equal.
+        Of tensors it is worked out in NumPy, on the CPU, and has derivatives in x, weights and c, twice, from the
+        equation that it solves. In a trace, a compiler or a vmap, where no values are, ValueError.
 
         >>> import hyperdist as hd
         >>> hd.Torus().frechet_mean([[3.1], [-3.1]]).round(12)
         array([-3.14159265])
         """
+        x, weights = self._alike(x=x, weights=weights) if weights is not None else (*self._alike(x=x), None)
+        given = (x,) if weights is None else (x, weights)
+        if not plain(*given, *self._own):
+            return frechet_implicit.mean(self, x, weights)
         x = checks.observations(x, "x", 1 + self._extra, "k")
         batch = sum(p.ndim for p in self._own)
         x = self.check_point(x.reshape(len(x), *(1,) * batch, -1)).reshape(x.shape)
         with np.errstate(all="ignore"):
             return self._mean(x.astype(np.float64), checks.shares(weights, len(x))).astype(x.dtype)
+
+    def _carried_mean(self, mean: np.ndarray, x: Array, w: Array) -> Array:
+        """``mean`` (*batch, k) of points x (n, ..., k) under w (n, *batch) with derivatives in both, and in c."""
+        k = self._kernels
+        return frechet_implicit.carried(
+            made(mean, x.dtype, x),
+            x,
+            w,
+            lambda y, z: k.to_frame(y, k.log(y, z)),
+            lambda y, v: k.exp(y, k.from_frame(y, v)),
+            self._bend,
+        )
+
+    def _bend(self, square: Array) -> Array:
+        """The second derivative of half a squared distance across the way, from the squared distance."""
+        return square * 0.0 + 1.0
 
 
 def _with_ends(result: Array, x: Array, y: Array, t: Array) -> Array:
@@ -274,24 +296,3 @@ def _with_ends(result: Array, x: Array, y: Array, t: Array) -> Array:
     if xp is np:
         return exact
     return xp.where(start | end, values(exact) + (result - values(result)), result)
-
-
-@dataclass(frozen=True)
-class ParameterFree(Space):
-    """A space without parameters."""
-
-    d: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.d is not None:
-            object.__setattr__(self, "d", checks.dimension(self.d))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({'' if self.d is None else self.d})"
-
-    @property
-    def _own(self) -> tuple[Array, ...]:
-        return ()
-
-    def _parameters(self, x: Array) -> tuple[Array, ...]:
-        return ()

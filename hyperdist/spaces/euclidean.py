@@ -10,7 +10,7 @@ from hyperdist import _moved
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot
 from hyperdist.geometry import euclidean
-from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.parameter_free import ParameterFree
 from hyperdist.spaces.points import too_long
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.euclidean")

@@ -10,12 +10,13 @@ import numpy as np
 
 from hyperdist import _moved, checks
 from hyperdist._frozen import owned
-from hyperdist.arrays.host import like, looking, made, plain, quiet
+from hyperdist.arrays.host import like, looking, made, numbers, plain, quiet
 from hyperdist.arrays.namespace import Array
 from hyperdist.arrays.rows import dot
+from hyperdist.arrays.stable import tanhc_sq
 from hyperdist.arrays.types import AnyArray
-from hyperdist.geometry import conversions, poincare
-from hyperdist.spaces import frechet, held
+from hyperdist.geometry import conversions, poincare, tangent
+from hyperdist.spaces import frechet, frechet_implicit, held
 from hyperdist.spaces.base import Space
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.spaces")
@@ -123,3 +124,16 @@ class Hyperbolic(Space):
         c = np.broadcast_to(self.c, batch)
         points = conversions.to_tangent(x.reshape(len(x), *(1,) * c.ndim, -1), c, self._model)
         return conversions.from_tangent(frechet.hyperbolic(points, weights, c), c, self._model)
+
+    def _carried_mean(self, mean: np.ndarray, x: Array, w: Array) -> Array:
+        c = self._c(x)
+        start = made(conversions.to_tangent(mean, numbers(self.c).astype(mean.dtype), self._model), x.dtype, x)
+        found = frechet_implicit.carried(
+            start,
+            conversions.to_tangent(x, c, self._model),
+            w,
+            lambda y, z: tangent.log_frame(y, z, c),
+            lambda y, v: tangent.boost(y, v, c),
+            lambda square: 1.0 / tanhc_sq(c * square),
+        )
+        return conversions.from_tangent(found, c, self._model)

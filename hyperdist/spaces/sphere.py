@@ -10,9 +10,10 @@ from hyperdist import _moved, checks
 from hyperdist.arrays.host import found, numbers, plain
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot, largest_coordinate
+from hyperdist.arrays.stable import sinc_sq
 from hyperdist.geometry import sphere
 from hyperdist.spaces import frechet_sphere
-from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.parameter_free import ParameterFree
 from hyperdist.spaces.points import counted
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.sphere")
@@ -75,3 +76,6 @@ class Sphere(ParameterFree):
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return frechet_sphere.spherical(x, weights)
+
+    def _bend(self, square: Array) -> Array:
+        return namespace(square).cos(namespace(square).sqrt(square)) / sinc_sq(square)

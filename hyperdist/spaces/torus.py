@@ -13,7 +13,7 @@ from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import AnyArray
 from hyperdist.geometry import torus
 from hyperdist.spaces import frechet
-from hyperdist.spaces.base import ParameterFree
+from hyperdist.spaces.parameter_free import ParameterFree
 from hyperdist.spaces.points import largest
 
 __getattr__ = _moved.functions_of(__name__, "hyperdist.geometry.torus")
