@@ -4,7 +4,7 @@ from hyperdist_torch.flows.baselines import StereographicFlow, WrappedFlow
 from hyperdist_torch.flows.cnf import RiemannianCNF
 from hyperdist_torch.flows.config import FlowConfig
 from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances, Waves
-from hyperdist_torch.flows.fields import FrameField, FunctionField, VectorField
+from hyperdist_torch.flows.fields import FrameField, FunctionField, VectorField, check_tangent
 from hyperdist_torch.flows.model import Flow, load, save
 from hyperdist_torch.flows.networks import Network
 from hyperdist_torch.flows.objectives import flow_matching, reverse_kl
@@ -35,6 +35,7 @@ __all__ = [
     "VectorField",
     "Waves",
     "WrappedFlow",
+    "check_tangent",
     "flow_matching",
     "load",
     "reverse_kl",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from hyperdist import checks
@@ -17,6 +18,7 @@ from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.mixture import Mixture
+from hyperdist_torch.flows import saved
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
 from hyperdist_torch.flows.spaces import Euclidean, Space, in_model
@@ -44,8 +46,11 @@ def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
         raise ValueError(f"base must have the curvature c = {space.c:g} of its space, got {base.c}")
 
 
-class RiemannianCNF(ManifoldDistribution):
+class RiemannianCNF(nn.Module, ManifoldDistribution):
     """The law at time 1 of points that have the law ``base`` at time 0 and move with dx/dt = f(t, x).
+
+    It is a module too: ``parameters`` and ``state_dict`` are the field's (tensors of the base belong to whoever made
+    it), calling it is ``log_prob``, and ``save`` and ``load`` keep it.
 
     base       : a law of this library on the field's space; in flat space any ``torch.distributions`` law too. Draws
                  from a mixture have gradients in the field alone.
@@ -75,6 +80,7 @@ class RiemannianCNF(ManifoldDistribution):
         self, base: Distribution, field: VectorField, *, context: Tensor | None = None, solver: Solver | None = None,
         divergence: str = "exact", validate_args: bool | None = None,
     ) -> None:  # fmt: skip
+        nn.Module.__init__(self)
         self.space = field.space
         self.divergence = checks.choice(divergence, "divergence", ("exact", *NOISES))
         self.field, self.solver = field, solver or FixedGrid()
@@ -91,7 +97,39 @@ class RiemannianCNF(ManifoldDistribution):
         _check_base(base, self.space, hyperbolic)
         # At c = 0 ball coordinates are half as long as the lengths of flat space.
         self._base_model = self.space.model or ("tangent" if hyperbolic else None)
-        super().__init__(torch.Size(batch), base.event_shape, validate_args=validate_args)
+        ManifoldDistribution.__init__(self, torch.Size(batch), base.event_shape, validate_args=validate_args)
+
+    def __getattr__(self, name: str) -> Any:
+        # A module asks here for what a property has not: that one's own words say why.
+        known: Any = getattr(type(self), name, None)
+        return known.__get__(self) if hasattr(known, "__get__") else super().__getattr__(name)
+
+    def __repr__(self) -> str:
+        return ManifoldDistribution.__repr__(self)
+
+    @property
+    def config(self) -> saved.Settings:
+        """What a file says of the law."""
+        return saved.settings(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the numbers of the field to ``path``, whole or not at all, as ``checkpoint.save`` does.
+
+        Raises ValueError for what ``load`` would refuse, and where the base is learnt: its tensors are none of ours.
+        """
+        saved.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], base: Distribution, field: VectorField, **options: Any) -> Self:
+        """The law of ``base``, ``field`` and the options of the class, with the numbers of the file in ``field``.
+
+        Raises ValueError as ``checkpoint.load``, and where space, divergence or base are not those that were saved.
+        """
+        return saved.load(cls(base, field, **options), path)
+
+    def forward(self, value: Tensor, *, model: str | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """``log_prob``."""
+        return self.log_prob(value, model=model, generator=generator)
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]

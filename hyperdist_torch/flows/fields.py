@@ -151,6 +151,35 @@ def velocity(field: VectorField, t: Tensor, x: Tensor, context: Tensor | None = 
 
 
 @torch.no_grad()
+def check_tangent(field: VectorField, x: Tensor, t: float = 0.5, context: Tensor | None = None) -> None:
+    """ValueError where a field gives at points x (*batch, width) other than tangents of its space.
+
+    Solvers leave out what moves points off the space: a network whose output has such a part is trained on the rest
+    alone, mostly by mistake. Its remedy is ``space.project(x, f)`` at its end. To rounding: 2^10 eps of the vectors.
+    Raises  ValueError too for another shape, and for values that are not finite.
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.Sphere(2)
+    >>> flows.check_tangent(flows.FrameField(space, hidden=4), torch.eye(3))
+    """
+    f = field(torch.as_tensor(t, dtype=x.dtype, device=x.device), x, context)
+    if f.shape != x.shape:
+        raise ValueError(f"field must return the shape of its points, {tuple(x.shape)}, got {tuple(f.shape)}")
+    if not holds(torch.isfinite(f)):
+        raise ValueError(f"field must return finite numbers, got {seen(f)[~torch.isfinite(seen(f))][0].item()}")
+    off = torch.linalg.vector_norm(f - field.space.project(x, f), dim=-1)
+    size = torch.linalg.vector_norm(f, dim=-1) * (1.0 + torch.linalg.vector_norm(x, dim=-1) ** 2)
+    bad = seen(off > 2.0**10 * torch.finfo(x.dtype).eps * size)
+    if bool(bad.any()):
+        worst = (seen(off) / torch.linalg.vector_norm(seen(f), dim=-1)).nan_to_num(0.0).amax().item()
+        raise ValueError(
+            f"field must return tangents of {field.space!r}, got vectors of whose length up to {worst:.3g} lies off "
+            f"the tangent space ({int(bad.sum())} of {bad.numel()} points): return space.project(x, f)"
+        )
+
+
+@torch.no_grad()
 def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor | None = None) -> None:
     """ValueError where a field on the torus jumps from pi to -pi: what crosses there would have no density.
 

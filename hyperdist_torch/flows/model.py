@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from hyperdist_torch.distributions import (
 from hyperdist_torch.flows.baselines import StereographicFlow, WrappedFlow
 from hyperdist_torch.flows.cnf import RiemannianCNF
 from hyperdist_torch.flows.config import FlowConfig
+from hyperdist_torch.flows.fields import VectorField, check_tangent
 from hyperdist_torch.flows.solvers import Solver
 
 Law = RiemannianCNF | StereographicFlow | WrappedFlow
@@ -26,6 +28,9 @@ Law = RiemannianCNF | StereographicFlow | WrappedFlow
 
 class Flow(nn.Module):
     """A flow with learnt field; calling it gives its law. Points are in the coordinates of ``space``.
+
+    field : a ``VectorField`` of one's own on ``config.field_space``; None is the configured one. On a curved space its
+            output is looked at once, at draws of the base: ValueError where it is not tangent, see ``check_tangent``.
 
     >>> import torch
     >>> from hyperdist_torch import flows
@@ -39,14 +44,29 @@ class Flow(nn.Module):
     base_mu: Tensor
     base_kappa: Tensor
 
-    def __init__(self, config: FlowConfig) -> None:
+    def __init__(self, config: FlowConfig, *, field: VectorField | None = None) -> None:
         super().__init__()
         self.config, self.space = config, config.make_space()
-        self.field = config.make_field()
+        self.own_field = field is not None
+        self.field: VectorField = config.make_field() if field is None else field
         k = config.components
         self.register_buffer("base_weights", torch.full((k,), 1.0 / max(1, k)))
         self.register_buffer("base_mu", torch.eye(1, self.space.width).expand(k, -1).clone())
         self.register_buffer("base_kappa", torch.ones(k))
+        if field is not None:
+            self._check_field(field)
+
+    def _check_field(self, field: VectorField) -> None:
+        wanted, found = self.config.field_space, field.space
+        if (found.name, found.d, found.c) != (wanted.name, wanted.d, wanted.c):
+            raise ValueError(f"field must be on {wanted!r}, got one on {found!r}")
+        if field.context_width != self.config.context_width:
+            raise ValueError(f"field must have context_width {self.config.context_width}, got {field.context_width}")
+        if self.config.kind == "riemannian" and self.base_mu.device.type != "meta":
+            with torch.random.fork_rng(devices=[]):
+                x = self._base().sample((16,), **self._model)
+                context = torch.randn(16, field.context_width).to(x) if field.context_width else None
+            check_tangent(field, x, context=context)
 
     def set_base(self, weights: Any, mu: Any, kappa: Any) -> None:
         """The von Mises-Fisher laws of a "mixture" base: weights (K,), mu (K, d + 1), kappa (K,)."""
@@ -61,7 +81,7 @@ class Flow(nn.Module):
 
     def _base(self) -> Any:
         config = self.config
-        like = next(self.parameters())
+        like = next(self.parameters(), self.base_kappa)
         options: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
         if config.base == "mixture":
             return Mixture(self.base_weights, VonMisesFisher(self.base_mu, self.base_kappa))
@@ -103,7 +123,11 @@ class Flow(nn.Module):
         return repr(self.config)
 
 
-FORMAT = checkpoint.Format("hyperdist_torch.flows", 1, FlowConfig.from_dict, Flow, "Flow")
+def _own(model: Flow) -> dict[str, str]:
+    return {"field": type(model.field).__name__} if model.own_field else {}
+
+
+FORMAT = checkpoint.Format("hyperdist_torch.flows", 1, FlowConfig.from_dict, Flow, "Flow", {"field": "field"}, _own)
 
 
 def save(model: Flow, path: str | os.PathLike[str]) -> None:
@@ -111,6 +135,13 @@ def save(model: Flow, path: str | os.PathLike[str]) -> None:
     checkpoint.save(model, path, FORMAT)
 
 
-def load(path: str | os.PathLike[str], expect: FlowConfig | None = None) -> Flow:
-    """The flow that ``save`` wrote, on the CPU, in the dtype it had; raises as ``checkpoint.load``."""
-    return checkpoint.load(path, FORMAT, expect)
+def load(
+    path: str | os.PathLike[str], expect: FlowConfig | None = None, *, field: VectorField | None = None,
+    factory: Callable[[FlowConfig], Flow] | None = None,
+) -> Flow:  # fmt: skip
+    """The flow that ``save`` wrote, on the CPU, in the dtype it had; raises as ``checkpoint.load``.
+
+    field   : the one of one's own that it has, as ``Flow`` was given it; it gets the numbers of the file. Or
+    factory : of the configuration to such a flow.
+    """
+    return checkpoint.load(path, FORMAT, expect, parts={"field": field}, factory=factory)

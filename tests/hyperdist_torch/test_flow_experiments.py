@@ -65,7 +65,7 @@ def test_quick_run_leaves_record_table_and_picture(
     shutil.copy(tmp_path / "record.json", other)
     assert main([name, "--quick", "--resume", "--out", str(other), "--cells", *cells]) == 0
     assert capsys.readouterr().out.count("kept, figures only\n") == len(kept)
-    assert {path.name for path in other.iterdir()} == {"record.json", "table.md"}
+    assert {path.name for path in other.iterdir()} == {"record.json", "curves.json", "table.md"}
     assert (other / "table.md").read_bytes() == (tmp_path / "table.md").read_bytes()
 
 
