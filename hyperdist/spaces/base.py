@@ -101,7 +101,7 @@ class Space(Points):
         if any(c.ndim for c in parameters):
             raise ValueError(f"c must be one number for pairwise distances, got shape {shape(parameters[0])}")
         with quiet(x):
-            return pairwise(self._kernels.dist_sq, x, y, parameters)
+            return pairwise(self.kernels.dist_sq, x, y, parameters)
 
     @final
     def exp(self, x: AnyArray, u: AnyArray) -> Array:
@@ -185,7 +185,7 @@ class Space(Points):
         dtype = common(x, y)
         x, y, t = cast(x, dtype), cast(y, dtype), cast(t, dtype)
         with quiet(x):
-            result = _with_ends(self._kernels.geodesic(x, y, t, *self._parameters(x)), x, y, t[..., None])
+            result = _with_ends(self.kernels.geodesic(x, y, t, *self._parameters(x)), x, y, t[..., None])
         # Between its ends a geodesic is no further out than they are.
         within = ((t >= 0) & (t <= 1))[..., None]
         self._check_beyond(namespace(result).where(within, result * 0.0, result))
@@ -270,7 +270,7 @@ class Space(Points):
 
     def _carried_mean(self, mean: np.ndarray, x: Array, w: Array) -> Array:
         """``mean`` (*batch, k) of points x (n, ..., k) under w (n, *batch) with derivatives in both, and in c."""
-        k = self._kernels
+        k = self.kernels
         return frechet_implicit.carried(
             made(mean, x.dtype, x),
             x,

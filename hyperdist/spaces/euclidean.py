@@ -25,7 +25,7 @@ class Euclidean(ParameterFree):
     np.float64(5.0)
     """
 
-    _kernels = euclidean
+    kernels = euclidean
 
     def _belongs(self, x: Array) -> Array:
         return namespace(x).isfinite(dot(x, x))

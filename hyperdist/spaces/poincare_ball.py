@@ -28,7 +28,7 @@ class PoincareBall(Hyperbolic):
     array([[0.      , 1.098612]])
     """
 
-    _kernels = poincare
+    kernels = poincare
     _model = "poincare"
 
     def _belongs(self, x: Array) -> Array:

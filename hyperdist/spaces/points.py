@@ -42,8 +42,8 @@ class Points(ABC):
 
     d: int | None
     """The dimension, or None where points tell it."""
-    _kernels: ClassVar[Any]
-    """The module of array functions: dist_sq, exp, log, inner, transport, to_frame, from_frame, log_volume."""
+    kernels: ClassVar[Any]
+    """The module of pure functions behind the methods, which check nothing: c, where there is one, comes last."""
     _extra: ClassVar[int] = 0
     """k - d: coordinates of a point beyond the dimension."""
 
@@ -167,7 +167,7 @@ class Points(ABC):
         parameters = self._parameters(given[0])
         self._broadcast(arrays)
         with quiet(*given):
-            return bare(getattr(self._kernels, kernel)(*given, *parameters))
+            return bare(getattr(self.kernels, kernel)(*given, *parameters))
 
     def _check_end(self, x: Array, u: Array, y: Array) -> None:  # noqa: B027
         """Raise where rounding of the velocity u at x does not tell where it leads to, y."""

@@ -36,7 +36,7 @@ class Sphere(ParameterFree):
     np.float64(1.570796)
     """
 
-    _kernels = sphere
+    kernels = sphere
     _extra = 1
 
     def _belongs(self, x: Array) -> Array:

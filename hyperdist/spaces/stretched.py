@@ -29,7 +29,7 @@ class _Stretched(Hyperbolic):
             return
         with looking(u):
             x, c = cast(x, u.dtype), self._c(u)
-            noise, v = self._noise(x, u, c), self._kernels.to_frame(x, u, c)
+            noise, v = self._noise(x, u, c), self.kernels.to_frame(x, u, c)
             size = namespace(v).sqrt(dot(v, v))
             true = None if length is None else length()
             bad = held.lost(noise, size, true)
@@ -43,7 +43,7 @@ class _Stretched(Hyperbolic):
         with looking(y):
             x, u, c = cast(x, y.dtype), cast(u, y.dtype), self._c(y)
             xp, k = namespace(y), namespace(y).sqrt(like(self.c, wide(y)))
-            v = column(k) * wide(self._kernels.to_frame(x, u, c))
+            v = column(k) * wide(self.kernels.to_frame(x, u, c))
             moved = k * wide(self._noise(x, u, c)) * sinhc_sq(dot(v, v))
             radius = xp.sqrt(dot(*[column(k) * wide(conversions.to_tangent(y, c, self._model))] * 2))
             bad = (moved > 0.5) & (moved > 64 * eps(y) * xp.cosh(radius))
@@ -67,7 +67,7 @@ class Lorentz(_Stretched):
     array([1., 0., 0.])
     """
 
-    _kernels = lorentz
+    kernels = lorentz
     _model = "lorentz"
     _extra = 1
 
@@ -122,7 +122,7 @@ class Tangent(_Stretched):
     np.float64(600.0)
     """
 
-    _kernels = tangent
+    kernels = tangent
     _model = "tangent"
 
     def _noise(self, x: Array, u: Array, c: Array) -> Array:

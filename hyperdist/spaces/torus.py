@@ -30,7 +30,7 @@ class Torus(ParameterFree):
     np.float64(0.283185)
     """
 
-    _kernels = torus
+    kernels = torus
 
     def wrap(self, x: AnyArray) -> Array:
         """The angles x modulo 2 pi, in [-pi, pi).

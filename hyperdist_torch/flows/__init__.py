@@ -9,7 +9,7 @@ from hyperdist_torch.flows.model import Flow, load, save
 from hyperdist_torch.flows.networks import Network
 from hyperdist_torch.flows.objectives import flow_matching, reverse_kl
 from hyperdist_torch.flows.solvers import Adaptive, FixedGrid, Solution, SolverError
-from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space, Sphere, Torus
+from hyperdist_torch.flows.spaces import Euclidean, FlowSpace, Lorentz, PoincareBall, Space, Sphere, Torus, on
 
 __all__ = [
     "Adaptive",
@@ -19,6 +19,7 @@ __all__ = [
     "FixedGrid",
     "Flow",
     "FlowConfig",
+    "FlowSpace",
     "FrameField",
     "FunctionField",
     "GeodesicDistances",
@@ -38,6 +39,7 @@ __all__ = [
     "check_tangent",
     "flow_matching",
     "load",
+    "on",
     "reverse_kl",
     "save",
 ]

@@ -21,7 +21,7 @@ from hyperdist.arrays.stable import log_sinhc_sq, sinc_sq
 from hyperdist.geometry import conversions, poincare, sphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
-from hyperdist_torch.flows.spaces import Euclidean, Space, Sphere, Torus
+from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnEuclidean, OnSphere, OnTorus, on
 
 _TURN = 2.0 * math.pi
 
@@ -29,12 +29,12 @@ _TURN = 2.0 * math.pi
 class PushedFlow(ManifoldDistribution):
     """The law of phi(v), v of the law ``flow`` on R^d; ``flow`` has no batch shape."""
 
-    space: Space
+    space: FlowSpace
     _one_to_one: bool
     """Whether a point has one preimage, so that the density of a draw is known from its own."""
 
-    def __init__(self, flow: RiemannianCNF, space: Space, validate_args: bool | None = None) -> None:
-        if not isinstance(flow, RiemannianCNF) or not isinstance(flow.space, Euclidean):
+    def __init__(self, flow: RiemannianCNF, space: FlowSpace, validate_args: bool | None = None) -> None:
+        if not isinstance(flow, RiemannianCNF) or not isinstance(flow.space, OnEuclidean):
             raise TypeError(f"flow must be a RiemannianCNF on flat space, got {flow!r}")
         if flow.space.d != space.d:
             raise ValueError(f"flow must have the dimension {space.d} of {space!r}, got {flow.space.d}")
@@ -100,7 +100,7 @@ class StereographicFlow(PushedFlow):
     """
 
     def __init__(self, flow: RiemannianCNF, validate_args: bool | None = None) -> None:
-        super().__init__(flow, Sphere(flow.space.d), validate_args)
+        super().__init__(flow, OnSphere(flow.space.d), validate_args)
 
     _one_to_one = True
 
@@ -134,9 +134,10 @@ class WrappedFlow(PushedFlow):
     """
 
     def __init__(
-        self, flow: RiemannianCNF, space: Space, *, radius: float = _TURN, validate_args: bool | None = None
+        self, flow: RiemannianCNF, space: AnySpace, *, radius: float = _TURN, validate_args: bool | None = None
     ) -> None:
-        if isinstance(space, Euclidean):
+        space = on(space)
+        if isinstance(space, OnEuclidean):
             raise ValueError("space must not be flat: there the wrapped flow is the flow")
         self.radius = float(checks.positive(radius, "radius"))
         self._one_to_one = space.model is not None
@@ -144,7 +145,7 @@ class WrappedFlow(PushedFlow):
 
     def _log_stretch(self, v: Tensor) -> Tensor:
         square, d = (v * v).sum(dim=-1), self.space.d
-        if isinstance(self.space, Torus):
+        if isinstance(self.space, OnTorus):
             return 0.0 * square
         if self.space.model is not None:
             return (d - 1) * log_sinhc_sq(self.space.c * square)
@@ -153,7 +154,7 @@ class WrappedFlow(PushedFlow):
     def _push(self, v: Tensor, model: str | None) -> Tensor:
         if model is not None:
             return conversions.from_tangent(v, self.space.curvature(v), model)
-        if isinstance(self.space, Torus):
+        if isinstance(self.space, OnTorus):
             return self.space.retract(v)
         origin = self._origin(v)
         return self.space.exp(origin, self.space.from_frame(origin, v))
@@ -165,9 +166,9 @@ class WrappedFlow(PushedFlow):
         if model is not None:
             v = conversions.to_tangent(x, self.space.curvature(x), model)
             return (self.flow.log_prob(v) - self._log_stretch(v))[None]
-        if isinstance(self.space, Torus) or self.space.d == 1:
+        if isinstance(self.space, OnTorus) or self.space.d == 1:
             # On the circle the angle, which is smooth at e_0, where a polar direction jumps.
-            v = self._turns(x if isinstance(self.space, Torus) else torch.atan2(x[..., 1:], x[..., :1]))
+            v = self._turns(x if isinstance(self.space, OnTorus) else torch.atan2(x[..., 1:], x[..., :1]))
             return self._inside(v, torch.linalg.vector_norm(v, dim=-1))
         theta, direction = sphere.log_polar(self._origin(x).expand_as(x), x)
         turns = torch.arange(-self._most(), self._most() + 1, dtype=x.dtype, device=x.device)

@@ -21,10 +21,10 @@ from hyperdist_torch.distributions.mixture import Mixture
 from hyperdist_torch.flows import saved
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
-from hyperdist_torch.flows.spaces import Euclidean, Space, in_model
+from hyperdist_torch.flows.spaces import FlowSpace, OnEuclidean, in_model
 
 
-def read(space: Space, x: Any, dtype: torch.dtype, model: str | None = None, name: str = "value") -> Tensor:
+def read(space: FlowSpace, x: Any, dtype: torch.dtype, model: str | None = None, name: str = "value") -> Tensor:
     """Points in the coordinates of a model (by None the space's own), without what rounding put them off by.
 
     dtype : what integers become.
@@ -33,9 +33,9 @@ def read(space: Space, x: Any, dtype: torch.dtype, model: str | None = None, nam
     return there.retract(there.check(_parameters.real(there.widened(x, name), name, dtype), name))
 
 
-def _check_base(base: Distribution, space: Space, hyperbolic: bool) -> None:
+def _check_base(base: Distribution, space: FlowSpace, hyperbolic: bool) -> None:
     """ValueError where the base does not live on the space."""
-    flat = isinstance(space, Euclidean)
+    flat = isinstance(space, OnEuclidean)
     if space.model or flat:
         fits = hyperbolic or (flat and not isinstance(base.support, UnitSphere | Angles))
     else:
@@ -65,9 +65,9 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     Raises     ValueError for points off the space, ``SolverError`` where a solve fails.
     Source     Mathieu & Nickel 2020 (arXiv 2006.10605), section 3; Hutchinson's estimate Grathwohl et al. 2019.
 
-    >>> import torch, hyperdist_torch as ht
+    >>> import torch, hyperdist as hd, hyperdist_torch as ht
     >>> from hyperdist_torch import flows
-    >>> field = flows.FrameField(flows.Sphere(2), hidden=16)
+    >>> field = flows.FrameField(hd.Sphere(2), hidden=16)
     >>> q = flows.RiemannianCNF(ht.SphericalUniform(2), field)
     >>> x, log_prob = q.rsample_and_log_prob((5,))
     >>> x.shape, log_prob.shape

@@ -11,7 +11,7 @@ from hyperdist import checks
 from hyperdist_torch.flows.features import Coordinates, Features, GeodesicDistances, Waves
 from hyperdist_torch.flows.fields import NOISES, FrameField
 from hyperdist_torch.flows.solvers import Adaptive, FixedGrid, Solver
-from hyperdist_torch.flows.spaces import Euclidean, Lorentz, PoincareBall, Space, Sphere, Torus
+from hyperdist_torch.flows.spaces import FlowSpace, OnEuclidean, OnLorentz, OnPoincareBall, OnSphere, OnTorus
 
 SPACES = ("sphere", "torus", "euclidean", "lorentz", "poincare")
 KINDS = ("riemannian", "stereographic", "wrapped")
@@ -80,7 +80,7 @@ class FlowConfig:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if not self.base:
-            self._set("base", "normal" if isinstance(self.field_space, Euclidean) or self.hyperbolic else "uniform")
+            self._set("base", "normal" if isinstance(self.field_space, OnEuclidean) or self.hyperbolic else "uniform")
         self._check_together()
 
     def _check_together(self) -> None:
@@ -92,8 +92,8 @@ class FlowConfig:
             raise ValueError("kind 'wrapped' needs a space that is not flat, got 'euclidean'")
         if self.kind != "riemannian" and self.context_width:
             raise ValueError(f"context_width must be 0 for kind {self.kind!r}, got {self.context_width}")
-        flat = isinstance(self.field_space, Euclidean) or self.hyperbolic
-        compact = ("uniform", "mixture") if isinstance(self.field_space, Sphere) else ("uniform",)
+        flat = isinstance(self.field_space, OnEuclidean) or self.hyperbolic
+        compact = ("uniform", "mixture") if isinstance(self.field_space, OnSphere) else ("uniform",)
         checks.choice(self.base, "base", ("normal",) if flat else compact)
         if (self.base == "mixture") != (self.components > 0):
             raise ValueError(f"components must be > 0 for base 'mixture' alone, got {self.components}, {self.base!r}")
@@ -106,16 +106,16 @@ class FlowConfig:
         """Whether the field is one on hyperbolic space."""
         return self.kind == "riemannian" and self.space in ("lorentz", "poincare")
 
-    def make_space(self) -> Space:
+    def make_space(self) -> FlowSpace:
         """Where the law lives."""
         if self.space in ("lorentz", "poincare"):
-            return (Lorentz if self.space == "lorentz" else PoincareBall)(self.d, self.c)
-        return {"sphere": Sphere, "torus": Torus, "euclidean": Euclidean}[self.space](self.d)
+            return (OnLorentz if self.space == "lorentz" else OnPoincareBall)(self.d, self.c)
+        return {"sphere": OnSphere, "torus": OnTorus, "euclidean": OnEuclidean}[self.space](self.d)
 
     @property
-    def field_space(self) -> Space:
+    def field_space(self) -> FlowSpace:
         """Where the field lives."""
-        return self.make_space() if self.kind == "riemannian" else Euclidean(self.d)
+        return self.make_space() if self.kind == "riemannian" else OnEuclidean(self.d)
 
     def make_field(self) -> FrameField:
         """A new field, from torch's default generator."""

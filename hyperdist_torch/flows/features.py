@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from hyperdist import checks
 from hyperdist.geometry import conversions, gyroplane
 from hyperdist_torch.flows._derivative import along
-from hyperdist_torch.flows.spaces import Space, Sphere, Torus
+from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnSphere, OnTorus, on
 
 
 class Features(nn.Module, ABC):
     """Functions of a point x (*batch, space.width) of ``space`` and the time t, () or (*batch, 1): (*batch, width)."""
 
-    space: Space
+    space: FlowSpace
     width: int
 
     @abstractmethod
@@ -32,17 +32,18 @@ class Features(nn.Module, ABC):
 class Coordinates(Features):
     """Coordinates of the point: unit vectors, cosines and sines of angles, exponential coordinates at the origin."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: AnySpace) -> None:
         super().__init__()
-        self.space, self.width = space, space.feature_width
+        self.space = on(space)
+        self.width = self.space.feature_width
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         return self.space.features(x)
 
     def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
-        if self.space.model is None and not isinstance(self.space, Torus):
+        if self.space.model is None and not isinstance(self.space, OnTorus):
             return x, e
-        if isinstance(self.space, Torus):
+        if isinstance(self.space, OnTorus):
             cosine, sine = x.cos(), x.sin()
             return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
         lorentz = self.space.model == "lorentz"
@@ -66,10 +67,10 @@ class Waves(Features):
 
     frequencies: Tensor
 
-    def __init__(self, space: Space, n: int, finest: float) -> None:
+    def __init__(self, space: AnySpace, n: int, finest: float) -> None:
         super().__init__()
         self.coordinates, self.finest = Coordinates(space), checks.fraction(finest, "finest")
-        self.space, n = space, checks.dimension(n, "n")
+        self.space, n = self.coordinates.space, checks.dimension(n, "n")
         self.width = self.coordinates.width + n
         frequencies = torch.exp(-math.log(self.finest) * torch.rand(n))
         # The first frequencies, whatever is learnt: else a wave could grow finer without fading.
@@ -104,27 +105,28 @@ class GeodesicDistances(Features):
     Source  Mathieu & Nickel 2020 (arXiv 2006.10605), section 4.
     """
 
-    def __init__(self, space: Space, n: int, to: str = "points") -> None:
+    def __init__(self, space: AnySpace, n: int, to: str = "points") -> None:
         super().__init__()
+        space = on(space)
         self.space, self.width = space, checks.dimension(n, "n")
         self.target: str = checks.choice(to, "to", ("points", "planes"))
-        if to == "planes" and isinstance(space, Torus):
+        if to == "planes" and isinstance(space, OnTorus):
             raise ValueError(
                 "to must be 'points' on the torus, which has no embedded totally geodesic planes in general"
             )
         if to == "points":
             # Unconstrained: the points are their retractions, or images of the exponential map at the origin.
-            self.points = nn.Parameter(torch.randn(self.width, space.width if isinstance(space, Sphere) else space.d))
+            self.points = nn.Parameter(torch.randn(self.width, space.width if isinstance(space, OnSphere) else space.d))
         else:
             # As in nn.Linear, which they are in flat space: normals times scales, and distances from the origin.
-            self.planes = nn.Linear(space.feature_width, self.width, bias=not isinstance(space, Sphere))
+            self.planes = nn.Linear(space.feature_width, self.width, bias=not isinstance(space, OnSphere))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         if self.target == "points":
             return 0.5 * self.space.dist_sq(x[..., None, :], self._points())
         size = torch.linalg.vector_norm(self.planes.weight, dim=-1)
         normal = self.planes.weight / size[:, None]
-        if isinstance(self.space, Sphere):
+        if isinstance(self.space, OnSphere):
             sine = x @ normal.T
             return size * torch.atan2(sine, (1.0 - sine * sine).clamp_min(torch.finfo(x.dtype).tiny).sqrt())
         c = self.space.curvature(x)

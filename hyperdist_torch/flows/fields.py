@@ -15,7 +15,7 @@ from hyperdist_torch._host import holds, seen
 from hyperdist_torch.flows._derivative import along
 from hyperdist_torch.flows.features import Coordinates, Features
 from hyperdist_torch.flows.networks import Network
-from hyperdist_torch.flows.spaces import Space, Torus
+from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnTorus, on
 
 NOISES = ("gaussian", "rademacher")
 
@@ -27,7 +27,7 @@ class VectorField(nn.Module, ABC):
     context_width : numbers a row of the context, on which a conditional field depends.
     """
 
-    space: Space
+    space: FlowSpace
     context_width: int = 0
 
     @abstractmethod
@@ -59,9 +59,9 @@ class FunctionField(VectorField):
     Raises  ValueError where the function returns another shape, which would broadcast.
     """
 
-    def __init__(self, space: Space, function: Callable[..., Tensor], context_width: int = 0) -> None:
+    def __init__(self, space: AnySpace, function: Callable[..., Tensor], context_width: int = 0) -> None:
         super().__init__()
-        self.space, self.function, self.context_width = space, function, context_width
+        self.space, self.function, self.context_width = on(space), function, context_width
 
     def forward(self, t: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
         f = self.function(t, x) if context is None else self.function(t, x, context)
@@ -89,10 +89,11 @@ class FrameField(VectorField):
     """
 
     def __init__(
-        self, space: Space, *, frame: str = "generators", features: Features | None = None, finest: float | None = None,
-        context_width: int = 0, **network: Any,
+        self, space: AnySpace, *, frame: str = "generators", features: Features | None = None,
+        finest: float | None = None, context_width: int = 0, **network: Any,
     ) -> None:  # fmt: skip
         super().__init__()
+        space = on(space)
         self.space, self.kind, self.frame = space, frame, space.frame(frame)
         self.features = features or Coordinates(space)
         self.finest = None if finest is None else checks.fraction(finest, "finest")
@@ -186,7 +187,7 @@ def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor |
     Between neighbours a periodic field changes by less than the bound, unless it has waves shorter than 2^-15. Those of
     frames are periodic.
     """
-    if not isinstance(field.space, Torus) or isinstance(field, FrameField) or not x.numel():
+    if not isinstance(field.space, OnTorus) or isinstance(field, FrameField) or not x.numel():
         return
     pi = x.new_full((), math.pi)
     ends = -pi, torch.nextafter(pi, torch.zeros_like(pi))
@@ -202,7 +203,7 @@ def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor |
             )
 
 
-def draw_noise(space: Space, x: Tensor, kind: str, generator: torch.Generator | None = None) -> Tensor:
+def draw_noise(space: FlowSpace, x: Tensor, kind: str, generator: torch.Generator | None = None) -> Tensor:
     """Noise for Hutchinson's estimate at x: "gaussian", or "rademacher" signs, whose variance is least."""
     checks.choice(kind, "divergence", ("exact", *NOISES))
     shape = (*x.shape[:-1], space.noise_width)

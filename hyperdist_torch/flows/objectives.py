@@ -12,7 +12,7 @@ from hyperdist import checks
 from hyperdist_torch._host import holds, outside
 from hyperdist_torch.flows.cnf import RiemannianCNF, read
 from hyperdist_torch.flows.fields import velocity
-from hyperdist_torch.flows.spaces import Space
+from hyperdist_torch.flows.spaces import FlowSpace
 
 
 def reverse_kl(
@@ -88,7 +88,7 @@ def _schedule(t: Tensor, rate: float | None) -> tuple[Tensor, Tensor | float, Te
     return left, rate * left, left
 
 
-def _dealt(space: Space, x0: Tensor, x: Tensor) -> Tensor:
+def _dealt(space: FlowSpace, x0: Tensor, x: Tensor) -> Tensor:
     """Rows of x0 in the order in which the sum of squared distances to the rows of x is least."""
     from scipy.optimize import linear_sum_assignment  # half a second that no other call need spend
 

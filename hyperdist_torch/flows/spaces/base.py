@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+import hyperdist
 from hyperdist import checks
-from hyperdist.geometry import euclidean, vector_fields
+from hyperdist.geometry import vector_fields
 from hyperdist_torch._host import holds, outside, seen
 
 
-class Space(ABC):
-    """A Riemannian manifold of dimension d, with what a vector field and a solver ask of it."""
+class FlowSpace(ABC):
+    """What a vector field and a solver ask of a space of ``hyperdist``, ``core``, beside its maps: of dimension d.
 
+    Nothing is checked here but by ``check``: a solver's stages lie on the space, and it cannot wait for a device.
+    """
+
+    kind: ClassVar[Any]
+    """Its class in ``hyperdist``."""
     name: str
     d: int
     width: int
@@ -30,6 +36,18 @@ class Space(ABC):
     def __init__(self, d: int) -> None:
         self.d = checks.dimension(d)
         self.width = self.d
+
+    @property
+    def core(self) -> hyperdist.spaces.Space:
+        """The space, whose methods check their arguments."""
+        return self.kind(self.d)
+
+    def _parameters(self, x: Tensor) -> tuple[Any, ...]:
+        """What a kernel takes after its arrays."""
+        return ()
+
+    def _map(self, name: str, x: Tensor, *others: Tensor) -> Tensor:
+        return getattr(self.kind.kernels, name)(x, *others, *self._parameters(x))
 
     @property
     @abstractmethod
@@ -56,9 +74,9 @@ class Space(ABC):
         """``retract`` where a solver's step or stage ends; NaN in rows that it carried off the space."""
         return self.retract(x)
 
-    @abstractmethod
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         """The tangent at x with orthonormal coordinates v (*batch, d)."""
+        return self._map("from_frame", x, v)
 
     def basis(self, x: Tensor) -> Tensor:
         """An orthonormal basis of the tangent space at x, (d, *batch, width)."""
@@ -80,7 +98,7 @@ class Space(ABC):
 
     def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """<u, v> at x, (*batch)."""
-        return euclidean.inner(x, u, v)
+        return self._map("inner", x, u, v)
 
     def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         """``inner``, for v any vector of the embedding: its part across the space does not count."""
@@ -88,23 +106,23 @@ class Space(ABC):
 
     def log_volume(self, x: Tensor) -> Tensor:
         """log |G|^1/2 where the coordinates are a chart, 0 where they are an embedding's, (*batch)."""
-        return euclidean.log_volume(x)
+        return self._map("log_volume", x)
 
-    @abstractmethod
     def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
         """Squared geodesic distance, (*batch)."""
+        return self._map("dist_sq", x, y)
 
-    @abstractmethod
     def exp(self, x: Tensor, u: Tensor) -> Tensor:
         """Where the geodesic with velocity u at x is after time 1."""
+        return self._map("exp", x, u)
 
-    @abstractmethod
     def log(self, x: Tensor, y: Tensor) -> Tensor:
         """The velocity at x of the geodesic that reaches y at time 1."""
+        return self._map("log", x, y)
 
     def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
         """The tangent u at x carried to y along the geodesic."""
-        return euclidean.transport(x, y, u)
+        return self._map("transport", x, y, u)
 
     def path(self, x: Tensor, y: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """(at, velocity) of the geodesic from x to y where the share ``left`` of its way, (*batch, 1), is to go.
@@ -142,4 +160,4 @@ class Space(ABC):
 
     def __repr__(self) -> str:
         curved = f", c={self.c:g}" if self.model else ""
-        return f"{type(self).__name__}({self.d}{curved})"
+        return f"{self.kind.__name__}({self.d}{curved})"

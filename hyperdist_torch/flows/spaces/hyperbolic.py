@@ -1,48 +1,56 @@
-"""Hyperbolic space, on the hyperboloid and on the ball."""
+"""What flows ask of hyperbolic space, on the hyperboloid and on the ball."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+import hyperdist
 from hyperdist import checks
-from hyperdist.geometry import conversions, lorentz, poincare
+from hyperdist.geometry import conversions, lorentz
 from hyperdist_torch import constraints as supports
-from hyperdist_torch.flows.spaces.base import Space
-from hyperdist_torch.flows.spaces.euclidean import Euclidean
+from hyperdist_torch.flows.spaces.base import FlowSpace
+from hyperdist_torch.flows.spaces.euclidean import OnEuclidean
 
 _ROUNDING = 64.0
 """Machine epsilons of the terms of a product that is 0, to which functions that return tangents may have rounded."""
 
 
-class _Hyperbolic(Space):
+class _OnHyperbolic(FlowSpace):
     """What both models share."""
 
-    @abstractmethod
-    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
-        """The point at time t (*batch) of the geodesic from x to y."""
+    def __init__(self, d: int, c: float = 1.0) -> None:
+        super().__init__(d)
+        self.c = float(checks.positive(c, "c"))
+
+    @property
+    def core(self) -> hyperdist.spaces.Space:
+        return self.kind(self.c, self.d)
 
     def path(self, x: Tensor, y: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         # Coordinates of a velocity at x do not hold where it leads: the point comes from both ends, its velocity from
         # the further one.
-        at = self._geodesic(x, y, 1.0 - left[..., 0])
+        at = self._map("geodesic", x, y, 1.0 - left[..., 0])
         early = left > 0.5
         end = torch.where(early, y, x)
         return at, self.log(at, end) / torch.where(early, left, left - 1.0)
 
 
-class Lorentz(_Hyperbolic):
+class OnLorentz(_OnHyperbolic):
     """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first."""
 
+    kind = hyperdist.Lorentz
     name = model = "lorentz"
 
     def __init__(self, d: int, c: float = 1.0) -> None:
-        super().__init__(d)
-        self.c = float(checks.positive(c, "c"))
+        super().__init__(d, c)
         self.width = self.d + 1
+
+    def _parameters(self, x: Tensor) -> tuple[Any, ...]:
+        return (self.curvature(x),)
 
     @property
     def support(self) -> constraints.Constraint:
@@ -51,8 +59,12 @@ class Lorentz(_Hyperbolic):
     def retract(self, x: Tensor) -> Tensor:
         return lorentz.lift(x[..., 1:], self.curvature(x))
 
+    # A number for c, not a tensor, spares these two some operations at every step.
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
         return lorentz.from_frame(x, v, self.c)
+
+    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return lorentz.inner(x, u, v, self.c)
 
     def project(self, x: Tensor, u: Tensor) -> Tensor:
         # u + c <x, u> x. Far out the product of tangents is the rounding of large numbers, which x would make larger
@@ -63,27 +75,9 @@ class Lorentz(_Hyperbolic):
         off = off - torch.where(rounding, off.detach(), 0.0)
         return u + (self.c * off)[..., None] * x
 
-    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        return lorentz.inner(x, u, v, self.c)
-
     def embedded_inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
         # lorentz.inner reads a tangent's time coordinate from its space part.
         return (u[..., 1:] * v[..., 1:]).sum(dim=-1) - u[..., 0] * v[..., 0]
-
-    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
-        return lorentz.dist_sq(x, y, self.curvature(x))
-
-    def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        return lorentz.exp(x, u, self.curvature(x))
-
-    def log(self, x: Tensor, y: Tensor) -> Tensor:
-        return lorentz.log(x, y, self.curvature(x))
-
-    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
-        return lorentz.geodesic(x, y, t, self.curvature(x))
-
-    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
-        return lorentz.transport(x, y, u, self.curvature(x))
 
     def features(self, x: Tensor) -> Tensor:
         return conversions.lorentz_to_tangent(x, self.curvature(x))
@@ -93,14 +87,14 @@ class Lorentz(_Hyperbolic):
         return self.d
 
 
-class PoincareBall(_Hyperbolic):
+class OnPoincareBall(_OnHyperbolic):
     """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points."""
 
+    kind = hyperdist.PoincareBall
     name = model = "poincare"
 
-    def __init__(self, d: int, c: float = 1.0) -> None:
-        super().__init__(d)
-        self.c = float(checks.positive(c, "c"))
+    def _parameters(self, x: Tensor) -> tuple[Any, ...]:
+        return (self.c,)
 
     @property
     def support(self) -> constraints.Constraint:
@@ -109,38 +103,18 @@ class PoincareBall(_Hyperbolic):
     def land(self, x: Tensor) -> Tensor:
         return torch.where(self.c * x.square().sum(dim=-1, keepdim=True) < 1.0, x, torch.nan)
 
-    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return poincare.from_frame(x, v, self.c)
-
-    def inner(self, x: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        return poincare.inner(x, u, v, self.c)
-
-    def log_volume(self, x: Tensor) -> Tensor:
-        return poincare.log_volume(x, self.c)
-
-    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
-        return poincare.dist_sq(x, y, self.c)
-
-    def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        return poincare.exp(x, u, self.c)
-
-    def log(self, x: Tensor, y: Tensor) -> Tensor:
-        return poincare.log(x, y, self.c)
-
-    def _geodesic(self, x: Tensor, y: Tensor, t: Tensor) -> Tensor:
-        return poincare.geodesic(x, y, t, self.c)
-
-    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
-        return poincare.transport(x, y, u, self.c)
-
     def features(self, x: Tensor) -> Tensor:
         return conversions.poincare_to_tangent(x, self.c)
 
 
-def in_model(space: Space, model: str | None) -> Space:
+Lorentz = OnLorentz
+PoincareBall = OnPoincareBall
+
+
+def in_model(space: FlowSpace, model: str | None) -> FlowSpace:
     """Where points of a space lie in the coordinates of a model, by None its own."""
     if model is None or model == space.model:
         return space
     if model == "tangent":
-        return Euclidean(space.d)
-    return (PoincareBall if model == "poincare" else Lorentz)(space.d, space.c)
+        return OnEuclidean(space.d)
+    return (OnPoincareBall if model == "poincare" else OnLorentz)(space.d, space.c)

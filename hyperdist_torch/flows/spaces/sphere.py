@@ -1,4 +1,4 @@
-"""The unit sphere."""
+"""What flows ask of the unit sphere."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist.geometry import sphere
+import hyperdist
 from hyperdist_torch import constraints as supports
-from hyperdist_torch.flows.spaces.base import Space
+from hyperdist_torch.flows.spaces.base import FlowSpace
 
 
-class Sphere(Space):
+class OnSphere(FlowSpace):
     """The unit sphere S^d: a point is a unit vector of R^(d+1)."""
 
+    kind = hyperdist.Sphere
     name = "sphere"
     _hint = "; divide vectors by their lengths"
 
@@ -33,28 +34,19 @@ class Sphere(Space):
     def retract(self, x: Tensor) -> Tensor:
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
 
-    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return sphere.from_frame(x, v)
-
     @property
     def noise_width(self) -> int:
         return self.width
 
     def project(self, x: Tensor, u: Tensor) -> Tensor:
-        return u - sphere.inner(x, u, x)[..., None] * x
+        return u - self.inner(x, u, x)[..., None] * x
 
     def random_tangent(self, x: Tensor, noise: Tensor) -> Tensor:
         # No frame on the sphere is continuous; the projection of noise in the embedding is.
         return self.project(x, noise)
 
-    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
-        return sphere.dist_sq(x, y)
-
     def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        return self.retract(sphere.exp(x, u))
+        return self.retract(super().exp(x, u))
 
-    def log(self, x: Tensor, y: Tensor) -> Tensor:
-        return sphere.log(x, y)
 
-    def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
-        return sphere.transport(x, y, u)
+Sphere = OnSphere

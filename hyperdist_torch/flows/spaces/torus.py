@@ -1,4 +1,4 @@
-"""The flat torus."""
+"""What flows ask of the flat torus."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+import hyperdist
 from hyperdist.geometry import torus
 from hyperdist_torch import constraints as supports
-from hyperdist_torch.flows.spaces.base import Space
+from hyperdist_torch.flows.spaces.base import FlowSpace
 
 
-class Torus(Space):
+class OnTorus(FlowSpace):
     """The flat torus: a point is d angles in [-pi, pi)."""
 
+    kind = hyperdist.Torus
     name = "torus"
     _hint = (
         "; angles are in radians, in [-pi, pi): torch.deg2rad takes degrees there, and "
@@ -24,20 +26,8 @@ class Torus(Space):
     def support(self) -> constraints.Constraint:
         return supports.angles
 
-    def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
-        return torus.from_frame(x, v)
-
     def retract(self, x: Tensor) -> Tensor:
         return torus.wrap(x)
-
-    def dist_sq(self, x: Tensor, y: Tensor) -> Tensor:
-        return torus.dist_sq(x, y)
-
-    def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        return self.retract(x + u)
-
-    def log(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.retract(y - x)
 
     def features(self, x: Tensor) -> Tensor:
         return torch.cat([x.cos(), x.sin()], dim=-1)
@@ -45,3 +35,6 @@ class Torus(Space):
     @property
     def feature_width(self) -> int:
         return 2 * self.d
+
+
+Torus = OnTorus
