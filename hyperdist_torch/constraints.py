@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist.geometry import lorentz
+from hyperdist import checks
+from hyperdist.geometry import lorentz, poincare
 from hyperdist.radial.riemannian_normal import SCALE_RANGE
 from hyperdist_torch._host import beside
 from hyperdist_torch._precision import HALVES, upcast
@@ -38,11 +39,6 @@ def square(x: Tensor) -> Tensor:
     return (x * x).sum(dim=-1).clamp(max=torch.finfo(x.dtype).max)
 
 
-def _tolerance(x: Tensor) -> float:
-    """How far from 1 rounding may take cosh over the time coordinate, or the norm of a unit vector."""
-    return 64.0 * torch.finfo(x.dtype).eps * x.shape[-1] ** 0.5
-
-
 def _unit_tolerance(x: Tensor) -> float:
     """How far from 1 the norm of a unit vector may be: what rounding to float32 explains, and 4 eps in half precision.
 
@@ -50,7 +46,7 @@ def _unit_tolerance(x: Tensor) -> float:
     """
     if x.dtype in HALVES:
         return 4.0 * torch.finfo(x.dtype).eps
-    return 64.0 * torch.finfo(torch.float32).eps * x.shape[-1] ** 0.5
+    return checks.sphere_tolerance(x)
 
 
 def _range(c: Any) -> str:
@@ -72,7 +68,7 @@ class PoincareBall(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each point lies inside, (*batch)."""
-        return self.c * (value * value).sum(dim=-1) < 1.0
+        return poincare.inside(value, self.c)
 
     def __repr__(self) -> str:
         return f"PoincareBall(sqrt(c) |x| < 1, c = {_range(self.c)})"
@@ -90,8 +86,7 @@ class Hyperboloid(constraints.Constraint):
     def check(self, value: Tensor) -> Tensor:
         """Whether each point lies on it, (*batch)."""
         c = beside(self.c, value)
-        off = c.sqrt() * value[..., 0] / lorentz.cosh_radius(value[..., 1:], c) - 1.0
-        return off.abs() <= _tolerance(value)
+        return lorentz.off(value, c) <= checks.rounding(value)
 
     def __repr__(self) -> str:
         return f"Hyperboloid(x_0 = sqrt(1/c + |s|^2) to 64 eps sqrt(d + 1), c = {_range(self.c)})"

@@ -81,7 +81,7 @@ def kind(x: Array) -> str:
 
 def eps(x: Array) -> float:
     """Machine epsilon of the dtype of x."""
-    return float(np.finfo(x.dtype if isinstance(x, np.ndarray) else kind(x)).eps)
+    return float((np if isinstance(x, np.ndarray) else namespace(x)).finfo(x.dtype).eps)
 
 
 def found(mask: Array) -> bool:

@@ -41,6 +41,12 @@ def cosh_radius(s: Array, c: Scalar) -> Array:
     return _root1p(column(c**0.5) * s)
 
 
+def off(x: Array, c: Scalar) -> Array:
+    """Relative error of the time coordinate, (*batch): 0 for a point of the hyperboloid."""
+    time = cosh_radius(x[..., 1:], c)
+    return abs(c**0.5 * x[..., 0] - time) / time
+
+
 def lift(s: Array, c: Scalar) -> Array:
     """The point with space part s."""
     return namespace(s, c).concat([(cosh_radius(s, c) / c**0.5)[..., None], s + column(c) * 0.0], axis=-1)

@@ -23,6 +23,11 @@ def gap(x: Array, c: Scalar) -> Array:
     return 1.0 - c * dot(x, x)
 
 
+def inside(x: Array, c: Scalar) -> Array:
+    """Whether points lie in the ball, sqrt(c) |x| < 1, (*batch); False for NaN."""
+    return c * dot(x, x) < 1.0
+
+
 def conformal_factor(x: Array, c: Scalar) -> Array:
     """lambda_x = 2/(1 - c|x|^2), (*batch)."""
     return 2.0 / gap(x, c)

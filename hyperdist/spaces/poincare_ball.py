@@ -32,7 +32,7 @@ class PoincareBall(Hyperbolic):
     _model = "poincare"
 
     def _belongs(self, x: Array) -> Array:
-        return self._c(x) * dot(x, x) < 1
+        return poincare.inside(x, self._c(x))
 
     def _explain(self, x: Array, bad: Array, name: str) -> str:
         xp, square = namespace(x), dot(x, x)

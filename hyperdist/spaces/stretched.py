@@ -75,17 +75,11 @@ class Lorentz(_Stretched):
         super().__post_init__()
         held.check_curved(self.c)
 
-    def _off(self, x: Array) -> Array:
-        """Relative error of the time coordinate."""
-        c = self._c(x)
-        time = lorentz.cosh_radius(x[..., 1:], c)
-        return abs(namespace(x).sqrt(c) * x[..., 0] - time) / time
-
     def _belongs(self, x: Array) -> Array:
-        return self._off(x) <= checks.rounding(x)
+        return lorentz.off(x, self._c(x)) <= checks.rounding(x)
 
     def _explain(self, x: Array, bad: Array, name: str) -> str:
-        off = self._off(x)
+        off = lorentz.off(x, self._c(x))
         return (
             f"{name} must lie on the hyperboloid -x_0^2 + |s|^2 = -1/c, x_0 > 0: {name}_0 is off by "
             f"{largest(namespace(x).where(bad, off, off * 0.0))!r} relative, more than {checks.rounding(x):.1e} "
@@ -95,7 +89,9 @@ class Lorentz(_Stretched):
     def _project(self, x: Array) -> Array:
         # A point whose time coordinate is right to rounding comes back as it is.
         c = self._c(x)
-        return namespace(x).where((self._off(x) <= checks.rounding(x))[..., None], x, lorentz.lift(x[..., 1:], c))
+        return namespace(x).where(
+            (lorentz.off(x, self._c(x)) <= checks.rounding(x))[..., None], x, lorentz.lift(x[..., 1:], c)
+        )
 
     def _noise(self, x: Array, u: Array, c: Array) -> Array:
         return eps(u) * namespace(u).sqrt(dot(u, u))
