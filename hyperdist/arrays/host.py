@@ -69,7 +69,7 @@ def made(array: np.ndarray, dtype: DTypeLike, like: Array) -> Array:
 def like(array: Array, x: Array) -> Array:
     """A parameter in the namespace, dtype and device of x; gradients flow to a tensor."""
     if isinstance(array, np.ndarray):
-        return made(array, x.dtype, x)
+        return array.astype(x.dtype) if isinstance(x, np.ndarray) else made(array, x.dtype, x)
     xp = namespace(array)
     return array.to(dtype=x.dtype, device=x.device) if xp.__name__ == "torch" else xp.astype(array, x.dtype)
 
@@ -96,6 +96,8 @@ def found(mask: Array) -> bool:
 
 def hidden(*arrays: Array) -> bool:
     """Whether the value of one of these cannot be looked at."""
+    if plain(*arrays):
+        return False
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
     if torch is not None and any(isinstance(array, torch.Tensor) for array in arrays):
         return torch.compiler.is_compiling() or unseen(*arrays)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperdist.arrays.host import eps
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import column, dot, scaled
 from hyperdist.arrays.stable import langevinc_sq, sinhc_sq, tanhc_sq
@@ -112,5 +113,4 @@ def holdable(x: Array, c: Scalar) -> Array:
     The bound is 1 - c|x|^2 >= 2 eps, the gap at ``ball_radius_limit``: beyond, rounding moves a point by more than half
     of 1/sqrt(c), and one much further out comes back as the last below the boundary, where nothing shows it.
     """
-    eps = float(np.finfo(str(x.dtype).rpartition(".")[2]).eps)
-    return 1.0 - c * dot(x, x) >= 2.0 * eps
+    return 1.0 - c * dot(x, x) >= 2.0 * eps(x)
