@@ -140,7 +140,8 @@ def _components(ends: np.ndarray, n: int) -> tuple[int, np.ndarray]:
 def _matrix(ends: np.ndarray, length: np.ndarray, n: int) -> Any:
     from scipy.sparse import coo_array
 
-    both = np.concatenate([ends, ends[:, ::-1]])
+    # SciPy's graph algorithms take whole numbers of 32 bits alone before 1.14.
+    both = np.concatenate([ends, ends[:, ::-1]]).astype(np.int32)
     return coo_array((np.concatenate([length, length]), both.T), shape=(n, n)).tocsr()
 
 

@@ -126,8 +126,8 @@ def average_precisions(frames: Frames, share: float, sources: np.ndarray) -> Ite
     from scipy.sparse.csgraph import dijkstra
 
     n, parent, length = len(frames.parent), frames.parent, frames.tree_length
-    child = np.arange(1, n)
-    tree = coo_array((length[1:], (parent[1:], child)), shape=(n, n)).tocsr()
+    ends = np.stack([parent[1:], np.arange(1, n)]).astype(np.int32)  # as SciPy's dijkstra asks for before 1.14
+    tree = coo_array((length[1:], ends), shape=(n, n)).tocsr()
     longest = length.copy()
     np.maximum.at(longest, parent[1:], length[1:])
     reach = longest / (1.0 - share) * (1.0 + 1e-9) if share < 1.0 else np.full(n, np.inf)

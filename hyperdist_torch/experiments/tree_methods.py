@@ -53,7 +53,7 @@ def places(T: TreeEmbedding) -> Places:
     labels = np.empty(len(T), dtype=object)
     labels[:] = T.nodes
     lengths = np.asarray(T.tree_dist(labels[above], labels[below]))
-    matrix = coo_array((lengths, ends.T), shape=(len(nodes), len(nodes))).tocsr()
+    matrix = coo_array((lengths, ends.T.astype(np.int32)), shape=(len(nodes), len(nodes))).tocsr()
     return Places(nodes, matrix, ends, lengths)
 
 

@@ -138,7 +138,8 @@ def test_tree_distances_are_dijkstras(rng):
 
     edges = random_tree(200, rng, reach=3, least=1e-4)
     u, v, length = (np.array(column) for column in zip(*edges, strict=True))
-    expected = dijkstra(coo_array((length, (u, v)), shape=(200, 200)).tocsr(), directed=False)
+    ends = np.stack([u, v]).astype(np.int32)  # as SciPy's dijkstra asks for before 1.14
+    expected = dijkstra(coo_array((length, ends), shape=(200, 200)).tocsr(), directed=False)
     nodes = np.arange(200)
     np.testing.assert_allclose(trees.embed(edges).tree_dist(nodes[:, None], nodes), expected, rtol=1e-13)
 
