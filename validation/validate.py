@@ -59,9 +59,7 @@ def acceptance_tasks(full: bool, seed: int) -> list[runner.Task]:
     found = [runner.Task("acceptance", f"acceptance d={d}", "validation.acceptance:curve", (d, points))
              for d in acceptance.DIMENSIONS]  # fmt: skip
     return found + [
-        runner.Task(
-            "counted", acceptance.key(d, s, host), "validation.acceptance:observed", (d, s, seed, 100_000, host)
-        )
+        runner.Task("counted", acceptance.key(d, s, host), "validation.acceptance:observed", (d, s, seed, host))
         for d, s in acceptance.COUNTED
         for host in acceptance.hosts()
     ]

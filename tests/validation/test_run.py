@@ -168,3 +168,11 @@ def test_readme_table_is_filled_and_checked(tmp_path, capsys):
 def test_tasks_of_a_run_have_distinct_names():
     tasks = validate.tasks_of(full=False, seed=1)
     assert len({task.key for task in tasks}) == len(tasks)
+
+
+def test_tasks_of_acceptance_run():
+    """As they travel: by the function's name, with their arguments in its order."""
+    counted = [task for task in validate.acceptance_tasks(False, 3) if task.kind == "counted"][:2]
+    found = [runner.execute(task) for task in counted]
+    assert [result["key"] for result in found] == [task.key for task in counted]
+    assert all("error" not in result and result["observed"] > 0.9 for result in found)
