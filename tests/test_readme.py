@@ -43,4 +43,4 @@ def test_accuracy_table_is_the_record():
 
 def test_both_commands_install_what_they_run():
     assert "pip install -c .ci/constraints.txt -e '.[validation]' && python -m validation\n" in README
-    assert "pip install -c .ci/constraints.txt -e '.[test]' && pytest\n" in README
+    assert "pip install -c .ci/constraints.txt -e '.[test]' && pytest -n auto\n" in README
