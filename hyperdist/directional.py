@@ -24,7 +24,14 @@ __all__ = ["Cone", "TestResult", "bingham_test", "common_mean_test", "confidence
 
 
 class TestResult(NamedTuple):
-    """A test's statistic and p-value."""
+    """A test's statistic and p-value.
+
+    >>> import hyperdist as hd
+    >>> result = hd.directional.rayleigh_test(hd.SphericalUniform(2).sample(100, rng=0))
+    >>> statistic, p = result  # or by name
+    >>> p == result.pvalue, p > 0.05
+    (True, True)
+    """
 
     statistic: float
     pvalue: float
@@ -34,7 +41,13 @@ TestResult.__test__ = False  # type: ignore[attr-defined]  # pytest takes names 
 
 
 class Cone(NamedTuple):
-    """The directions within ``angle`` radians of ``mean``, (m,)."""
+    """The directions within ``angle`` radians of ``mean``, (m,).
+
+    >>> import hyperdist as hd
+    >>> cone = hd.directional.confidence_cone(hd.VonMisesFisher([0.0, 0.0, 1.0], 30.0).sample(20, rng=0))
+    >>> bool(hd.Sphere().dist(cone.mean, [0.0, 0.0, 1.0]) < cone.angle)
+    True
+    """
 
     mean: np.ndarray
     angle: float

@@ -34,22 +34,58 @@ class AnyMixture:
     """For "entropy" and "mean", in words of the package."""
 
     def entropy(self) -> Any:
-        """Not available: the entropy of a mixture is an integral over the space."""
+        """Not available: the entropy of a mixture is an integral over the space.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], 9.0))
+        >>> q.entropy()
+        Traceback (most recent call last):
+        hyperdist.checks.arguments.Unavailable: a mixture's entropy has no closed form; estimate it by ...
+        >>> bool(-q.sample_and_log_prob(1000, rng=0)[1].mean() < hd.SphericalUniform(2).entropy())
+        True
+        """
         raise self._unavailable("entropy", self._estimates["entropy"])
 
     @property
     def mean(self) -> Any:
-        """Not available: the Frechet mean of a mixture is no average of its components'."""
+        """Not available: the Frechet mean of a mixture is no average of its components'.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 9.0))
+        >>> hasattr(q, "mean"), q.space.frechet_mean(q.sample(4000, rng=0)).round(1)  # half way
+        (False, array([0.7, 0.7]))
+        >>> q.mean
+        Traceback (most recent call last):
+        hyperdist.checks.arguments.Unavailable: a mixture's mean has no closed form; estimate it by ...
+        """
         raise self._unavailable("mean", self._estimates["mean"])
 
     @property
     def variance(self) -> Any:
-        """Not available, as the mean it refers to."""
+        """Not available, as the mean it refers to.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.WrappedNormal([[0.5, 0.0], [-0.5, 0.0]], 0.1))
+        >>> hasattr(q, "variance")
+        False
+        >>> x = q.sample(1000, rng=0)
+        >>> q.space.dist_sq(x, q.space.frechet_mean(x)).mean().round(1)  # in place of q.variance
+        np.float64(1.2)
+        """
         raise self._unavailable("variance", "the mean squared distance of draws to their Frechet mean")
 
     @property
     def mode(self) -> Any:
-        """Not available: a mixture may have many modes, none of them a component's."""
+        """Not available: a mixture may have many modes, none of them a component's.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.3, 0.7], hd.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 9.0))
+        >>> hasattr(q, "mode")
+        False
+        >>> centres = q.component.mode
+        >>> centres[q.log_prob(centres).argmax()]  # in place of q.mode
+        array([1., 0.])
+        """
         raise self._unavailable("mode", "the draw or the component centre of largest log_prob")
 
     @staticmethod

@@ -45,6 +45,13 @@ class Distribution(Judged):
     here: ``_draw`` and ``_log_prob``; of its space ``_contains`` and ``_somewhere``; its log-normaliser, entropy, mean,
     variance and mode. Samples, densities and their checks follow; with ``summary`` divergences, with ``fit`` mixtures.
     One that depends on the distance from a centre derives from ``RadialDistribution``, which asks for less.
+
+    >>> import hyperdist as hd
+    >>> globe = hd.SphericalUniform(2)
+    >>> float(globe.entropy().round(6)), float(globe.log_normalizer().round(6))  # log of the area 4 pi
+    (2.531024, 2.531024)
+    >>> float(globe.variance.round(6)), globe.mean, bool((globe.mode == globe.mean).all())  # (pi^2 - 4)/2
+    (2.934802, array([1., 0., 0.]), True)
     """
 
     batch_shape: tuple[int, ...]
@@ -109,6 +116,17 @@ class Distribution(Judged):
         method : "rejection" (default; exact) or "inverse" (one uniform a radius).
         model  : on hyperbolic space "poincare", "lorentz" or "tangent" coordinates of the draws (default: the law's).
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
+
+        >>> import hyperdist as hd
+        >>> law = hd.RiemannianNormal([[0.0, 0.0], [0.5, 0.0]], 0.7)  # a batch of two
+        >>> law.sample(1000, rng=7).shape, law.sample((10, 50), rng=7, model="lorentz").shape
+        ((1000, 2, 2), (10, 50, 2, 3))
+        >>> wide = hd.RiemannianNormal([0.0, 0.0], 20.0)  # draws about sigma^2 = 400 away
+        >>> wide.sample(5, rng=0)
+        Traceback (most recent call last):
+        ValueError: ... ask for model='tangent'...
+        >>> wide.sample(5, rng=0, model="tangent").shape
+        (5, 2)
         """
         return self._sample(sample_shape, rng, method, model, density=False)[0]
 
@@ -119,6 +137,12 @@ class Distribution(Judged):
         """Draws as ``sample`` makes them, and their log density from the radius that each was drawn with.
 
         The density is right beyond what coordinates hold, since no point is read back.
+
+        >>> import hyperdist as hd
+        >>> law = hd.RiemannianNormal([0.1, 0.2], 0.5)
+        >>> x, log_p = law.sample_and_log_prob(1000, rng=0)
+        >>> bool(abs(log_p - law.log_prob(x)).max() < 1e-12)
+        True
         """
         return self._sample(sample_shape, rng, method, model, density=True)
 
@@ -151,6 +175,14 @@ class Distribution(Judged):
         """Log density at x, (*broadcast of x's and the batch's shape); -inf off the space, NaN where x is NaN.
 
         x : (*batch, k) points, in the coordinates of ``model`` on hyperbolic space.
+
+        >>> import hyperdist as hd
+        >>> hd.SphericalUniform(2).log_prob([[0.0, 0.6, 0.8], [0.0, 0.6, 0.9]]).round(6)  # the second is off the sphere
+        array([-2.531024,      -inf])
+        >>> laws = hd.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], 5.0)
+        >>> x = hd.SphericalUniform(2).sample(100, rng=0)
+        >>> laws.log_prob(x[:, None]).shape  # all points under both laws
+        (100, 2)
         """
         model = self._check_model(model)
         points = checks.points(x, "x", self._width(model))
@@ -165,7 +197,12 @@ class Distribution(Judged):
 
     @final
     def prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
-        """Density at x with respect to Riemannian volume."""
+        """Density at x with respect to Riemannian volume.
+
+        >>> import hyperdist as hd
+        >>> hd.SphericalUniform(1).prob([1.0, 0.0]).round(6)  # 1/(2 pi)
+        np.float64(0.159155)
+        """
         with np.errstate(under="ignore", over="ignore"):
             return np.exp(self.log_prob(x, model=model))[()]
 
@@ -203,7 +240,13 @@ class Distribution(Judged):
 
 
 class CentredDistribution(Distribution):
-    """A law that is symmetric about a centre, which is its Frechet mean and its mode; it gives ``mu``."""
+    """A law that is symmetric about a centre, which is its Frechet mean and its mode; it gives ``mu``.
+
+    >>> import hyperdist as hd
+    >>> laws = hd.VonMisesFisher([0.0, 1.0], kappa=[1.0, 5.0])  # one centre, two concentrations
+    >>> laws.mean.tolist(), bool((laws.mode == laws.mean).all())
+    ([[0.0, 1.0], [0.0, 1.0]], True)
+    """
 
     mu: np.ndarray
 
@@ -225,6 +268,12 @@ class RadialDistribution(CentredDistribution):
     score, bracket and hats lie in ``radial``; ``_parameter`` of the log kernel on the space, ``_log_kernel`` and its
     mean, ``_log_z``, and ``_radius_of``. The space: ``_place``, ``_distance``, and what every distribution gives of it.
     What is left to the class of a law is its constructor, a docstring and a fit.
+
+    >>> import hyperdist as hd
+    >>> hd.VonMisesFisher([0.0, 0.0, 1.0], [0.0, 10.0]).entropy().round(6)  # at kappa = 0 log(4 pi)
+    array([2.531024, 0.535292])
+    >>> hd.RiemannianNormal([0.0, 0.0], 0.5, c=[0.0, 1.0]).variance.round(4)  # flat: d sigma^2
+    array([0.5   , 0.5424])
     """
 
     radius: Any

@@ -30,6 +30,12 @@ class Clustering(Distribution):
         """Posterior probability of each component at the observations x (n, k), (n, *batch, K).
 
         ``responsibilities``, with the batch's axes put between.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 2.0))
+        >>> q.predict_proba([[0.6, 0.8], [0.8, 0.6]]).round(3)  # odds exp(2 (0.8 - 0.6))
+        array([[0.599, 0.401],
+               [0.401, 0.599]])
         """
         return self.responsibilities(self._rows(x), model=model)
 
@@ -44,11 +50,25 @@ class Clustering(Distribution):
         return np.argmax(self.predict_proba(x, model=model), axis=-1)
 
     def score_samples(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
-        """Log density at the observations x (n, k), (n, *batch): ``log_prob``."""
+        """Log density at the observations x (n, k), (n, *batch): ``log_prob``.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 9.0))
+        >>> q.score_samples([[0.0, 1.0], [-0.6, -0.8]]).round(1)  # the second is an outlier
+        array([ -0.5, -14.8])
+        """
         return self.log_prob(self._rows(x), model=model)
 
     def score(self, x: ArrayLike, *, model: str | None = None) -> Any:
-        """Mean log density of the observations x (n, k): larger is better. A float, or (*batch) of a batch."""
+        """Mean log density of the observations x (n, k): larger is better. A float, or (*batch) of a batch.
+
+        >>> import hyperdist as hd
+        >>> x = hd.VonMisesFisher([0.0, 1.0], 2.0).sample(500, rng=0)
+        >>> train, held_out = x[:400], x[400:]
+        >>> q = hd.Mixture.fit(train, hd.VonMisesFisher, 1, starts=1, rng=0)
+        >>> q.score(held_out) > float(hd.SphericalUniform(1).log_prob([0.0, 1.0]))  # better than no preference
+        True
+        """
         n, value = self._log_likelihood(x, model)
         return value / n
 

@@ -23,6 +23,12 @@ class Components(Distribution):
     >>> q = hyperdist.Mixture([0.1, 0.9], [hyperdist.SphericalUniform(2), north])
     >>> q.component[1]
     VonMisesFisher(mu=array([0., 0., 1.]), kappa=array(9.))
+    >>> q.component.batch_shape, q.component.space, q.component.n_parameters  # 0 and 2 + 1
+    ((2,), Sphere(), 3)
+    >>> q.component.mean.tolist(), (q.component.mode == q.component.mean).all().item()
+    ([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], True)
+    >>> q.component.entropy().round(3), q.component.log_normalizer().round(3), q.component.variance.round(3)
+    (array([2.531, 0.641]), array([2.531, 8.641]), array([2.935, 0.231]))
     """
 
     laws: tuple[Any, ...]

@@ -34,6 +34,10 @@ class Judged(Value):
         """Numbers that ``fit`` finds, of one element of the batch: the dimension for mu, and one for each scale.
 
         A curvature c is given, not fitted, and does not count.
+
+        >>> import hyperdist as hd
+        >>> hd.RiemannianNormal([0.1, 0.2], 0.5).n_parameters, hd.WrappedNormal([0.1, 0.2], [0.5, 1.0]).n_parameters
+        (3, 4)
         """
         return sum(size for _, size in uncertainty.layout(self))
 
@@ -42,6 +46,11 @@ class Judged(Value):
         """Akaike's (1974) criterion of the law on x (n, k), 2 n_parameters - 2 log likelihood: smaller is better.
 
         A float, or (*batch) of a batch.
+
+        >>> import hyperdist as hd
+        >>> x = hd.WrappedNormal([0.3, 0.1], [0.2, 0.8]).sample(200, rng=0)
+        >>> hd.WrappedNormal.fit(x).aic(x) < hd.RiemannianNormal.fit(x).aic(x)  # one scale is not enough
+        True
         """
         return 2.0 * self.n_parameters - 2.0 * self._log_likelihood(x, model)[1]
 

@@ -39,7 +39,13 @@ class HyperbolicDistribution(CentredDistribution):
 
     @property
     def space(self) -> PoincareBall | Tangent:  # type: ignore[override]
-        """The space, in the coordinates of mu and, by default, of the draws."""
+        """The space, in the coordinates of mu and, by default, of the draws.
+
+        >>> import hyperdist as hd
+        >>> law = hd.RiemannianNormal([0.5, 0.0], 0.5, c=1.0)
+        >>> law.space, float(law.space.dist(law.mean, [0.0, 0.0]).round(6))
+        (PoincareBall(c=1.0), 1.098612)
+        """
         return PoincareBall(self.c) if self.model == "poincare" else Tangent(self.c)
 
     @cached_property

@@ -39,6 +39,8 @@ class Mixture(AnyMixture, Clustering):
     >>> q = hyperdist.Mixture([0.3, 0.7], hyperdist.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [20.0, 5.0]))
     >>> q.sample((4,), rng=0).shape
     (4, 3)
+    >>> q.space, q.n_parameters, float(q.log_normalizer())  # 1 weight, and 2 + 1 numbers of each component
+    (Sphere(), 7, 0.0)
     """
 
     _estimates = {  # noqa: RUF012 - a constant
@@ -105,7 +107,14 @@ class Mixture(AnyMixture, Clustering):
 
     @quiet
     def responsibilities(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
-        """Posterior probability of each component at the points x (*batch, k), (*batch, K); NaN off the space."""
+        """Posterior probability of each component at the points x (*batch, k), (*batch, K); NaN off the space.
+
+        >>> import hyperdist as hd
+        >>> q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 9.0))
+        >>> q.responsibilities([[0.0, 1.0], [0.5**0.5, 0.5**0.5]]).round(3)  # the second is as far from both
+        array([[1. , 0. ],
+               [0.5, 0.5]])
+        """
         model = self._check_model(model)
         points = checks.points(x, "x", self._width(model))
         each = self.component.log_prob(points[..., None, :], model=model)
@@ -223,6 +232,18 @@ class Mixture(AnyMixture, Clustering):
         Raises ValueError where every start has collapsed, where x has fewer distinct points than components, or where
         the family has no parameters to fit, as a uniform law.
         Warns  RuntimeWarning where the best start has not converged, at max_iter as a rule.
+
+        >>> import hyperdist as hd
+        >>> import numpy as np
+        >>> two = hd.VonMisesFisher([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [60.0, 30.0])
+        >>> x = hd.Mixture([0.3, 0.7], two).sample(200, rng=0)
+        >>> fitted = hd.Mixture.fit(x, hd.VonMisesFisher, 2, starts=2, tol=1e-4, rng=0)
+        >>> sorted(fitted.weights.round(1).tolist()), fitted.record.converged
+        ([0.3, 0.7], True)
+        >>> noise = hd.SphericalUniform(2).sample(50, rng=1)
+        >>> x = np.concatenate([x, noise])  # a fifth of it belongs to no cluster
+        >>> hd.Mixture.fit(x, hd.VonMisesFisher, 2, background=True, starts=2, tol=1e-4, rng=0).weights[-1].round(1)
+        np.float64(0.2)
         """
         shares, laws, record = fit_mixture(
             family,

@@ -79,6 +79,15 @@ class RiemannianNormal(HyperbolicDistribution, RadialNormal):
         x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar;
         min_scale : least sigma.
         Raises ValueError where all points of positive weight coincide: the likelihood then has no maximum.
+
+        >>> import hyperdist as hd
+        >>> import numpy as np
+        >>> x = hd.RiemannianNormal([[0.5, 0.0], [-0.5, 0.0]], [0.2, 0.6]).sample(2000, rng=0)
+        >>> hd.RiemannianNormal.fit(x[:, 0]).sigma.round(1)
+        np.float64(0.2)
+        >>> labels = np.tile([0, 1], 2000)  # a law for each label: one column of weights each
+        >>> hd.RiemannianNormal.fit(x.reshape(-1, 2), np.eye(2)[labels]).sigma.round(1)
+        array([0.2, 0.6])
         """
         c = one_curvature(c)
         space, given = PoincareBall(c), checks.observations(x)

@@ -111,6 +111,14 @@ class Value(Frozen):
         """The law that ``to_dict`` wrote: of the class that it names, which must be this one or one derived from it.
 
         Raises ValueError for another class, or for what is no law at all.
+
+        >>> import hyperdist as hd
+        >>> written = hd.VonMisesFisher([0.0, 1.0], 5.0).to_dict()
+        >>> hd.Distribution.from_dict(written)
+        VonMisesFisher(mu=array([0., 1.]), kappa=array(5.))
+        >>> hd.Mixture.from_dict(written)
+        Traceback (most recent call last):
+        ValueError: values must be what to_dict of a Mixture gives, got law 'VonMisesFisher'
         """
         name = values.get("law") if isinstance(values, dict) else None
         found = {law.__name__: law for law in _derived(cls)}

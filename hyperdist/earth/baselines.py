@@ -33,6 +33,11 @@ class Settings:
     """What is fitted: (number of components, least scale 1/sqrt(kappa) in radians, M-steps at most) of each candidate.
 
     The more components, the fewer steps: with hundreds it is stopping early that keeps them from fitting single points.
+
+    >>> from hyperdist import earth
+    >>> settings = earth.Settings(candidates=((1, 0.1, 10), (20, 0.03, 20)), tol=1e-4)
+    >>> [settings.starts(components) for components, _, _ in settings.candidates]
+    [8, 3]
     """
 
     candidates: tuple[tuple[int, float, int], ...]
@@ -60,6 +65,13 @@ def fit_mixture(training: ArrayLike, validation: ArrayLike, settings: Settings =
     settings              the candidates; of those with more components than distinct training points, that many.
     returns               float64 ``weights`` (K,), and ``component``, with ``mu`` (K, 3) and ``kappa`` (K,).
     Raises                ValueError where a part is empty or not on the sphere.
+
+    >>> import hyperdist as hd
+    >>> from hyperdist import earth
+    >>> x = hd.VonMisesFisher(earth.unit([[35.0, 139.0], [-33.0, -71.0]]), 50.0).sample(200, rng=0).reshape(-1, 3)
+    >>> law = earth.fit_mixture(x[:300], x[300:], earth.Settings(((1, 0.1, 10), (2, 0.1, 10)), 1e-3))
+    >>> law.score(x[300:]) > float(hd.SphericalUniform(2).log_prob(x[0]))  # nats an event
+    True
     """
     x, y = _points(training, "training"), _points(validation, "validation")
     distinct = len(np.unique(x, axis=0))
@@ -93,6 +105,16 @@ class KernelEstimate:
     ``bandwidths`` (2, 1) are those of all points, (2, n) of each; ``share`` is that of the second: a narrow one for
     places that come again, a wide one for the rest.
     Raises ValueError where points are not on the sphere, a bandwidth is not positive or the share is not in [0, 1].
+
+    >>> import hyperdist as hd
+    >>> from hyperdist import earth
+    >>> x = hd.VonMisesFisher([0.0, 0.0, 1.0], 10.0).sample(300, rng=0)
+    >>> law = earth.KernelEstimate.fit(x[:200], x[200:])
+    >>> law.bandwidths.shape, law.sample(5, rng=0).shape
+    ((2, 1), (5, 3))
+    >>> high, low = law.log_prob([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
+    >>> bool(high > low)
+    True
     """
 
     points: np.ndarray

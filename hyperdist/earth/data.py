@@ -20,7 +20,14 @@ _TRAINING, _VALIDATION = 0.8, 0.1
 
 
 class Parts(NamedTuple):
-    """Rows of the three parts of a split, (n, k) each."""
+    """Rows of the three parts of a split, (n, k) each.
+
+    >>> from hyperdist import earth
+    >>> parts = earth.split([[float(i), 10.0 * i] for i in range(30)], "random rows", seed=1)
+    >>> training, validation, test = map(earth.unit, parts)  # from degrees to unit vectors
+    >>> training.shape, parts.test.shape
+    ((24, 3), (3, 2))
+    """
 
     training: np.ndarray
     validation: np.ndarray
@@ -39,6 +46,16 @@ def load(
     Lines that begin with # are comments. Longitude is -180 to 360 degrees.
     Raises  FileNotFoundError, which says where it was looked for, where there is no such file; ValueError where it has
             no row or not these columns, and, naming file and line, where a row is not two numbers in range.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hyperdist import earth
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "quakes.csv")
+    ...     _ = path.write_text("time,lat,lon,depth\\n2011-03-11,38.3,142.4,29\\n2010-02-27,-36.1,-72.9,23\\n")
+    ...     earth.load(path, columns=("lat", "lon"))
+    array([[ 38.3, 142.4],
+           [-36.1, -72.9]])
     """
     path = Path(path) if name is None else _find(Path(path), name)
     if not path.is_file():
@@ -114,6 +131,15 @@ def split(degrees: ArrayLike, kind: str, seed: int, *, source: str = "degrees") 
     degrees  (n, 2)  latitude and longitude, as ``load`` reads them; longitudes come back in [-180, 180).
     source   what an error message calls the rows: the path of their file, where they have one.
     Raises   ValueError where a part is empty.
+
+    >>> import numpy as np
+    >>> from hyperdist import earth
+    >>> degrees = np.random.default_rng(0).uniform([-90.0, -180.0], [90.0, 180.0], (1000, 2))
+    >>> [len(part) for part in earth.split(degrees, "random rows", seed=0)]
+    [800, 100, 100]
+    >>> cells = [set(map(tuple, part.round())) for part in earth.split(degrees, "grouped by cell", seed=0)]
+    >>> cells[0] & cells[2]  # no cell on both sides
+    set()
     """
     checks.choice(kind, "kind", KINDS)
     degrees = check_degrees(degrees, source)
@@ -140,7 +166,17 @@ def split(degrees: ArrayLike, kind: str, seed: int, *, source: str = "degrees") 
 
 
 def load_parts(folder: str | os.PathLike[str], name: str, kind: str, seed: int) -> Parts:
-    """``split`` of what ``load`` reads; a part that is empty is an error that names the file."""
+    """``split`` of what ``load`` reads; a part that is empty is an error that names the file.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hyperdist import earth
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rows = "".join(f"{latitude},{10 * latitude}\\n" for latitude in range(20))
+    ...     _ = Path(folder, "volcano.csv").write_text(rows)
+    ...     earth.load_parts(folder, "volcano", "distinct places", seed=0).test.shape
+    (2, 2)
+    """
     return split(load(folder, name), kind, seed, source=str(_find(Path(folder), name)))
 
 
@@ -162,7 +198,12 @@ def nested_subset(n: int, size: int, seed: int) -> np.ndarray:
 
 
 def coinciding(test: np.ndarray, training: np.ndarray) -> float:
-    """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2)."""
+    """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2).
+
+    >>> from hyperdist import earth
+    >>> earth.coinciding([[10.0, 20.0], [30.0, 40.0]], [[10.0, 20.0], [50.0, 60.0]])
+    0.5
+    """
     if not len(test):
         raise ValueError(f"test must have at least one row, got shape {np.shape(test)}")
     seen = set(map(tuple, checks.as_float(training, "training").tolist()))

@@ -29,6 +29,16 @@ class Space(Points):
     Integers and lists are promoted to float64; float32 points give float32 results. Every method raises ValueError, or
     TypeError for a dtype, that names the argument, its value and the bound. In traces and compilers, where no value can
     be looked at, and under JAX's transformations, shapes alone are checked; there NaN comes of what is no point.
+
+    >>> import hyperdist as hd
+    >>> space = hd.PoincareBall(c=1.0)
+    >>> x, y = [0.5, 0.0], [[-0.5, 0.0], [0.0, 0.0], [0.5, 0.0]]  # one point and three
+    >>> space.dist(x, y).round(4)
+    array([2.1972, 1.0986, 0.    ])
+    >>> space.exp(x, space.log(x, y)).round(12) + 0.0
+    array([[-0.5,  0. ],
+           [ 0. ,  0. ],
+           [ 0.5,  0. ]])
     """
 
     @abstractmethod

@@ -11,6 +11,13 @@ class Finding:
 
     test : its name;  statistic, p, n : what it found on how many draws
     adjusted : ``p`` after Holm's correction over all tests of a report; None where it belongs to none
+
+    >>> import hyperdist as hd
+    >>> law = hd.WrappedNormal([0.1, 0.2], 0.5)
+    >>> tests = {found.test: found for found in hd.testing.check_sampler(law.sample, law, 200).tests}
+    >>> found = tests["radius"]
+    >>> found.n, found.p <= found.adjusted
+    (200, True)
     """
 
     test: str

@@ -41,6 +41,15 @@ class Report:
     tests : a ``Finding`` each, with ``adjusted``, its p-value after Holm's correction over all of them
     alpha : the chance that a right sampler fails
     pit   : (n,) probability transform of the radius, uniform if it is right; empty where there is no radius
+
+    >>> import hyperdist as hd
+    >>> law = hd.SphericalRiemannianNormal([0.0, 0.0, 1.0], 0.5)
+    >>> report = hd.testing.check_sampler(hd.SphericalUniform(2).sample, law, 200)
+    >>> report.passed, report.failures[0].p < report.alpha
+    (False, True)
+    >>> report.raise_for_failure()
+    Traceback (most recent call last):
+    AssertionError: the draws are not those of SphericalRiemannianNormal...: ... tests fail at alpha = 1e-06...
     """
 
     law: str
@@ -83,7 +92,18 @@ class Report:
         return "\n".join([repr(self), *lines])
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write a page without links to anything else: the verdict, the tests, and the radius's distribution."""
+        """Write a page without links to anything else: the verdict, the tests, and the radius's distribution.
+
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import hyperdist as hd
+        >>> law = hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "report.html")
+        ...     hd.testing.check_sampler(law.sample, law, 200).to_html(path)
+        ...     "Sampler passed" in path.read_text(encoding="utf-8")
+        True
+        """
         verdict = "passed" if self.passed else "failed"
         rows = "".join(
             f"<tr{'' if (t.adjusted or 0.0) > self.alpha else ' class=bad'}><td>{html.escape(t.test)}</td>"

@@ -24,6 +24,15 @@ def load(path: str | os.PathLike[str], name: str | None = None) -> list[Edge]:
     relation, as of WordNet, where each child keeps its first parent, in the file's order, at length 1.
     Raises  FileNotFoundError, which says where it was looked for, where there is no such file; ValueError, naming file
             and line, where it is not such a file.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hyperdist import trees
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "life.edges")
+    ...     _ = path.write_text("u\\tv\\tlength\\nlife\\tplants\\t1.0\\nlife\\tanimals\\t0.5\\n")
+    ...     trees.load(path)
+    [('life', 'plants', 1.0), ('life', 'animals', 0.5)]
     """
     path = Path(path) if name is None else _find(Path(path), name)
     if not path.is_file():

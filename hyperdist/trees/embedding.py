@@ -107,6 +107,20 @@ class TreeEmbedding(Frozen):
     at one;  d, c, scale  as ``embed`` describes them;  bound  what ``distortion().worst`` cannot exceed, infinite where
     the scale is too small for any guarantee.
     Memory  8 (d + 4) bytes a node, and 8 (d + 1)^2 more in a tree deeper than 64 edges, once distances are asked for.
+
+    >>> from hyperdist import trees
+    >>> edges = [("life", "plants"), ("life", "animals"), ("animals", "cats"), ("animals", "dogs", 2.0)]
+    >>> T = trees.embed(edges, root="life")
+    >>> T.root, T.nodes, T.children("animals")
+    ('life', ('life', 'plants', 'animals', 'cats', 'dogs'), ('cats', 'dogs'))
+    >>> T.depths(), T.points()[T.clade("animals")].shape
+    (array([0, 1, 1, 2, 2]), (3, 2))
+    >>> [(T.nodes[u], T.nodes[v]) for u, v in zip(*T.edges())][:2]
+    [('life', 'plants'), ('life', 'animals')]
+    >>> T.tree_dist("plants", ["cats", "dogs"]), (T.dist("plants", ["cats", "dogs"]) / T.scale).round(2)
+    (array([3., 4.]), array([2.91, 3.91]))
+    >>> float(T.radii()[0]), T.distortion().worst <= T.bound, T.mean_average_precision()
+    (0.0, True, 1.0)
     """
 
     def __init__(
@@ -144,7 +158,7 @@ class TreeEmbedding(Frozen):
         return tuple(self.nodes[first[v]] for v in below if v)
 
     def clade(self, node: Label) -> np.ndarray:
-        """(nodes,) which nodes are ``node`` or further from the root behind it: weights of a law's ``fit``."""
+        """(nodes,) bool, which are ``node`` or behind it from the root; ``astype(float)`` are weights of a ``fit``."""
         tree, at = self._tree, int(self._one(node))
         inside = [False] * len(tree.parent)
         for v, p in enumerate(tree.parent.tolist()):
@@ -242,6 +256,14 @@ class TreeEmbedding(Frozen):
         Raises  ValueError where a node lies further out than coordinates of the dtype tell points apart in any model,
                 36.7/sqrt(c) or 16.6/sqrt(c): rounding its direction then moves it by more than half of 1/sqrt(c).
                 ``dist`` needs no coordinates.
+
+        >>> from hyperdist import trees
+        >>> path = trees.embed([(i, i + 1) for i in range(40)], root=0, scale=1.0)  # 40 from end to end
+        >>> path.points()
+        Traceback (most recent call last):
+        ValueError: points must lie within 36.74 of the root ...: dist needs no coordinates; embed(..., scale=0.918)...
+        >>> path.points(strict=False).shape, float(path.dist(0, 40).round(6))
+        ((41, 2), 40.0)
         """
         checks.choice(model, "model", conversions.MODELS)
         if np.dtype(dtype) not in (np.float64, np.float32):
