@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABCMeta
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,12 @@ class _MakesFrozen(ABCMeta):
         made = super().__call__(*args, **kwargs)
         vars(made)[_MADE] = True
         return made
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of ``__init__``, which ``help`` and editors would not find behind ``__call__``."""
+        made = inspect.signature(cls.__init__)
+        return made.replace(parameters=list(made.parameters.values())[1:], return_annotation=made.empty)
 
 
 class Frozen(metaclass=_MakesFrozen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import multiprocessing
 import pickle
 
@@ -122,3 +123,10 @@ def test_an_owned_broadcast_is_copied_once():
     assert not np.shares_memory(copied, wide)
     for array in (np.zeros(()), np.zeros((0, 3)), np.arange(6.0).reshape(2, 3).T):
         np.testing.assert_array_equal(owned(array), array)
+
+
+@pytest.mark.parametrize("kind", [hd.RiemannianNormal, hd.VonMisesFisher, hd.Mixture])
+def test_a_class_tells_its_arguments(kind):
+    names = [*inspect.signature(kind).parameters]
+    assert names == [*inspect.signature(kind.__init__).parameters][1:]
+    assert names[0] in ("mu", "weights")
