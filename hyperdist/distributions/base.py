@@ -16,6 +16,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, SampleShape, Seed, Which
+from hyperdist.distributions import density
 from hyperdist.distributions.criteria import Judged
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
@@ -186,14 +187,43 @@ class Distribution(Judged):
         """
         model = self._check_model(model)
         points = checks.points(x, "x", self._width(model))
-        checks.broadcast(x=points.shape[:-1], batch=self.batch_shape)
+        shape = checks.broadcast(x=points.shape[:-1], batch=self.batch_shape)
+        value = np.empty(shape, np.result_type(points.dtype, self.dtype) if points.ndim > 1 else self.dtype)
+        if self.batch_shape:
+            free = points.ndim - 1 > len(self.batch_shape)
+            rows = density.block_rows(math.prod(shape[1:]) * points.shape[-1]) if free else len(value)
+            for block in density.blocks(len(value), rows) if free else [...]:
+                value[block] = self._log_prob_anywhere(points[block], model)
+            return value
+        flat, out = points.reshape(-1, points.shape[-1]), value.reshape(-1)
+        rows = min(max(1, len(flat)), density.block_rows(points.shape[-1]))
+        fast = self._fast_density(rows, model)
+        for block in density.blocks(len(flat), rows):
+            out[block] = self._log_prob_by(fast, flat[block], model)
+        return value[()]
+
+    def _log_prob_by(self, fast: density.LogDensity | None, points: np.ndarray, model: str | None) -> np.ndarray:
+        """Log density of any rows of points (n, k): by ``fast``, and the general way where that has none."""
+        if fast is None:
+            return self._log_prob_anywhere(points, model)
+        value = fast(points)
+        unsure = np.isnan(value)
+        if unsure.any():
+            value[unsure] = self._log_prob_anywhere(points[unsure], model)
+        return value
+
+    def _log_prob_anywhere(self, points: np.ndarray, model: str | None) -> np.ndarray:
+        """Log density of any rows: -inf off the space, NaN where one is NaN."""
         outside = ~self._contains(points, model)
         missing = np.isnan(points).any(axis=-1)
         wide = points.astype(np.float64)
         if outside.any():
             wide = np.where(outside[..., None], self._somewhere(model), wide)
-        value = np.where(missing, np.nan, np.where(outside, -np.inf, self._log_prob(wide, model)))
-        return value.astype(np.result_type(points.dtype, self.dtype) if points.ndim > 1 else self.dtype)[()]
+        return np.where(missing, np.nan, np.where(outside, -np.inf, self._log_prob(wide, model)))
+
+    def _fast_density(self, rows: int, model: str | None) -> density.LogDensity | None:
+        """``_log_prob`` of a law without batch, of at most so many rows at a time, where there is a faster form."""
+        return None
 
     @final
     def prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
+from hyperdist.distributions import density
 from hyperdist.distributions.base import CentredDistribution
 from hyperdist.geometry import conversions, poincare, polar, tangent
 from hyperdist.radial import rejection
@@ -160,6 +161,12 @@ class HyperbolicDistribution(CentredDistribution):
             time = np.eye(1, origin.size)[0]
             return time / np.sqrt(self.c.astype(np.float64))[..., None]
         return origin
+
+    def _ball(self, rows: int, model: str | None) -> density.Ball | None:
+        """Distances from the centre in ball coordinates; None where points or centre have others."""
+        if not model == self.model == "poincare":
+            return None
+        return density.Ball(self.mu.astype(np.float64), float(self.c), rows)
 
     def _distance(self, x: np.ndarray, model: str | None) -> np.ndarray:
         """Geodesic distance of points from mu."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
+from hyperdist.distributions import density
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialNormal
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
@@ -60,6 +62,22 @@ class RiemannianNormal(HyperbolicDistribution, RadialNormal):
     @quiet
     def _log_z(self) -> np.ndarray:  # type: ignore[override]
         return log_sphere_area(self.event_shape[0]) + self.radius._log_normalizer()
+
+    def _fast_density(self, rows: int, model: str | None) -> density.LogDensity | None:
+        ball = self._ball(rows, model)
+        if ball is None:
+            return None
+        # In units of half distances times sqrt(c), of half distances where c = 0.
+        scale, log_z = 0.5 * (math.sqrt(ball.c) or 1.0) * float(self.radius.sigma), float(self._log_z)
+
+        def log_density(x: np.ndarray) -> np.ndarray:
+            value = ball.seen(x).half / scale
+            value *= value
+            value *= -0.5
+            value -= log_z
+            return value
+
+        return log_density
 
     def summary(self) -> RiemannianNormalSummary:
         """What divergences ask of the law."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
+from hyperdist.distributions import density
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution, RadialNormal
 from hyperdist.distributions.fitting import (
@@ -219,6 +220,19 @@ class VonMisesFisher(SphericalDistribution):
     @property
     def _parameter(self) -> np.ndarray:
         return self.radius.kappa
+
+    def _fast_density(self, rows: int, model: str | None) -> density.LogDensity | None:
+        """kappa (cos radius - 1) = -kappa |x - mu|^2/2, which loses nothing where x is near mu or opposite."""
+        centred, kappa, log_z = density.Rows(self._unit_mu, rows), float(self.radius.kappa), float(self._log_z)
+
+        def log_density(x: np.ndarray) -> np.ndarray:
+            tolerance = checks.sphere_tolerance(x)
+            square = density.chord_squares(centred, x.astype(np.float64, copy=False), tolerance)
+            square *= -0.5 * kappa
+            square -= log_z
+            return square
+
+        return log_density
 
     def _log_kernel(self, radius: np.ndarray, parameter: np.ndarray) -> np.ndarray:
         """kappa (cos radius - 1)."""

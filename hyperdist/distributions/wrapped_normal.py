@@ -11,6 +11,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc
 from hyperdist.arrays.types import ArrayLike
+from hyperdist.distributions import density
 from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
@@ -22,6 +23,9 @@ from hyperdist.radial import rejection
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
 from hyperdist.spaces import PoincareBall
+
+_NEAR = 0.58
+"""Square of the ball radius of a centre, at distance 2 in units of 1/sqrt(c), to which its logarithm loses 55 eps."""
 
 
 class WrappedNormal(HyperbolicDistribution):
@@ -99,6 +103,28 @@ class WrappedNormal(HyperbolicDistribution):
         ratio = radius[..., None] * (direction / self._wide_sigma)
         excess = (self.event_shape[0] - 1) * log_sinhc(np.sqrt(c) * radius)
         return -0.5 * np.sum(ratio * ratio, axis=-1) - excess - self._log_z
+
+    def _fast_density(self, rows: int, model: str | None) -> density.LogDensity | None:
+        """By the distance alone where the scale is one, else by the ball's own logarithm at centres near the origin."""
+        ball, scale, n = self._ball(rows, model), self._wide_sigma, self.event_shape[0] - 1
+        one = bool((scale == scale[..., :1]).all())
+        if ball is None or not (one or ball.c * float(ball.rows.centre @ ball.rows.centre) <= _NEAR):
+            return None
+        log_z, half = float(self._log_z), 0.5 * (math.sqrt(ball.c) or 1.0) * float(scale[0])
+
+        def log_density(x: np.ndarray) -> np.ndarray:
+            if one:
+                seen = ball.seen(x)
+                value = seen.half / half
+                value *= value
+            else:
+                seen, value = ball.seen_stretched(x, scale)
+            value *= -0.5
+            value -= n * seen.log_sinhc()
+            value -= log_z
+            return value
+
+        return log_density
 
     def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
         n, d = out.shape[0], self.event_shape[0]

@@ -162,13 +162,13 @@ def pick(parameter: Array, which: Which, index: Any) -> Array:
     return parameter if isinstance(which, slice) else parameter[which[index]]
 
 
-_FEW_COLUMNS = 4
+FEW_COLUMNS = 4
 """Up to so many coordinates a loop over columns beats a reduction over rows."""
 
 
 def row_squares(rows: np.ndarray) -> np.ndarray:
     """Squared lengths of the rows of (n, d)."""
-    if rows.shape[1] > _FEW_COLUMNS:
+    if rows.shape[1] > FEW_COLUMNS:
         return np.einsum("ij,ij->i", rows, rows)
     total = np.square(rows[:, 0])
     for j in range(1, rows.shape[1]):
@@ -178,7 +178,7 @@ def row_squares(rows: np.ndarray) -> np.ndarray:
 
 def scale_rows(rows: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
     """out = rows times one factor a row; ``out`` may be ``rows``."""
-    if rows.shape[1] > _FEW_COLUMNS:
+    if rows.shape[1] > FEW_COLUMNS:
         np.multiply(rows, factor[:, None], out=out)
     else:
         for j in range(rows.shape[1]):
