@@ -58,7 +58,12 @@ def _range(c: Any) -> str:
 
 
 class PoincareBall(constraints.Constraint):
-    """Points x with sqrt(c) |x| < 1; c >= 0 broadcasts against the batch, and at c = 0 any ``TangentVector`` is one."""
+    """Points x with sqrt(c) |x| < 1; c >= 0 broadcasts against the batch, and at c = 0 any ``TangentVector`` is one.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.PoincareBall(c=0.25).check(torch.tensor([[1.9, 0.0], [2.1, 0.0]]))  # of radius 2
+    tensor([ True, False])
+    """
 
     event_dim = 1
 
@@ -75,7 +80,12 @@ class PoincareBall(constraints.Constraint):
 
 
 class Hyperboloid(constraints.Constraint):
-    """Points x = (x_0, s) with x_0 = sqrt(1/c + |s|^2), c > 0, to rounding."""
+    """Points x = (x_0, s) with x_0 = sqrt(1/c + |s|^2), c > 0, to rounding.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.Hyperboloid(c=1.0).check(torch.tensor([[1.25, 0.75], [1.25, 0.7]]))
+    tensor([ True, False])
+    """
 
     event_dim = 1
 
@@ -93,7 +103,12 @@ class Hyperboloid(constraints.Constraint):
 
 
 class FiniteVector(constraints.Constraint):
-    """Any finite vector; unlike ``real_vector`` it takes empty batches."""
+    """Any finite vector; unlike ``real_vector`` it takes empty batches.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.finite_vector.check(torch.tensor([[1.0, 2.0], [1.0, float("inf")]]))
+    tensor([ True, False])
+    """
 
     event_dim = 1
 
@@ -109,6 +124,10 @@ class TangentVector(constraints.Constraint):
     """Exponential coordinates at the origin of a space of curvature -c: vectors whose squared length their dtype holds.
 
     c decides no point, but the volume that ``biject_to`` measures; 0 (default), that of the vectors themselves.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.tangent_vector.check(torch.tensor([[1e3, 0.0], [1e30, 0.0]]))  # float32 does not hold 1e60
+    tensor([ True, False])
     """
 
     event_dim = 1
@@ -126,7 +145,12 @@ class TangentVector(constraints.Constraint):
 
 
 class UnitSphere(constraints.Constraint):
-    """Unit vectors, to rounding: | |x| - 1 | <= 64 eps sqrt(m), eps that of float32, and 4 eps in half precision."""
+    """Unit vectors, to rounding: | |x| - 1 | <= 64 eps sqrt(m), eps that of float32, and 4 eps in half precision.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.unit_sphere.check(torch.tensor([[0.6, 0.8], [0.6, 0.7]]))
+    tensor([ True, False])
+    """
 
     event_dim = 1
 
@@ -140,7 +164,12 @@ class UnitSphere(constraints.Constraint):
 
 
 class Angles(constraints.Constraint):
-    """Vectors of angles in [-pi, pi), pi rounded to their dtype: the points of the flat torus."""
+    """Vectors of angles in [-pi, pi), pi rounded to their dtype: the points of the flat torus.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.constraints.angles.check(torch.tensor([[0.0, 3.0], [0.0, 4.0]]))  # 4 stands for 4 - 2 pi
+    tensor([ True, False])
+    """
 
     event_dim = 1
 
@@ -164,7 +193,13 @@ def widened(x: Any, name: str) -> Any:
 
 
 class Positive(constraints.Constraint):
-    """Finite numbers > 0 (>= 0 with ``or_zero``) and at most ``upper``: torch's own ``positive`` lets infinity pass."""
+    """Finite numbers > 0 (>= 0 with ``or_zero``) and at most ``upper``: torch's own ``positive`` lets infinity pass.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> x = torch.tensor([0.0, 1.0, 1e20, float("inf")])
+    >>> ht.constraints.positive.check(x), ht.constraints.Positive(1e15, or_zero=True).check(x)
+    (tensor([False,  True,  True, False]), tensor([ True,  True, False, False]))
+    """
 
     def __init__(self, upper: float = math.inf, or_zero: bool = False) -> None:
         self.upper, self.or_zero = upper, or_zero
@@ -184,7 +219,13 @@ _SCALES = {torch.float32: (1e-15, 1e15), torch.float64: SCALE_RANGE}
 
 
 class Scale(constraints.Constraint):
-    """Scales whose squares, and those of the lengths that draws have, their dtype holds to all its digits."""
+    """Scales whose squares, and those of the lengths that draws have, their dtype holds to all its digits.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> sigma = torch.tensor([0.5, 1e-20])
+    >>> ht.constraints.scale.check(sigma), ht.constraints.scale.check(sigma.double())
+    (tensor([ True, False]), tensor([True, True]))
+    """
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each number lies in the range of its dtype."""

@@ -66,6 +66,16 @@ class ExponentialTransform(Transform):
               model's coordinates hold all v of one direction have one point: there the map is no bijection, and a
               law with mass so far out must be asked for with ``model="tangent"``.
     Gradients in v and c, of any order, right at v = 0 and c = 0.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> from torch.distributions import Normal, biject_to
+    >>> law, v = ht.WrappedNormal(torch.zeros(2), 0.5), torch.tensor([1.0, 0.5])
+    >>> T = biject_to(law.support)
+    >>> T, torch.allclose(T.inv(T(v)), v)
+    (BallTransform(), True)
+    >>> density = law.log_prob(T(v)) + T.log_abs_det_jacobian(v, T(v))  # of v, with mass 1 over R^2
+    >>> torch.allclose(density, Normal(0.0, 0.5).log_prob(v).sum())
+    True
     """
 
     domain = constraints.real_vector
@@ -138,7 +148,15 @@ class ExponentialTransform(Transform):
 
 
 class BallTransform(ExponentialTransform):
-    """``ExponentialTransform`` to ball coordinates, which hold radii to about 14/sqrt(c) in float32, 34 in float64."""
+    """``ExponentialTransform`` to ball coordinates, which hold radii to about 14/sqrt(c) in float32, 34 in float64.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> T = ht.transforms.BallTransform(c=1.0)
+    >>> T(torch.tensor([2.0, 0.0])), T.codomain  # tanh 1
+    (tensor([0.7616, 0.0000]), PoincareBall(sqrt(c) |x| < 1, c = 1.0))
+    >>> T.log_abs_det_jacobian(v := torch.tensor([2.0, 0.0]), T(v))  # log(sinh(2)/2), by volume
+    tensor(0.5952)
+    """
 
     @property
     def codomain(self) -> PoincareBall:  # type: ignore[override]
@@ -159,7 +177,13 @@ class BallTransform(ExponentialTransform):
 
 class HyperboloidTransform(ExponentialTransform):
     """``ExponentialTransform`` to the hyperboloid, (*batch, d) to (*batch, d + 1), c > 0: radii to about 72/sqrt(c) in
-    float32, 693 in float64."""
+    float32, 693 in float64.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> T = ht.transforms.HyperboloidTransform(c=1.0)
+    >>> T(torch.tensor([1.0, 0.0])), T.codomain.check(T(torch.tensor([1.0, 0.0])))  # cosh 1, sinh 1
+    (tensor([1.5431, 1.1752, 0.0000]), tensor(True))
+    """
 
     _more = 1
 
@@ -181,7 +205,13 @@ class HyperboloidTransform(ExponentialTransform):
 
 
 class TangentTransform(ExponentialTransform):
-    """``ExponentialTransform`` to the exponential coordinates themselves: v -> v, at any radius."""
+    """``ExponentialTransform`` to the exponential coordinates themselves: v -> v, at any radius.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> T, v = ht.transforms.TangentTransform(c=1.0), torch.tensor([300.0, 0.0])
+    >>> torch.equal(T(v), v), T.log_abs_det_jacobian(v, T(v)), T.codomain.check(v)  # log(sinh(300)/300)
+    (True, tensor(293.6031), tensor(True))
+    """
 
     @property
     def codomain(self) -> TangentVector:  # type: ignore[override]
@@ -207,6 +237,11 @@ class SphereTransform(Transform):
     ``bijective`` is False: ``TransformedDistribution(base, [T])`` draws v/|v|, but its ``log_prob`` is that of the
     pair (direction, |v| = 1), the law's own for a standard normal base alone.
     Source   Stan's unit vectors (Stan Reference Manual, "Unit vector"; Marsaglia 1972).
+
+    >>> import torch, hyperdist_torch as ht
+    >>> T, v = ht.transforms.SphereTransform(), torch.tensor([3.0, 4.0])
+    >>> T(v), T.log_abs_det_jacobian(v, T(v)), T.bijective  # -|v|^2/2
+    (tensor([0.6000, 0.8000]), tensor(-12.5000), False)
     """
 
     domain = constraints.real_vector
@@ -233,6 +268,14 @@ class CircleTransform(Transform):
     As ``SphereTransform`` on each circle: many to one, ``bijective`` is False, a pair (0, 0) is the angle 0, the
     inverse of an angle a is (cos a, sin a), and the determinant, -|v|^2/2, gives ``log_prob(T(v))`` plus it the mass
     1 over R^2d. So a chain passes pi as any other angle.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> T, v = ht.transforms.CircleTransform(), torch.tensor([0.0, 2.0, -1.0, 0.0])
+    >>> T(v), T.log_abs_det_jacobian(v, T(v))  # pi/2, and pi, which is -pi
+    (tensor([ 1.5708, -3.1416]), tensor(-2.5000))
+    >>> T(v[:3])
+    Traceback (most recent call last):
+    ValueError: x must have two coordinates an angle on its last axis, got shape (3,)
     """
 
     domain = constraints.real_vector

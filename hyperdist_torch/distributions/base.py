@@ -91,6 +91,15 @@ class ManifoldDistribution(BatchedDistribution):
         method    : "rejection" (default; exact) or "inverse" (one uniform a radius, Newton's method on its cdf).
         generator : a ``torch.Generator`` on the parameters' device; None for torch's default one.
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> sigma = torch.tensor(0.5, requires_grad=True)
+        >>> x = ht.RiemannianNormal(torch.zeros(2), sigma).rsample((1000,), generator=torch.Generator().manual_seed(0))
+        >>> x.square().sum(-1).mean().backward()
+        >>> bool(sigma.grad > 0.0)  # a wider law lies further out
+        True
+        >>> ht.RiemannianNormal(torch.zeros(2), 20.0).rsample((5,), model="tangent").shape  # beyond what the ball holds
+        torch.Size([5, 2])
         """
         return self._rsample(sample_shape, model, method, generator, False)[0]
 
@@ -106,6 +115,14 @@ class ManifoldDistribution(BatchedDistribution):
         """Draws as ``rsample`` makes them and their log density, both with gradients.
 
         The density is that of the radius drawn, so it is right where coordinates round: no point is read back.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> mu = torch.tensor([0.3, 0.1], requires_grad=True)
+        >>> posterior, prior = ht.WrappedNormal(mu, 0.5), ht.RiemannianNormal(torch.zeros(2), 1.0)
+        >>> z, log_q = posterior.rsample_and_log_prob((64,))
+        >>> (log_q - prior.log_prob(z)).mean().backward()  # a Monte Carlo estimate of KL(posterior || prior)
+        >>> mu.grad.shape
+        torch.Size([2])
         """
         x, log_prob = self._rsample(sample_shape, model, method, generator, True)
         assert log_prob is not None
@@ -121,7 +138,14 @@ class ManifoldDistribution(BatchedDistribution):
         method: str = "rejection",
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """``rsample`` without gradient, in forward mode too, which ``no_grad`` does not switch off."""
+        """``rsample`` without gradient, in forward mode too, which ``no_grad`` does not switch off.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> law = ht.SphericalUniform(2)
+        >>> x = law.sample((10, 3), generator=torch.Generator().manual_seed(0))
+        >>> x.shape, x.requires_grad, law.support.check(x).all().item()
+        (torch.Size([10, 3, 3]), False, True)
+        """
         return self._rsample(sample_shape, model, method, generator, False)[0].detach()
 
     def _rsample(
@@ -155,7 +179,13 @@ class ManifoldDistribution(BatchedDistribution):
 
 
 class CentredDistribution(ManifoldDistribution):
-    """A law that is symmetric about a centre, which is its Frechet mean and its mode."""
+    """A law that is symmetric about a centre, which is its Frechet mean and its mode.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.VonMisesFisher(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 5.0]))  # one centre, two concentrations
+    >>> law.mean.tolist(), torch.equal(law.mode, law.mean)
+    ([[0.0, 1.0], [0.0, 1.0]], True)
+    """
 
     mu: Tensor
 

@@ -52,7 +52,13 @@ class BatchedDistribution(Distribution):
                 )
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``."""
+        """This law with its parameters expanded to ``batch_shape``.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> law = ht.WrappedNormal(torch.tensor([0.3, 0.1]), 0.5).expand((4, 3))
+        >>> law.batch_shape, law.sample((10,)).shape
+        (torch.Size([4, 3]), torch.Size([10, 4, 3, 2]))
+        """
         new: Any = self._get_checked_instance(type(self), _instance)
         batch = torch.Size(batch_shape)
         for name, value in vars(self).items():

@@ -58,7 +58,13 @@ def _held(x: Tensor, constraint: constraints.Constraint) -> bool:
 
 
 class OnHyperbolicSpace(ManifoldDistribution):
-    """A law on hyperbolic space of curvature -c: the models of its points."""
+    """A law on hyperbolic space of curvature -c: the models of its points.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.RiemannianNormal(torch.zeros(2), 1.0, c=0.25)
+    >>> law.support, law.support.check(torch.tensor([[1.9, 0.0], [2.1, 0.0]]))  # a ball of radius 2
+    (PoincareBall(sqrt(c) |x| < 1, c = 0.25), tensor([ True, False]))
+    """
 
     c: Tensor
     model: str

@@ -34,6 +34,9 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     >>> q = hyperdist_torch.Mixture([0.3, 0.7], hyperdist_torch.VonMisesFisher(torch.eye(3)[:2], [20.0, 5.0]))
     >>> q.sample((4,)).shape
     torch.Size([4, 3])
+    >>> x = q.sample((100,))
+    >>> q.log_prob(x).shape, q.responsibilities(x).shape, bool(q.support.check(x).all())
+    (torch.Size([100]), torch.Size([100, 2]), True)
     """
 
     _estimates = {  # noqa: RUF012 - a constant
@@ -104,7 +107,14 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         return posterior(self._each(value, model), self._shares)
 
     def predict_proba(self, x: Tensor, *, model: str | None = None) -> Tensor:
-        """``responsibilities`` of observations x (n, k), (n, *batch, K): scikit-learn's name, gradients kept."""
+        """``responsibilities`` of observations x (n, k), (n, *batch, K): scikit-learn's name, gradients kept.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> q = ht.Mixture([0.5, 0.5], ht.VonMisesFisher(torch.eye(2), [2.0, 2.0]))
+        >>> q.predict_proba(torch.tensor([[0.6, 0.8], [0.8, 0.6]]))  # odds exp(2 (0.8 - 0.6))
+        tensor([[0.4013, 0.5987],
+                [0.5987, 0.4013]])
+        """
         return self.responsibilities(self._rows(x), model=model)
 
     def predict(self, x: Tensor, *, model: str | None = None) -> Tensor:
@@ -118,7 +128,13 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         return torch.argmax(self.predict_proba(x, model=model), dim=-1)
 
     def score_samples(self, x: Tensor, *, model: str | None = None) -> Tensor:
-        """``log_prob`` of observations x (n, k), (n, *batch)."""
+        """``log_prob`` of observations x (n, k), (n, *batch).
+
+        >>> import torch, hyperdist_torch as ht
+        >>> q = ht.Mixture([0.5, 0.5], ht.VonMisesFisher(torch.eye(2), [9.0, 9.0]))
+        >>> q.score_samples(torch.tensor([[0.0, 1.0], [-0.6, -0.8]]))  # the second is an outlier
+        tensor([ -0.5281, -14.7753])
+        """
         return self.log_prob(self._rows(x), model=model)
 
     def _rows(self, x: Tensor) -> Tensor:
@@ -168,7 +184,18 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         return chosen.T.reshape(shape + self.batch_shape)
 
     def rsample(self, sample_shape: Any = (), **options: Any) -> NoReturn:
-        """Not available: the choice of a component has no reparametrisation."""
+        """Not available: the choice of a component has no reparametrisation.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> kappa = torch.tensor([20.0, 5.0], requires_grad=True)
+        >>> q = ht.Mixture(torch.tensor([0.3, 0.7]), ht.VonMisesFisher(torch.eye(3)[:2], kappa))
+        >>> q.rsample()
+        Traceback (most recent call last):
+        NotImplementedError: a mixture's draws have no reparametrisation: use sample() with log_prob ...
+        >>> (q.weights * q.component.rsample((100,))[..., 2].square()).sum(-1).mean().backward()  # sum over them
+        >>> kappa.grad.shape
+        torch.Size([2])
+        """
         raise NotImplementedError(
             "a mixture's draws have no reparametrisation: use sample() with log_prob (the score-function gradient), "
             "or sum over components weights[k] f(component.rsample()[..., k, :])"

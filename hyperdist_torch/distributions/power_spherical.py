@@ -31,6 +31,10 @@ class PowerSpherical(SphericalDistribution):
     >>> law = ht.PowerSpherical(torch.eye(3)[2], 2.0)
     >>> law.mean_resultant_length.item(), law.rsample((5,)).shape
     (0.5, torch.Size([5, 3]))
+    >>> law.log_prob(torch.eye(3)[2]), law.log_normalizer()  # log(3/(4 pi)), log(16 pi/3)
+    (tensor(-1.4324), tensor(2.8187))
+    >>> bool(law.entropy() < ht.SphericalUniform(2).entropy())
+    True
     """
 
     _name = "kappa"

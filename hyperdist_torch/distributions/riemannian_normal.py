@@ -46,6 +46,14 @@ class RiemannianNormal(HyperbolicDistribution):
     2.18195
     >>> q.rsample((3,)).shape
     torch.Size([3, 2])
+    >>> pair = hyperdist_torch.RiemannianNormal(torch.zeros(2), 0.5, torch.tensor([0.0, 1.0]))  # flat, and curved
+    >>> pair.variance, pair.entropy()  # flat: d sigma^2 and log(2 pi e sigma^2)
+    (tensor([0.5000, 0.5424]), tensor([1.4516, 1.6203]))
+    >>> pair.radius.cdf(torch.tensor(1.0))  # the share of draws within 1 of mu; flat: 1 - exp(-2)
+    tensor([0.8647, 0.8418])
+    >>> x = torch.tensor([0.5, 0.0], requires_grad=True)
+    >>> torch.autograd.grad(q.log_prob(x), x)[0][0]  # -2 log(3)/(1 - |x|^2)
+    tensor(-2.9296)
     """
 
     @property

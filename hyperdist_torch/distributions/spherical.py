@@ -23,6 +23,13 @@ class SphericalRiemannianNormal(SphericalDistribution):
     Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (at least 0.92 of the proposals accepted), on
               the circle by inversion or, where it is nearly uniform, from the second; gradients in mu and sigma.
     Accuracy  as ``RiemannianNormal``.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.SphericalRiemannianNormal(torch.eye(3)[2], torch.tensor([0.1, 0.5]))
+    >>> law.log_prob(torch.eye(3)[2]) + law.log_normalizer()  # the kernel is 1 at mu
+    tensor([0., 0.])
+    >>> law.entropy(), law.rsample((4,)).shape
+    (tensor([-1.7740,  1.2870]), torch.Size([4, 2, 3]))
     """
 
     _name = "sigma"
@@ -69,6 +76,15 @@ class VonMisesFisher(SphericalDistribution):
     Sampling  exact, by rejection from a gamma or a spherical Cauchy hat (Wood 1994), on the circle from two arcs (at
               least 0.90 of the proposals accepted), or by inversion; gradients in mu and kappa.
     Accuracy  that of ``hyperdist.VonMisesFisher``.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.VonMisesFisher(torch.eye(3)[2], torch.tensor([0.0, 10.0]))  # kappa = 0 is the uniform law
+    >>> law.log_normalizer(), law.entropy()  # log(4 pi sinh(kappa)/kappa)
+    (tensor([2.5310, 9.5353]), tensor([2.5310, 0.5353]))
+    >>> law.mean_resultant_length, law.log_prob(torch.eye(3)[2])  # coth(kappa) - 1/kappa
+    (tensor([0.0000, 0.9000]), tensor([-2.5310,  0.4647]))
+    >>> law.rsample((5,)).shape
+    torch.Size([5, 2, 3])
     """
 
     _name = "kappa"

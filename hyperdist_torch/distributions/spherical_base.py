@@ -27,7 +27,12 @@ def unit(x: Tensor) -> Tensor:
 
 
 class OnSphere(CentredDistribution):
-    """A law on the unit sphere S^d in R^m, m = d + 1."""
+    """A law on the unit sphere S^d in R^m, m = d + 1.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> ht.VonMisesFisher(torch.eye(3)[2], 10.0).support.check(torch.tensor([[0.0, 0.6, 0.8], [0.0, 0.6, 0.9]]))
+    tensor([ True, False])
+    """
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> UnitSphere:  # type: ignore[override]
@@ -42,7 +47,13 @@ class OnSphere(CentredDistribution):
 
 
 class SphericalDistribution(OnSphere):
-    """A law on S^d in R^m, m = d + 1, that depends on the angle to a unit vector mu and one parameter."""
+    """A law on S^d in R^m, m = d + 1, that depends on the angle to a unit vector mu and one parameter.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.SphericalRiemannianNormal(torch.eye(3)[2], 0.1)
+    >>> law.variance, law.radius.icdf(torch.tensor(0.5))  # about 2 sigma^2; the median angle, about sigma sqrt(2 log 2)
+    (tensor(0.0199), tensor(0.1175))
+    """
 
     _name: str
     """The parameter's name: sigma or kappa."""

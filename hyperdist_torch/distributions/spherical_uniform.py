@@ -24,6 +24,16 @@ class SphericalUniform(OnSphere):
 
     d : int >= 1; dtype and device are those of the draws. Every point is a Frechet mean and a mode; ``mean`` and
     ``mode`` are the first axis.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> globe = ht.SphericalUniform(2, dtype=torch.float64)
+    >>> x = globe.rsample((4,))
+    >>> globe.log_prob(x)  # -log(4 pi)
+    tensor([-2.5310, -2.5310, -2.5310, -2.5310], dtype=torch.float64)
+    >>> globe.entropy().item() == -globe.log_prob(x)[0].item(), round(globe.variance.item(), 6)  # (pi^2 - 4)/2
+    (True, 2.934802)
+    >>> round(globe.radius.cdf(torch.tensor(torch.pi / 3, dtype=torch.float64)).item(), 6)  # (1 - cos)/2
+    0.25
     """
 
     _batched = ("mu",)

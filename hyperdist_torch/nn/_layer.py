@@ -51,7 +51,16 @@ class HyperbolicLayer(nn.Module, ABC):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """New weights and biases, as those of ``nn.Linear``."""
+        """New weights and biases, as those of ``nn.Linear``.
+
+        >>> import torch
+        >>> from hyperdist_torch import nn
+        >>> layer = nn.Gyroplane(2, 3, curvature=1.0)
+        >>> before = layer.weight.detach().clone()
+        >>> layer.reset_parameters()
+        >>> torch.equal(layer.weight, before)
+        False
+        """
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5.0))
         if self.bias is not None:
             bound = 1.0 / math.sqrt(self.in_features)

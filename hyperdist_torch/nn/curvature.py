@@ -20,6 +20,15 @@ class Curvature(nn.Module):
 
     Share one module between the layers of a network. c_0 is part of ``state_dict``, exact to double precision.
     Raises  ValueError, where c is negative, not finite or not a scalar, and where c = 0 is to be learnt.
+
+    >>> import torch
+    >>> from hyperdist_torch import nn
+    >>> curvature = nn.Curvature(0.5, learnable=True)
+    >>> curvature().item(), curvature.flat, nn.Curvature(0.0).flat
+    (0.5, False, True)
+    >>> model = torch.nn.Sequential(nn.ExpOrigin(curvature), nn.Gyroplane(2, 3, curvature))  # one curvature for both
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.curvature.theta', '1.weight', '1.bias']
     """
 
     theta: Tensor

@@ -16,6 +16,13 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
 
     x : points of ``model``, (*batch, d) or (*batch, d + 1);  weight (m, d), rows a_j;  bias (m,);  c : scalar >= 0.
     At c = 0: x weight^T + bias. Accuracy: that of x moved by a few eps of its length, where <x, a_j> is formed.
+
+    >>> import torch
+    >>> from hyperdist_torch.nn import gyroplane
+    >>> x, c = torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor(1.0)
+    >>> gyroplane(x, torch.tensor([[1.0, 0.0]]), torch.tensor([-0.5]), c)  # the plane crosses the first axis at 0.5
+    tensor([[ 1.5000],
+            [-1.4258]])
     """
     return distances(to_tangent(x, c, model), weight, bias, c)
 

@@ -50,6 +50,13 @@ def riemannian_gradient(v: Tensor, c: Tensor) -> Tensor:
     direction of steepest descent for geodesic length (Amari 1998), whose parts compare. Not a gradient of any function:
     ``gradcheck`` fails by design; derivatives of it are right. Forward mode divides the tangent too: both agree.
     Raises  NotImplementedError in forward mode over forward mode, where torch would lose the outer derivative.
+
+    >>> import torch
+    >>> from hyperdist_torch.nn import riemannian_gradient
+    >>> v = torch.tensor([2.0, 0.0], requires_grad=True)
+    >>> riemannian_gradient(v, torch.tensor(1.0)).sum().backward()
+    >>> v.grad  # (1, 1) over the metric: 1 along v, (2/sinh 2)^2 across
+    tensor([1.0000, 0.3041])
     """
     if nested_forward():
         raise NotImplementedError(
@@ -101,6 +108,13 @@ class LogOrigin(nn.Module):
     """Points of a model as the features log_0(x), (*batch, d), whose length is the distance from the origin.
 
     curvature, model, errors : as for ``ExpOrigin``, whose inverse it is.
+
+    >>> import torch
+    >>> from hyperdist_torch.nn import ExpOrigin, LogOrigin
+    >>> v = torch.tensor([[0.0, 2.0], [1.0, 1.0]])
+    >>> x = ExpOrigin(1.0, "poincare")(v)
+    >>> x.norm(dim=-1), torch.allclose(LogOrigin(1.0, "poincare")(x), v)  # tanh of half the distance from the origin
+    (tensor([0.7616, 0.6089]), True)
     """
 
     def __init__(self, curvature: Curvature | float, model: str = "tangent"):

@@ -18,6 +18,14 @@ def klein(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, model: str 
 
     x : points of ``model``, (*batch, d) or (*batch, d + 1), at the radius R in the direction u;  k = sqrt(c);
     weight (m, d), rows a_j;  bias (m,), or None for 0;  c : scalar >= 0. At c = 0: x weight^T + bias.
+
+    >>> import torch
+    >>> from hyperdist_torch.nn import klein
+    >>> x = torch.tensor([[2.0, 0.0]])
+    >>> klein(x, torch.tensor([[1.0, 0.0]]), torch.tensor([-0.5]), torch.tensor(1.0))  # 2 - 0.5 2/tanh 2
+    tensor([[0.9627]])
+    >>> klein(x, torch.tensor([[1.0, 0.0]]), torch.tensor([-0.5]), torch.tensor(0.0))  # flat: 2 - 0.5
+    tensor([[1.5000]])
     """
     v = to_tangent(x, c, model)
     if bias is None:

@@ -20,6 +20,12 @@ def mobius_linear(x: Tensor, weight: Tensor, bias: Tensor | None, c: Tensor, mod
     In tangent coordinates M (x) x is M x, and b (+) . the boost that takes the origin to b: x W^T + b at c = 0.
     A bias held on the ball (a ``geoopt.ManifoldParameter``, say) goes in as
     ``conversions.poincare_to_tangent(bias, c)``.
+
+    >>> import torch
+    >>> from hyperdist_torch.nn import mobius_linear
+    >>> x, c = torch.tensor([[1.0, 0.0]]), torch.tensor(1.0)
+    >>> mobius_linear(x, 2.0 * torch.eye(2), torch.tensor([0.5, 0.0]), c)  # twice as far, then moved on by 0.5
+    tensor([[2.5000, 0.0000]])
     """
     moved = functional.linear(to_tangent(x, c, model), weight)
     if bias is not None:
