@@ -20,6 +20,7 @@ from hyperdist.checks.arguments import (
     stream_apart,
     vectors,
 )
+from hyperdist.checks.matrices import covariance, lower_triangle, one_spread, square
 from hyperdist.checks.numbers import (
     alike,
     as_float,
@@ -49,9 +50,9 @@ from hyperdist.checks.points import (
 )
 
 __all__ = [
-    "Unavailable", "Undefined", "alike", "as_float", "broadcast", "choice", "curvature", "dimension", "finite",
-    "floating", "fraction", "generator", "hyperboloid", "inside_ball", "last_axis", "length", "model",
-    "non_negative", "observations", "on_sphere", "one_positive", "one_scale", "per_coordinate", "points",
-    "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single", "sphere_tolerance",
-    "stream_apart", "unit", "vector", "vectors", "weighted_mean",
+    "Unavailable", "Undefined", "alike", "as_float", "broadcast", "choice", "covariance", "curvature", "dimension",
+    "finite", "floating", "fraction", "generator", "hyperboloid", "inside_ball", "last_axis", "length",
+    "lower_triangle", "model", "non_negative", "observations", "on_sphere", "one_positive", "one_scale", "one_spread",
+    "per_coordinate", "points", "positive", "probability", "radians", "rounding", "sample_shape", "shares", "single",
+    "sphere_tolerance", "square", "stream_apart", "unit", "vector", "vectors", "weighted_mean",
 ]  # fmt: skip

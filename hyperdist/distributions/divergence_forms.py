@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hyperdist.arrays.namespace import Array, namespace, values
-from hyperdist.arrays.stable import cos_excess, expm1_excess, log_quotient, log_sinhc_sq
+from hyperdist.arrays.stable import cos_excess, log_quotient, log_sinhc_sq
+from hyperdist.distributions.normal_forms import NormalSpread, mean_precision, mean_square, of_spreads, one_scale
 from hyperdist.distributions.summaries import (
     HyperbolicSummary,
     RiemannianNormalSummary,
@@ -62,16 +63,6 @@ def settle(value: Array) -> Array:
     return value - namespace(value).where(fixed < 0.0, fixed, 0.0)
 
 
-def of_scales(p_sigma: Array, q_sigma: Array) -> Array:
-    """KL of normals about one centre, coordinate by coordinate: (exp(L) - 1 - L)/2 with L = 2 log(p/q)."""
-    return 0.5 * expm1_excess(2.0 * log_quotient(p_sigma, q_sigma))
-
-
-def of_normals(p_sigma: Array, q_sigma: Array, apart: Array) -> Array:
-    """That of normals with independent coordinates, from their scales and squared standardised distances."""
-    return namespace(p_sigma, q_sigma, apart).sum(of_scales(p_sigma, q_sigma) + 0.5 * apart, axis=-1)
-
-
 def _growth(p_sigma: Array, q_sigma: Array) -> Array:
     """(p/q)^2 - 1."""
     return namespace(p_sigma, q_sigma).expm1(2.0 * log_quotient(p_sigma, q_sigma))
@@ -109,23 +100,22 @@ def _riemannian_riemannian(p: RiemannianNormalSummary, q: RiemannianNormalSummar
 def _wrapped_wrapped(p: WrappedNormalSummary, q: WrappedNormalSummary) -> Divergence:
     """The normal's divergence: both laws are the same map of it."""
     apart, known = _apart(p, q)
-    return Divergence(of_normals(p.sigma, q.sigma, namespace(apart).square(apart / q.sigma)), known)
+    return Divergence(of_spreads(p.spread, q.spread, apart), known)
 
 
 @form(RiemannianNormalSummary, WrappedNormalSummary)
 def _riemannian_wrapped(p: RiemannianNormalSummary, q: WrappedNormalSummary) -> Divergence:
     """By the isotropic law of q's mean precision, since a radial law has E v_i^2 = E r^2/d in every coordinate."""
     apart, known = _apart(p, q)
-    xp, n, nodes = namespace(apart, p.sigma, q.sigma), p.d - 1, p.radius.nodes()
-    first = q.sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
-    even = first / xp.sqrt(xp.mean(xp.square(first[..., None] / q.sigma), axis=-1))
+    xp, n, nodes = namespace(apart, p.sigma), p.d - 1, p.radius.nodes()
+    even = mean_precision(q.spread)
     growth, w = _growth(p.sigma, even), p.c * p.sigma * p.sigma
     square = xp.square(nodes.y)
     far = 0.5 * growth * nodes.mean(square) + n * nodes.mean(log_sinhc_sq(w * square))
     far = _log_z(p.d, even) - p.radius.log_normalizer() + far
     nodes = nodes.beside(q.axes)
     tilt = -0.5 * growth * nodes.square_excess - n * log_sinhc_sq(w * xp.square(nodes.y))
-    rest = of_normals(even[..., None], q.sigma, xp.square(apart / q.sigma))
+    rest = of_spreads(NormalSpread(even[..., None]), q.spread, apart)
     return Divergence(quadrature.divergence(nodes.share, tilt, far) + rest, known)
 
 
@@ -133,19 +123,18 @@ def _riemannian_wrapped(p: RiemannianNormalSummary, q: WrappedNormalSummary) -> 
 def _wrapped_riemannian(p: WrappedNormalSummary, q: RiemannianNormalSummary) -> Divergence:
     """By the isotropic law of p's mean square."""
     apart, known = _apart(p, q)
-    xp, n = namespace(apart, p.sigma, q.sigma), p.d - 1
-    first = p.sigma[..., 0]  # by ratios, so that one scale for all is itself to the last bit
-    even = first * xp.sqrt(xp.mean(xp.square(p.sigma / first[..., None]), axis=-1))
+    xp, n = namespace(apart, q.sigma), p.d - 1
+    even = mean_square(p.spread)
     growth = _growth(even, q.sigma)
     far = q.radius.log_normalizer() - _log_z(p.d, even) + 0.5 * p.d * growth - n * p.mean_log_sinhc()
     nodes = _chi(p.d, even).beside(q.axes)
     tilt = n * log_sinhc_sq(p.c * xp.square(even * nodes.y)) - 0.5 * growth * nodes.square_excess
     radial = quadrature.divergence(nodes.share, tilt, far)
     # Unless the scales are equal the stretch is not that of the isotropic law, nor are its derivatives ever.
-    isotropic = (p.c == 0.0) | xp.all(p.sigma == p.sigma[..., :1], axis=-1)
+    isotropic = (p.c == 0.0) | one_scale(p.spread)
     value, fixed = values(radial), values(far)
     near = xp.where(isotropic & xp.isfinite(fixed), value + (far - fixed), far)
-    rest = of_normals(p.sigma, even[..., None], xp.square(apart / q.sigma[..., None]))
+    rest = of_spreads(p.spread, NormalSpread(even[..., None]), apart, q.sigma[..., None])
     return Divergence(near + rest, known)
 
 

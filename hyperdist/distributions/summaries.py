@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hyperdist.arrays.namespace import Array
+from hyperdist.distributions.normal_forms import NormalSpread
 from hyperdist.radial.nodes import Nodes
 
 
@@ -52,11 +53,11 @@ class RiemannianNormalSummary(HyperbolicSummary):
 
 @dataclass(frozen=True, eq=False)
 class WrappedNormalSummary(HyperbolicSummary):
-    """The normal of standard deviations sigma (*batch, d), wrapped."""
+    """The normal of a spread, wrapped."""
 
-    sigma: Array
     mean_log_sinhc: Callable[[], Array]
     """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch)."""
+    spread: NormalSpread
 
 
 @dataclass(frozen=True, eq=False)

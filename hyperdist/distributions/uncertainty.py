@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-SCALES = ("sigma", "kappa")
+SCALES = ("sigma", "scale_tril", "kappa")
 MOST = 60
 """Parameters above which a Hessian by difference quotients is not worth its time."""
 STEP = 1e-3
@@ -30,7 +30,12 @@ def layout(law: Any) -> list[tuple[str, int]]:
     given = law._arguments()
     found = [("mu", law.event_shape[0] - law.space._extra)] if "mu" in given else []
     for name in SCALES:
-        if name in given:
+        if name not in given:
+            continue
+        if name == "scale_tril":
+            d = law.event_shape[0]
+            found.append((name, d * (d + 1) // 2))
+        else:
             axes = law._event_axes.get(name, 0)
             shape = np.shape(given[name])
             found.append((name, int(np.prod(shape[len(shape) - axes :])) if len(shape) >= axes else 1))
@@ -45,11 +50,28 @@ def moved(law: Any, theta: np.ndarray) -> Any:
         if name == "mu":
             mu = law.mean
             given["mu"] = law.space.exp(mu, law.space.from_frame(mu, part))
+        elif name == "scale_tril":
+            step = _triangle(law, part)
+            on = np.eye(law.event_shape[0], dtype=bool)
+            given[name] = np.where(on, law.scale_tril * np.exp(np.where(on, step, 0.0)), law.scale_tril + step)
         elif law._event_axes.get(name, 0) and np.ndim(given[name]):
             given[name] = given[name] * np.exp(part)
         else:
             given[name] = given[name] * np.exp(part[..., 0])
     return type(law)(**given)
+
+
+def _triangle(law: Any, part: np.ndarray) -> np.ndarray:
+    """Numbers (*batch, d (d + 1)/2) as the lower triangle that they fill row by row."""
+    d = law.event_shape[0]
+    step = np.zeros((*part.shape[:-1], d, d))
+    step[..., *np.tril_indices(d)] = part
+    return step
+
+
+def _rows(law: Any, part: np.ndarray) -> np.ndarray:
+    """The numbers of ``_triangle``."""
+    return part[..., *np.tril_indices(law.event_shape[0])]
 
 
 def units(law: Any) -> np.ndarray:
@@ -59,9 +81,15 @@ def units(law: Any) -> np.ndarray:
         step = np.ones((*law.batch_shape, size))
         if name == "mu":
             width: Any = np.sqrt(law.variance / size)[..., None]
-            if law._event_axes.get("sigma", 0) and np.ndim(law.sigma):
+            if "scale_tril" in law._arguments():
+                width = np.diagonal(law.scale_tril, axis1=-2, axis2=-1)
+            elif law._event_axes.get("sigma", 0) and np.ndim(law.sigma):
                 width = law.sigma
             step = step * np.minimum(width, 1.0 if law.space._extra else np.inf)
+        elif name == "scale_tril":
+            least = np.min(np.diagonal(law.scale_tril, axis1=-2, axis2=-1), axis=-1)
+            on = np.eye(law.event_shape[0], dtype=bool)
+            step = step * _rows(law, np.where(on, 1.0, least[..., None, None]))
         found.append(step)
     return STEP * np.concatenate(found, axis=-1)
 
@@ -123,6 +151,9 @@ def by_name(law: Any, error: np.ndarray) -> dict[str, np.ndarray]:
         part, start = error[..., start : start + size], start + size
         if name == "mu":
             found[name] = part
+        elif name == "scale_tril":
+            on = np.eye(law.event_shape[0], dtype=bool)
+            found[name] = np.where(on, law.scale_tril, 1.0) * _triangle(law, part)
         elif law._event_axes.get(name, 0) and np.ndim(given[name]):
             found[name] = given[name] * part
         else:
@@ -150,6 +181,8 @@ def options_of(law: Any) -> dict[str, Any]:
     """What ``fit`` has to be told to give laws of this kind."""
     given: dict[str, Any] = {"c": law.c} if hasattr(law, "c") else {}
     if hasattr(law, "c") and law._event_axes.get("sigma") and law.event_shape[0] > 1:
+        if "scale_tril" in law._arguments():
+            return given | {"covariance": "full"}
         given["isotropic"] = np.ndim(law.sigma) == 0 or np.shape(law.sigma)[-1] == 1
     return given
 

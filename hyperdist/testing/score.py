@@ -136,6 +136,16 @@ def _white(white: np.ndarray) -> list[Finding]:
     return [*_sums("sigma", np.sum(white**2, axis=0), n, 1.0, 2.0, 8.0), _chi_square("mu", square, d, n)]
 
 
+def _correlations(white: np.ndarray) -> list[Finding]:
+    """Sums of products of two normals, which a triangle with a wrong entry off its diagonal shifts."""
+    n, d = len(white), white.shape[-1]
+    first, second = np.tril_indices(d, -1)
+    if not len(first):
+        return []
+    total = np.stack([np.sum(white[..., i] * white[..., j], axis=0) for i, j in zip(first, second, strict=True)])
+    return _sums("scale_tril", total, n, 0.0, 1.0, 0.0)
+
+
 def _torus(law: Any, gap: np.ndarray) -> list[Finding]:
     """Each coordinate's scale from |x - mu|, and its centre from the derivative of the log density at x - mu."""
     n, found = len(gap), []
@@ -155,7 +165,7 @@ def _torus(law: Any, gap: np.ndarray) -> list[Finding]:
 def scores(law: Any, view: View) -> list[Finding]:
     """A score test of each parameter of a float64 law, from its draws as a ``View``."""
     if view.white is not None:
-        return _white(view.white)
+        return _white(view.white) + ([] if hasattr(law, "sigma") else _correlations(view.white))
     if view.radius is None or not any(hasattr(law, name) for name in SCALES):
         return []
     if isinstance(law, ToroidalWrappedNormal):

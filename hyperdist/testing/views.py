@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from hyperdist import distributions
+from hyperdist.checks.matrices import SPREADS
 from hyperdist.distributions import Components, Distribution, Mixture
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.spherical import SphericalDistribution
@@ -25,7 +26,7 @@ class View:
     directions : (n, *batch, m)  uniform on the unit sphere and independent of pit; None on the torus
     cube : (n, *batch, d)        independent uniforms, on the torus only
     radius : (n, *batch)         distance from the centre, where the law has a radius; on the torus of each coordinate
-    white : (n, *batch, d)       independent standard normals, where the scales of the coordinates differ
+    white : (n, *batch, d)       independent standard normals, of coordinates that differ in scale or correlate
     """
 
     pit: np.ndarray | None = None
@@ -63,9 +64,10 @@ def exact(law: Any) -> Any:
     if issubclass(cls, (distributions.SphericalUniform, distributions.ToroidalUniform)):
         return cls(law.event_shape[0] - issubclass(cls, SphericalDistribution))
     given: dict[str, Any] = {}
+    spread = [name for name in SPREADS if getattr(law, name, None) is not None][:1]
     for name in inspect.signature(cls.__init__).parameters:
         value = getattr(law, name, None)
-        if value is not None:
+        if value is not None and (name not in SPREADS or name in spread):
             given[name] = value if isinstance(value, str) else array(value).astype(np.float64)
     return cls(**given)
 
@@ -117,7 +119,8 @@ def view(law: Any, x: np.ndarray, model: str | None) -> View | None:
     radius, unit = polar(law, x)
     if hasattr(law, "radius"):
         return View(law.radius.cdf(radius), unit, radius=radius)
-    white = radius[..., None] * unit / law.sigma
+    gap = radius[..., None] * unit
+    white = gap / law.sigma if hasattr(law, "sigma") else np.linalg.solve(law.scale_tril, gap[..., None])[..., 0]
     length = np.linalg.norm(white, axis=-1)
     return View(stats.chi.cdf(length, white.shape[-1]), white / length[..., None], white=white)
 

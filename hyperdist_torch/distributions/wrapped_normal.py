@@ -11,6 +11,7 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc_sq
+from hyperdist.distributions.normal_forms import NormalSpread
 from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import in_rows
 from hyperdist.radial.riemannian_normal import HyperbolicKernel
@@ -76,7 +77,8 @@ class WrappedNormal(HyperbolicDistribution):
     def summary(self) -> WrappedNormalSummary:
         """What divergences ask of the law."""
         sigma = self.sigma.double()
-        return WrappedNormalSummary(**self._about_centre(), sigma=sigma, mean_log_sinhc=self._mean_log_sinhc)
+        about = self._about_centre()
+        return WrappedNormalSummary(**about, mean_log_sinhc=self._mean_log_sinhc, spread=NormalSpread(sigma))
 
     def _mean_log_sinhc(self) -> Tensor:
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""

@@ -15,7 +15,7 @@ from torch.distributions.kl import register_kl
 
 import hyperdist
 from hyperdist.distributions.divergence import one_curvature, one_space
-from hyperdist.distributions.divergence_forms import of_normals
+from hyperdist.distributions.normal_forms import of_normals
 from hyperdist.geometry import conversions, tangent
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds

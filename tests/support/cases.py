@@ -50,6 +50,19 @@ def _wrapped(d: int, sigma: Any, c: Any, length: float) -> Callable[[Any], Any]:
     return lambda dtype: hd.WrappedNormal(ball_point(d, length, dtype), np.asarray(sigma, dtype), np.asarray(c, dtype))
 
 
+def triangle(d: int, scale: float = 0.6) -> np.ndarray:
+    """The lower triangle of a strongly correlated covariance."""
+    below = np.tril(np.cos(1.0 + np.arange(d * d).reshape(d, d)), -1)
+    return scale * (below + np.diag(0.3 + 0.5 / (1.0 + np.arange(d))))
+
+
+def _full(d: int, batch: Any, c: Any, length: float) -> Callable[[Any], Any]:
+    scale_tril = np.multiply.outer(batch, triangle(d))
+    return lambda dtype: hd.WrappedNormal(
+        ball_point(d, length, dtype), scale_tril=np.asarray(scale_tril, dtype), c=np.asarray(c, dtype)
+    )
+
+
 def _shared(name: str, parameters: tuple[Any, ...]) -> Callable[[Any], Any]:
     return lambda dtype: getattr(hd, name)(*(np.asarray(p, dtype) for p in parameters))
 
@@ -68,6 +81,8 @@ CASES = [
     Case("wrapped-flat", _wrapped(2, 0.6, 0.0, 0.4), ("poincare", "tangent")),
     Case("wrapped-batch", _wrapped(3, [[0.2], [0.9]], 1.0, 0.4), HYPERBOLIC),
     Case("wrapped-anisotropic", _wrapped(3, [0.2, 0.5, 0.9], 1.0, 0.4), HYPERBOLIC, radial=False),
+    Case("wrapped-full", _full(3, 1.0, 1.2, 0.4), HYPERBOLIC, radial=False),
+    Case("wrapped-full-flat-batch", _full(2, [[0.5], [1.5]], [0.0, 1.0], 0.3), ("poincare", "tangent"), radial=False),
     Case("vmf-m3", lambda t: hd.VonMisesFisher(unit(3, t), np.asarray(0.7, t))),
     *(Case(label, _shared(name, parameters)) for name, parameters, label in SPHERICAL),
     Case("spherical-d9", lambda t: hd.SphericalRiemannianNormal(unit(10, t), np.asarray(0.5, t))),
