@@ -147,7 +147,7 @@ class KernelEstimate:
     def log_prob(self, x: ArrayLike) -> np.ndarray:
         """Log density at unit vectors x (n, 3), (n,) in nats."""
         first, second = kernel_log_density(self.points, _points(x, "x"), self.bandwidths)
-        return _log_blend(first, second, self.share)
+        return log_blend(first, second, self.share)
 
     def sample(self, size: int, rng: Seed = None) -> np.ndarray:
         """Draws (size, 3), a smoothed bootstrap of the points (Silverman & Young 1987, Biometrika 74)."""
@@ -194,13 +194,13 @@ def best_blend(scores: np.ndarray) -> tuple[int, int, float]:
     for i, first in enumerate(scores):
         for j, second in enumerate(scores):
             for share in SHARES if i != j else SHARES[:1]:
-                value = np.mean(_log_blend(first, second, share))
+                value = np.mean(log_blend(first, second, share))
                 if value > best:
                     best, choice = value, (i, j, share)
     return choice
 
 
-def _log_blend(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+def log_blend(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     """Log density of the mixture of two, of which the second has this share."""
     with np.errstate(divide="ignore"):
         return np.logaddexp(np.log1p(-share) + first, np.log(share) + second)

@@ -16,6 +16,13 @@ from hyperdist.earth.coordinates import COLUMNS, check_degrees
 
 SETS = ("volcano", "earthquake", "flood", "fire")
 KINDS = ("random rows", "distinct places", "grouped by cell")
+SOURCES = {
+    "volcano": "NOAA's significant volcanic eruptions",
+    "earthquake": "NOAA's significant earthquakes",
+    "flood": "the Dartmouth Flood Observatory's archive of large floods",
+    "fire": "NASA FIRMS' active fires",
+}
+"""Where the sets come from; Mathieu & Nickel 2020 (arXiv 2006.10605) published theirs beside their code."""
 _TRAINING, _VALIDATION = 0.8, 0.1
 
 
@@ -91,7 +98,10 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / "earth" / f"{name}.csv", folder / f"{name}.csv"):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{name}.csv is neither in {folder / 'earth'} nor in {folder}: put the set's file there")
+    raise FileNotFoundError(
+        f"{name}.csv is neither in {folder / 'earth'} nor in {folder}: put latitudes and longitudes there, "
+        f"of {SOURCES[name]}"
+    )
 
 
 def _is_header(line: str) -> bool:

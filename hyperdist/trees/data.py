@@ -14,6 +14,8 @@ from hyperdist.trees.graph import Edge
 TREES = ("mosses", "weevils", "lichen", "carnivora", "diseases", "cs-phd", "grqc", "wordnet-nouns")
 """Phylogenies, graphs contracted to trees with edges of length 0, 1/2 and 1 (arXiv 2502.17130), and WordNet 3.1."""
 _WORDNET = "wordnet-nouns"
+_SOURCES = {_WORDNET: "made from Princeton's WordNet 3.1"}
+"""Where the trees come from; the others are the comparison's."""
 
 
 def load(path: str | os.PathLike[str], name: str | None = None) -> list[Edge]:
@@ -59,7 +61,10 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / "trees" / file, folder / file):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{file} is neither in {folder / 'trees'} nor in {folder}: put the tree's file there")
+    source = _SOURCES.get(name, "of the comparison arXiv 2502.17130")
+    raise FileNotFoundError(
+        f"{file} is neither in {folder / 'trees'} nor in {folder}: put the tree's file there, {source}"
+    )
 
 
 def _text(path: Path) -> str:

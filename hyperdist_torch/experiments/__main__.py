@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, table_vae, torus, trees, vmf
+from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, table_vae, torsion, torus, trees, vmf
 from hyperdist_torch.experiments.options import alone
 
 _EXPERIMENTS = {
@@ -16,6 +16,7 @@ _EXPERIMENTS = {
     "earth": earth,
     "torus": torus,
     "hyperbolic": hyperbolic,
+    "torsion": torsion,
     "trees": trees,
     "vae": table_vae,
 }

@@ -16,6 +16,7 @@ from hyperdist.geometry import lorentz, poincare, tangent
 from hyperdist.trees import Distortion, TreeEmbedding
 from hyperdist.trees.measures import ALL, Tally, precisions
 from hyperdist.trees.triangle import half_sine_sq, side
+from hyperdist_torch.experiments.riemannian_adam import RiemannianAdam
 
 SOURCES = 500
 """Places that are scored of a tree with more than ``ALL``."""
@@ -135,14 +136,12 @@ def maximum_likelihood(
 ) -> Fitted:
     """Points whose distances make the tree's most likely: log t_ij ~ N(log(D_ij/scale), sigma^2), all learnt.
 
-    A quarter of each batch are edges, the others pairs drawn at random. Riemannian Adam (Becigneul & Ganea 2019):
-    moments of the gradient in the frame at each point, one second moment per point, a step along the geodesic; the rate
-    falls to 0 along a cosine.
+    A quarter of each batch are edges, the others pairs drawn at random. The rate of ``RiemannianAdam`` falls to 0
+    along a cosine.
     """
     rng, n = np.random.default_rng(seed), len(tree.nodes)
     pool, edges = _pool(tree, rng), np.column_stack([tree.ends, tree.lengths])
-    x, one = torch.tensor(start), torch.ones((), dtype=torch.float64)
-    first, second = torch.zeros_like(x), torch.zeros(n, 1, dtype=x.dtype)
+    points = RiemannianAdam(torch.tensor(start))
     log_scale = torch.tensor(math.log(scale), dtype=torch.float64, requires_grad=True)
     log_sigma = torch.tensor(math.log(0.3), dtype=torch.float64, requires_grad=True)
     others = torch.optim.Adam([log_scale, log_sigma], lr=0.01)
@@ -151,22 +150,14 @@ def maximum_likelihood(
             pool[rng.integers(len(pool), size=batch - batch // 4)], edges[rng.integers(len(edges), size=batch // 4)]
         ])  # fmt: skip
         i, j = (torch.from_numpy(some[:, k].astype(np.int64)) for k in (0, 1))
-        x.requires_grad_(True)
+        x = points.x.requires_grad_(True)
         others.zero_grad()
         loss = -_log_prob(x[i], x[j], torch.from_numpy(some[:, 2]), log_scale, log_sigma).mean()
         (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
         (log_scale.grad, log_sigma.grad) = torch.autograd.grad(loss, [log_scale, log_sigma])
         others.step()
-        with torch.no_grad():
-            x = x.detach()
-            # The chart's derivative is symmetric, so what takes frame vectors to the chart takes gradients back.
-            gradient = n * tangent.from_frame(x, gradient, one)
-            first = 0.9 * first + 0.1 * gradient
-            second = 0.999 * second + 0.001 * (gradient * gradient).sum(-1, keepdim=True)
-            size = torch.sqrt(second / (1.0 - 0.999**step)) + 1e-8
-            now = 0.5 * rate * (1.0 + math.cos(math.pi * step / steps))
-            x = tangent.boost(x, -now / (1.0 - 0.9**step) * first / size, one)
-    return Fitted(x.numpy(), log_scale.exp().item(), log_sigma.exp().item())
+        points.step(n * gradient, 0.5 * rate * (1.0 + math.cos(math.pi * step / steps)))
+    return Fitted(points.x.detach().numpy(), log_scale.exp().item(), log_sigma.exp().item())
 
 
 def _log_prob(x: Tensor, y: Tensor, length: Tensor, log_scale: Tensor, log_sigma: Tensor) -> Tensor:

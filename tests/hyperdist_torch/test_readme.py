@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("torch")
+pytest.importorskip("pyro")
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if ">>>" not in block]
 
 
 def test_examples_run() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     names: dict[str, object] = {}
     for block in EXAMPLES:
         exec(block, names)
@@ -22,4 +23,5 @@ def test_examples_run() -> None:
     assert all(p.grad is not None for p in names["model"].parameters())
     assert any(p.grad.abs().max() > 0 for p in names["field"].parameters())
     assert all(p.grad is not None for p in names["genes"].parameters())
+    assert names["chain"].get_samples()["mu"].shape == (20, 2)
     assert names["x"].shape == (256, 3)

@@ -1,0 +1,191 @@
+"""Torsion angles of RNA on T^7, against Huang et al. 2022 and Chen & Lipman 2023.
+
+Two splits: random rows, as published, and structures kept together. A flow by flow matching and one by likelihood, a
+kernel estimate with one bandwidth, one whose bandwidths grow where rows are sparse, and a mixture of wrapped normals.
+Draws of the flow in few steps are compared with the test rows by their maximum mean discrepancy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hyperdist.runs.files import to_json, write_text
+from hyperdist_torch import flows
+from hyperdist_torch.datasets.torsion import ANGLES, KINDS, TorsionSplit, load_torsion
+from hyperdist_torch.experiments import cells, options, record, tables, torsion_baselines
+from hyperdist_torch.experiments.cells import Cell
+from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
+from hyperdist_torch.experiments.tasks import Split
+from hyperdist_torch.training import Schedule
+
+SEEDS = (0, 1, 2, 3, 4)
+COLUMN = "RNA, T^7"
+MATCHED, LIKELY = "Riemannian, flow matching", "Riemannian, likelihood"
+SHORT = {MATCHED: "matching", LIKELY: "likelihood", **torsion_baselines.SHORT}
+MODELS = tuple(SHORT)
+_PUBLISHED = {MATCHED: -5.20}
+"""On random rows, Chen & Lipman 2023 (arXiv 2302.03660), table 3, which has -3.70 for the diffusion mixture of Huang
+et al. 2022 (arXiv 2208.07949)."""
+KIND_NAMES = {kind: kind.split()[0] for kind in KINDS}
+EVALUATION, VALIDATION = flows.FixedGrid(50), flows.FixedGrid(20)
+FEW = (1, 2, 4, 8, 16)
+"""Steps of Euler's method that draws are made in, beside all of ``EVALUATION``."""
+_NETWORK: dict[str, Any] = {"frame": "local", "layers": 4, "activation": "sine", "steps": 20}
+_QUICK = {"hidden": 8, "layers": 1, "rows": 96, "batch": 32, "cells": ["random-*"]}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``torsion``."""
+    options.add(parser, "torsion", data=True)
+    parser.add_argument("--finest", type=float, help="finest scale of flow matching, radians, other than ours")
+    parser.add_argument("--hidden", type=options.count, help="units a layer, other than ours")
+
+
+def split(kind: str, seed: int, args: argparse.Namespace) -> TorsionSplit:
+    """The rows; in the quick setting some of them."""
+    found = load_torsion(kind, seed, args.data_dir)
+    if not args.quick:
+        return found
+    n = _QUICK["rows"]
+    return replace(found, training=found.training[:n], validation=found.validation[:n], test=found.test[:n])
+
+
+def config(model: str, args: argparse.Namespace) -> flows.FlowConfig:
+    """The flow of a model."""
+    hidden = args.hidden or (_QUICK["hidden"] if args.quick else 256)
+    given: dict[str, Any] = {**_NETWORK, "hidden": hidden, "scale": 3.0}
+    if args.quick:
+        given |= {"layers": _QUICK["layers"], "steps": 4}
+    if model == MATCHED:
+        given |= {
+            "scale": 1.0, "features": "waves", "n_features": _QUICK["hidden"] if args.quick else 512,
+            "finest": args.finest or 0.02,
+        }  # fmt: skip
+    return flows.FlowConfig("torus", ANGLES, **given)
+
+
+def schedule(model: str, seed: int, args: argparse.Namespace) -> Schedule:
+    """15 steps an epoch."""
+    batch, epochs = (_QUICK["batch"], 2) if args.quick else (512, 400 if model == MATCHED else 40)
+    rate, average, warmup = (3e-3, 0.997, 100) if model == MATCHED else (2e-3, 0.99, 50)
+    return Schedule(
+        args.epochs or epochs, batch, rate, seed, drop_last=True, warmup=warmup, decay="cosine", average=average,
+        amsgrad=False, clip=10.0,
+    )  # fmt: skip
+
+
+def task(model: str, kind: str, args: argparse.Namespace) -> FlowTask:
+    """The flow of a model, and its training."""
+
+    def rows(seed: int) -> Split:
+        found = split(kind, seed, args)
+        return Split(found.training, found.test, found.validation)
+
+    more: dict[str, Any] = {"coupling": 128, "figures": _few_steps} if model == MATCHED else {"patience": 3}
+    solver = flows.FixedGrid(4)
+    return FlowTask(
+        config(model, args), rows, loss=MATCHING if model == MATCHED else LIKELIHOOD,
+        evaluation=solver if args.quick else EVALUATION, validation=solver if args.quick else VALIDATION,
+        validate_every=20 if model == MATCHED else 4, **more,
+    )  # fmt: skip
+
+
+def _few_steps(flow: flows.Flow, test: Tensor) -> dict[str, float]:
+    """The discrepancy of as many draws as there are test rows, in few steps and in many."""
+    solvers: Mapping[str, flows.FixedGrid] = {
+        **{f"{n} step{'s' if n > 1 else ''} of Euler's method": flows.FixedGrid(n, "euler") for n in FEW},
+        f"{EVALUATION.steps} steps of Runge and Kutta's": EVALUATION,
+    }
+    found = {}
+    for name, solver in solvers.items():
+        draws = flow(solver=solver).sample((len(test),))
+        value = torsion_baselines.mmd_squared(draws.double().numpy(), test.double().numpy())
+        found[f"1000 MMD^2 to the test rows, {name}"] = 1000.0 * value
+    return found
+
+
+def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
+    """All cells in the order of running: a seed after another, random rows first."""
+    seeds = args.seeds or ((0,) if args.quick else SEEDS)
+    table = [_cell(model, kind, seed, args) for seed in seeds for kind in KINDS for model in (MATCHED, LIKELY)]
+    if args.quick and not args.cells:
+        args.cells = _QUICK["cells"]
+    return options.chosen(table, args)
+
+
+def _cell(model: str, kind: str, seed: int, args: argparse.Namespace) -> Cell[FlowTask]:
+    return Cell(
+        name=f"{KIND_NAMES[kind]}-{SHORT[model]}", row=f"{kind}: {model}", column=COLUMN, task=task(model, kind, args),
+        schedule=schedule(model, seed, args), published=_PUBLISHED.get(model) if kind == KINDS[0] else None,
+        variant=options.variant(args, hidden=args.hidden, finest=args.finest if model == MATCHED else None),
+    )  # fmt: skip
+
+
+def baselines(kind: str, seed: int, args: argparse.Namespace) -> None:
+    """The baselines on a split, kept as cells of their own; what is there is not made again."""
+    kept, data = cells.results(args.out), split(kind, seed, args)
+    training, validation, test = (part.double().numpy() for part in (data.training, data.validation, data.test))
+    for model, fit in torsion_baselines.MODELS.items():
+        cell = replace(
+            _cell(LIKELY, kind, seed, args), name=f"{KIND_NAMES[kind]}-{SHORT[model]}", row=f"{kind}: {model}",
+            published=None, variant="quick" if args.quick else "",
+        )  # fmt: skip
+        if cell.key in kept:
+            continue
+        started = time.perf_counter()
+        nll = -fit(training, validation, test, seed, args.quick)
+        result = {
+            "name": cell.name, "row": cell.row, "column": cell.column, "variant": cell.variant, "seed": seed,
+            "published": None, "samples": None, "config": {}, "schedule": {**asdict(cell.schedule), "epochs": 0},
+            "nll": float(nll.mean()), "standard_error": float(nll.std() / math.sqrt(len(nll))), "n": len(nll),
+            "curve": [], "training_seconds": round(time.perf_counter() - started, 2), "evaluation_seconds": 0.0,
+            **record.provenance(),
+        }  # fmt: skip
+        write_text(args.out / "cells" / f"{cell.key}.json", to_json(result))
+
+
+def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Run the cells; after each one the record and the table are written anew."""
+    table = table_of_cells(args)
+    if args.list:
+        say("\n".join(cell.key for cell in table))
+        return
+    finished(args.out)
+    for kind, seed in dict.fromkeys((cell.row.partition(": ")[0], cell.schedule.seed) for cell in table):
+        baselines(kind, seed, args)
+        say(f"baselines of {kind}, seed {seed}: there")
+    summarise(args.out)
+    options.run(table, args, say, lambda: summarise(args.out))
+
+
+def _order(result: tables.Result) -> tuple[Any, ...]:
+    kind, _, model = result["row"].partition(": ")
+    if kind not in KINDS or model not in MODELS or result["column"] != COLUMN:
+        raise tables.foreign(result)
+    return KINDS.index(kind), MODELS.index(model), result["variant"], result["seed"]
+
+
+def finished(out: Path) -> list[tables.Result]:
+    """The results of a folder, in order; ValueError where one is another experiment's."""
+    return sorted(cells.results(out).values(), key=_order)
+
+
+def summarise(out: Path) -> None:
+    """Record and table of the cells finished so far."""
+    settings = {
+        "evaluation steps": EVALUATION.steps, "optimiser": "Adam", "coupling": 128,
+        "note": "published, on random rows: -5.20 by flow matching (Chen & Lipman 2023), -3.70 by a diffusion mixture "
+                "(Huang et al. 2022)",
+    }  # fmt: skip
+    tables.write(
+        out, "Torsion angles of RNA on the torus T^7", finished(out), [COLUMN], settings, decimals=3,
+        group=lambda result: result["row"].partition(": ")[0],
+    )  # fmt: skip
