@@ -30,6 +30,15 @@ class ManifoldDistribution(BatchedDistribution):
     A new law sets its parameters, names those that have the batch's axes in ``_batched``, and gives ``_dtype``,
     ``_draw``, ``log_prob``, ``entropy``, ``support`` and ``arg_constraints``; ``mean``, ``mode`` and ``variance`` where
     they are known, and ``summary`` for its divergences.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.RiemannianNormal(torch.tensor([0.3, 0.0]), 0.5, c=0.0)
+    >>> law.mean, law.mode, law.variance  # where they are known
+    (tensor([0.3000, 0.0000]), tensor([0.3000, 0.0000]), tensor(0.5000))
+    >>> from hyperdist_torch import flows
+    >>> flow = flows.Flow(flows.FlowConfig("sphere", 2, hidden=8))()
+    >>> hasattr(flow, "mean"), hasattr(flow, "mode"), hasattr(flow, "variance")  # averages of draws estimate them
+    (False, False, False)
     """
 
     has_rsample = True

@@ -13,6 +13,10 @@ def device_type(accelerator: str) -> str:
     """The kind of device, "cuda" or "cpu"; ValueError where the machine has none such.
 
     Lightning's own "auto" takes any accelerator; the laws' arithmetic is float64, which Apple's and Google's lack.
+
+    >>> from hyperdist_torch.training import device_type
+    >>> device_type("cpu"), device_type("auto") in ("cpu", "cuda")
+    ('cpu', True)
     """
     if checks.choice(accelerator, "accelerator", ACCELERATORS) == "cpu":
         return "cpu"
@@ -24,7 +28,15 @@ def device_type(accelerator: str) -> str:
 
 
 def device_count(devices: int | str, kind: str) -> int | str:
-    """``devices`` where it is "auto" or an integer >= 1, of CUDA devices as many as there are at the most."""
+    """``devices`` where it is "auto" or an integer >= 1, of CUDA devices as many as there are at the most.
+
+    >>> from hyperdist_torch.training import device_count
+    >>> device_count(1, "cpu"), device_count("auto", "cpu")
+    (1, 'auto')
+    >>> device_count(0, "cpu")
+    Traceback (most recent call last):
+    ValueError: devices must be an integer >= 1, got 0
+    """
     if devices == "auto":
         return devices
     count = checks.dimension(devices, "devices")

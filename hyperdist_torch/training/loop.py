@@ -23,7 +23,13 @@ from hyperdist_torch.training.selection import Score, Selection
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a training run went."""
+    """How a training run went.
+
+    >>> from hyperdist_torch.training import Fitted
+    >>> fitted = Fitted(curve=(3.0, 2.0, 1.5), scores=(2.5, 2.2, 2.3), best_epoch=2)
+    >>> fitted.curve[-1], fitted.scores[fitted.best_epoch - 1]
+    (1.5, 2.2)
+    """
 
     curve: tuple[float, ...]
     """The mean loss, minus the objective, of each epoch from the first."""
@@ -57,6 +63,22 @@ def fit(
     Raises     ValueError where last.ckpt is damaged or of another run, where there are no such devices, and where a run
                fails on rows that are not finite: it names the first. FloatingPointError where the loss, a parameter or
                a draw is not finite or a score is NaN. KeyboardInterrupt where it is interrupted: last.ckpt stays.
+
+    >>> import tempfile, torch
+    >>> from pathlib import Path
+    >>> from hyperdist_torch import training
+    >>> class Mean(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.mu = torch.nn.Parameter(torch.zeros(2))
+    >>> def objective(model, rows):
+    ...     return -(rows - model.mu).square().sum(-1)  # log density of each row, up to a constant
+    >>> rows, model = torch.randn(64, 2) + 3.0, Mean()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     schedule = training.Schedule(epochs=2, batch_size=32, learning_rate=0.1)
+    ...     fitted = training.fit(model, rows, objective, schedule, Path(folder), accelerator="cpu")
+    >>> fitted.curve[1] < fitted.curve[0], bool((model.mu > 0.0).all())
+    (True, True)
     """
     kind = device_type(accelerator)
     count = device_count(devices, kind)

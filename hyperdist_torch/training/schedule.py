@@ -16,6 +16,14 @@ class Schedule:
     """Epochs, batches and the optimiser, which is Adam.
 
     Raises ValueError where a field is out of range, and TypeError where one that counts is no integer.
+
+    >>> from hyperdist_torch.training import Schedule
+    >>> schedule = Schedule(epochs=100, batch_size=128, learning_rate=1e-3, warmup=500)
+    >>> schedule.rate(0, steps=10_000), schedule.rate(499, steps=10_000)
+    (2e-06, 0.001)
+    >>> longer = Schedule(epochs=200, batch_size=128, learning_rate=1e-3, warmup=500)
+    >>> schedule.settings() == longer.settings()  # a run of the one may go on as the other
+    True
     """
 
     epochs: int

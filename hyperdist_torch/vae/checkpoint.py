@@ -38,6 +38,14 @@ def save(model: PoincareVAE, path: str | os.PathLike[str]) -> None:
     """Write the model's configuration and parameters to ``path``, whole or not at all; see ``checkpoint.save``.
 
     Parts of one's own are saved by their ``state_dict``: what ``load`` could not give back is refused here.
+
+    >>> import tempfile
+    >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, load, save
+    >>> config = VAEConfig(latent_dim=2, data_shape=(4, 4), hidden=8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(PoincareVAE(config), folder + "/model.pt")
+    ...     load(folder + "/model.pt", expect=config).config == config
+    True
     """
     checkpoint.save(model, path, FORMAT)
 
@@ -55,9 +63,9 @@ def load(
 
     >>> import tempfile, torch
     >>> config = VAEConfig(latent_dim=2, data_shape=(8,))
-    >>> path = tempfile.mkdtemp() + "/model.pt"
-    >>> save(PoincareVAE(config, decoder=torch.nn.Linear(2, 8)), path)
-    >>> load(path, decoder=torch.nn.Linear(2, 8)).decoder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(PoincareVAE(config, decoder=torch.nn.Linear(2, 8)), folder + "/model.pt")
+    ...     load(folder + "/model.pt", decoder=torch.nn.Linear(2, 8)).decoder
     Linear(in_features=2, out_features=8, bias=True)
     """
     parts = {"encoder": encoder, "decoder": decoder, "likelihood": likelihood, "prior": prior}

@@ -58,6 +58,18 @@ class VAEConfig:
                              "poisson" or "negative_binomial" of counts, with ``covariates`` numbers a row if any
     riemannian_gradient    : whether the head's exponential map hands back the Riemannian gradient; see ``ExpOrigin``
     Of a part of one's own that ``PoincareVAE`` is given, the fields that describe the ready one mean nothing.
+
+    >>> from hyperdist_torch.vae import VAEConfig
+    >>> config = VAEConfig(latent_dim=2, data_shape=(28, 28), posterior="wrapped")
+    >>> config.data_dim, config.flat, config.scales, config.factor
+    (784, False, 2, Factor(space='hyperbolic', d=2))
+    >>> VAEConfig.from_dict(config.to_dict()) == config
+    True
+    >>> VAEConfig(latent="s2", data_shape=(28, 28)).posterior
+    'von_mises_fisher'
+    >>> VAEConfig(latent_dim=2, data_shape=(28, 28), c=0.0, learn_c=True)
+    Traceback (most recent call last):
+    ValueError: learn_c needs c > 0 to start from, got c = 0.0
     """
 
     latent_dim: int = 0

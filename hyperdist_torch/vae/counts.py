@@ -24,6 +24,18 @@ class Counts(Likelihood):
     covariates : (batch, k) numbers of each row, such as its batch in one-hot form, that shift the log mean by a learnt
                  weight (k, *data_shape), which begins at 0: latent points then need not tell batches apart
     Both are handed to an objective as ``given={"library": ..., "covariates": ...}``.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import PoissonLikelihood
+    >>> likelihood, counts = PoissonLikelihood((3,)), torch.tensor([[0, 4, 1], [2, 2, 0]])
+    >>> library = counts.sum(-1)
+    >>> likelihood.check(counts, "x"), likelihood.check_given({"library": library})
+    (None, None)
+    >>> likelihood.bias((counts / library[:, None]).mean(0)).exp()  # the mean at a library of 1
+    tensor([0.2500, 0.6500, 0.1000])
+    >>> likelihood.check_mean(torch.tensor([-1.0]), "mean")
+    Traceback (most recent call last):
+    ValueError: mean must be >= 0 for likelihood 'poisson', got -1.0 at index (0,) (1 of 1 values)
     """
 
     takes = ("library", "covariates")

@@ -35,6 +35,14 @@ class OriginNormal(OnHyperbolicSpace):
     c     : (*batch)     size of the curvature; at c = 0 this is the normal on R^d
     With loc = 0 it is the wrapped normal at the origin. Draws and values are v itself ("tangent" coordinates) unless
     another model of the space is asked for. Densities are in nats with respect to Riemannian volume.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import OriginNormal
+    >>> law = OriginNormal(torch.tensor([1.0, 0.0]), 0.5, c=1.0)
+    >>> law.mean, law.log_prob(law.mean)  # -log(2 pi 0.5^2) - log(sinh 1)
+    (tensor([1., 0.]), tensor(-0.6130))
+    >>> law.rsample((4,), model="lorentz").shape
+    torch.Size([4, 3])
     """
 
     loc: Tensor

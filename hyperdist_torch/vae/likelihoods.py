@@ -27,6 +27,18 @@ class Likelihood(nn.Module, ABC):
     Called with the decoder's output (*, batch, *data_shape) it gives the law of batch shape (*, batch) and event shape
     data_shape. A family has ``_law``, what its values must be, and the output at which a law has a given mean.
     data_shape : shape of one observation
+
+    >>> import torch
+    >>> from hyperdist_torch import vae
+    >>> likelihood = vae.NormalLikelihood((28, 28), std=0.1)
+    >>> law = likelihood(torch.zeros(5, 3, 28, 28))  # five draws of the latent points of three images
+    >>> law.batch_shape, law.event_shape, law.log_prob(torch.zeros(3, 28, 28)).shape
+    (torch.Size([5, 3]), torch.Size([28, 28]), torch.Size([5, 3]))
+    >>> likelihood.bias(torch.tensor(0.3)), likelihood.check_mean(torch.tensor(0.3), "mean")
+    (tensor(0.3000), None)
+    >>> likelihood.check(torch.tensor([[0.1, float("nan")]]), "x")
+    Traceback (most recent call last):
+    ValueError: x must be finite, got nan at index (0, 1) (1 of 2 values); row 0 is the first
     """
 
     name: str
@@ -95,6 +107,17 @@ class BernoulliLikelihood(Lean):
     """Independent Bernoulli laws with logits; grey levels x in [0, 1] count as fractions of an observation.
 
     Such a likelihood of grey levels has no normaliser of its own; it is the published one, and -inf nowhere.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import BernoulliLikelihood
+    >>> likelihood = BernoulliLikelihood((3,))
+    >>> likelihood.bias(torch.tensor([0.5, 0.8]))  # log odds
+    tensor([0.0000, 1.3863])
+    >>> likelihood.log_prob(torch.zeros(2, 3), torch.tensor([[0.0, 1.0, 0.5], [1.0, 1.0, 1.0]]))  # 3 log 1/2
+    tensor([-2.0794, -2.0794])
+    >>> likelihood.check(torch.tensor([[0.0, 255.0]]), "x")  # divide by 255
+    Traceback (most recent call last):
+    ValueError: x must hold grey levels in [0, 1] for likelihood 'bernoulli', got 255.0 at index (0, 1)...
     """
 
     name = "bernoulli"
@@ -125,7 +148,16 @@ class BernoulliLikelihood(Lean):
 
 
 class NormalLikelihood(Lean):
-    """Independent normal laws about the output with one fixed standard deviation."""
+    """Independent normal laws about the output with one fixed standard deviation.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import NormalLikelihood
+    >>> likelihood, x = NormalLikelihood((2,), std=0.5), torch.tensor([[0.0, 0.0]])
+    >>> likelihood.log_prob(x, x), likelihood(x).log_prob(x)  # -log(2 pi 0.5^2)
+    (tensor([-0.4516]), tensor([-0.4516]))
+    >>> likelihood.bias(torch.tensor([3.0])), likelihood.check(x, "x")
+    (tensor([3.]), None)
+    """
 
     name = "normal"
 
@@ -177,6 +209,14 @@ class ContinuousBernoulliLikelihood(Likelihood):
     """Independent laws on [0, 1] with density proportional to exp(logit x), normalised, unlike "bernoulli" there.
 
     Source  Loaiza-Ganem & Cunningham 2019 (arXiv 1907.06845).
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import ContinuousBernoulliLikelihood
+    >>> likelihood = ContinuousBernoulliLikelihood((1,))
+    >>> likelihood(torch.zeros(2, 1)).log_prob(torch.rand(2, 1))  # uniform at logit 0
+    tensor([0., 0.])
+    >>> likelihood.bias(torch.tensor(0.9)), likelihood.check(torch.tensor([[0.2]]), "x")
+    (tensor(9.9954), None)
     """
 
     name = "continuous_bernoulli"
@@ -203,7 +243,18 @@ class ContinuousBernoulliLikelihood(Likelihood):
 
 
 class CategoricalLikelihood(Likelihood):
-    """Independent classes 0, 1, ..., classes - 1; the decoder's output is (*, batch, *data_shape, classes), logits."""
+    """Independent classes 0, 1, ..., classes - 1; the decoder's output is (*, batch, *data_shape, classes), logits.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import CategoricalLikelihood
+    >>> likelihood = CategoricalLikelihood((5,), classes=4)  # five letters of DNA
+    >>> likelihood(torch.zeros(2, 5, 4)).log_prob(torch.zeros(2, 5))  # -5 log 4
+    tensor([-6.9315, -6.9315])
+    >>> likelihood.bias(torch.tensor([0.1, 0.2, 0.3, 0.4])).softmax(-1)
+    tensor([0.1000, 0.2000, 0.3000, 0.4000])
+    >>> likelihood.check_mean(torch.tensor([0.5, 0.5]), "mean"), likelihood.check(torch.tensor([[0, 3]]), "x")
+    (None, None)
+    """
 
     name = "categorical"
     integers = True

@@ -64,6 +64,11 @@ class PoincareVAE(nn.Module):
     ...     optimizer.step()
     >>> model.encode(counts).mean.shape
     torch.Size([20, 2])
+    >>> z = model.encode(counts).rsample()
+    >>> z.shape, model.decode(z).mean.shape, model.log_fit(z, counts).shape, model.log_prior()(z).shape
+    (torch.Size([20, 2]), torch.Size([20, 8]), torch.Size([20]), torch.Size([20]))
+    >>> model.prior(), model.prior_std().item(), model.check_data(counts) is counts, model.flatten(counts).shape
+    (RiemannianNormal(mu: torch.Size([2]), sigma: 1.0, c: 1.0), 1.0, True, torch.Size([20, 8]))
     """
 
     origin: Tensor
@@ -166,6 +171,14 @@ class PoincareVAE(nn.Module):
         """Start the last layer's bias where the law of the data has this mean, (*data_shape).
 
         Of counts it is that at a library of 1; of classes it is their frequencies, (*data_shape, classes).
+
+        >>> import torch
+        >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig
+        >>> images = torch.rand(100, 4, 4)
+        >>> model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(4, 4), hidden=8))
+        >>> model.set_output_bias(images.mean(0))
+        >>> torch.allclose(model.decoder.output.bias.sigmoid(), images.mean(0).flatten())
+        True
         """
         decoder, likelihood = self.decoder, self.likelihood
         if not (isinstance(decoder, Decoder) and isinstance(likelihood, Likelihood)):

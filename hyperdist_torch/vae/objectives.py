@@ -35,6 +35,17 @@ def elbo(
     Raises ValueError for another shape of x, for beta < 0, and for values that are no data: not finite, or for
     likelihood "bernoulli" outside [0, 1].
     Source  Kingma & Welling 2014; beta of Higgins et al. 2017.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, elbo
+    >>> model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(4, 4), hidden=8))
+    >>> images = torch.rand(10, 4, 4)
+    >>> (-elbo(model, images, beta=0.5).mean()).backward()
+    >>> elbo(model, images, samples=3).shape
+    torch.Size([10])
+    >>> elbo(model, 255.0 * images)
+    Traceback (most recent call last):
+    ValueError: x must hold grey levels in [0, 1] for likelihood 'bernoulli', got ...
     """
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
     given = _validate(model, x, given, validate_args)
@@ -56,6 +67,13 @@ def iwae(
 
     A lower bound of log p(x) in expectation, which rises with K. ``validate_args`` and errors as of ``elbo``.
     Source  Burda et al. 2016, eq. 8.
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, iwae
+    >>> model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(4, 4), hidden=8, likelihood="poisson"))
+    >>> counts, library = torch.poisson(torch.full((10, 4, 4), 2.0)), torch.full((10,), 16.0)
+    >>> iwae(model, counts, 20, given={"library": library}).shape
+    torch.Size([10])
     """
     samples = checks.dimension(samples, "samples")
     given = _validate(model, x, given, validate_args)
@@ -95,6 +113,14 @@ def log_likelihood(
     memory    : bytes that the decoder's work may take, about; at least a draw of each image at hand is done at once.
     generator : of the draws; equal states give equal draws whatever ``memory`` is, so results agree to rounding.
     Raises ValueError for data of another shape, not finite, or (Bernoulli) outside [0, 1].
+
+    >>> import torch
+    >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, log_likelihood
+    >>> model = PoincareVAE(VAEConfig(latent_dim=2, data_shape=(4, 4), hidden=8))
+    >>> images = torch.rand(10, 4, 4)
+    >>> value = log_likelihood(model, images, samples=100, generator=torch.Generator().manual_seed(0))
+    >>> value.shape, value.requires_grad
+    (torch.Size([10]), False)
     """
     samples, memory = checks.dimension(samples, "samples"), checks.dimension(memory, "memory")
     given = _validate(model, x, given, True)
