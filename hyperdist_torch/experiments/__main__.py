@@ -6,7 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hyperdist_torch.experiments import branching, earth, hyperbolic, mnist, table_vae, torsion, torus, trees, vmf
+from hyperdist_torch.experiments import (
+    branching,
+    earth,
+    hyperbolic,
+    mammals,
+    mnist,
+    table_vae,
+    torsion,
+    torus,
+    trees,
+    vmf,
+)
 from hyperdist_torch.experiments.options import alone
 
 _EXPERIMENTS = {
@@ -17,6 +28,7 @@ _EXPERIMENTS = {
     "torus": torus,
     "hyperbolic": hyperbolic,
     "torsion": torsion,
+    "mammals": mammals,
     "trees": trees,
     "vae": table_vae,
 }
