@@ -15,8 +15,8 @@ import hyperdist_torch as ht
 from hyperdist_torch import flows
 from hyperdist_torch.flows.fields import draw_noise
 from validation.contest import Contest
+from validation.peak import peak_memory
 from validation.record import ROOT, row
-from validation.timing_vae import peak_memory
 
 SEED = 6
 LAYERS, HIDDEN, POINTS = 5, 512, 512

@@ -6,11 +6,15 @@ from typing import Any
 
 from validation.record import since
 
+MIB, PEAK = "MiB", "peak memory, MiB"
+"""What a limit of memory is called, and its metric."""
+
 
 def page(record: dict[str, Any]) -> str:
     """The Markdown page of a record of ``python -m validation timing``."""
     machine, versions = record["machine"], record["versions"]
     missed = [line for name in _names(record) for line in _missed(name, record)]
+    missed += [f"- {words}" for words in above_memory(record["rows"], record["settings"]["limits"])]
     text = [
         "# Processor time", "",
         f"`{record['command']}`, one thread of {machine['cpu']}, Python {versions['python']}, NumPy {versions['numpy']}"
@@ -65,3 +69,13 @@ def _missed(name: str, record: dict[str, Any]) -> list[str]:
     if "milliseconds" in limits and not milliseconds["value"] <= limits["milliseconds"]:
         found.append(f"- {name}: {milliseconds['value']:.3g} ms, at most {limits['milliseconds']:g} were allowed")
     return found
+
+
+def above_memory(rows: list[dict[str, Any]], limits: dict[str, dict[str, float]]) -> list[str]:
+    """The limits of memory that rows miss, in words."""
+    peaks = [(row, limits.get(row["name"], {}).get(MIB)) for row in rows if row["metric"] == PEAK]
+    return [
+        f"{row['name']}: {row['value']:.0f} MiB, at most {limit:g} MiB were allowed"
+        for row, limit in peaks
+        if limit is not None and not row["value"] <= limit
+    ]

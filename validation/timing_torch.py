@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 
+import hyperdist as hd
 import hyperdist_torch as ht
 from validation.contest import Contest
 
 SEED = 4
 NORMALS = "torch.randn"
 """As many numbers of torch.randn, float32."""
+GEOOPT = "geoopt"
+"""geoopt's PoincareBall, float32."""
 LAWS, MANY = 128, 100_000
 """Laws of a batch with one draw each; draws of one law."""
 LAWS_LIMIT, MANY_LIMIT = 1.0, {10: 40.0}
@@ -114,6 +119,25 @@ def _densities() -> Iterator[Contest]:
                       share=5.0 if n == LAWS else 1.0)  # fmt: skip
 
 
+def _geoopt() -> Iterator[Contest]:
+    """Over geoopt's, where it is installed and has the function."""
+    if find_spec("geoopt") is None:
+        return
+    generator = torch.Generator().manual_seed(SEED)
+    theirs, ours = import_module("geoopt").PoincareBall(c=1.0), hd.PoincareBall(1.0)
+    for d in (2, 10):
+        mu, law = torch.full((d,), 0.3 / d**0.5), "WrappedNormal"
+        q = ht.WrappedNormal(mu, torch.tensor([0.5]), 1.0)
+        yield Contest(f"torch {law} d={d}, {MANY:,} draws", GEOOPT, partial(q.sample, (MANY,), generator=generator),
+                      partial(theirs.wrapped_normal, MANY, d, mean=mu, std=0.5), share=0.5)  # fmt: skip
+        x, y = (q.sample((MANY,), generator=generator) for _ in range(2))
+        u = ours.log(x, y)
+        for name, mine, other in (("dist", partial(ours.dist, x, y), partial(theirs.dist, x, y)),
+                                  ("exp", partial(ours.exp, x, u), partial(theirs.expmap, x, u)),
+                                  ("log", partial(ours.log, x, y), partial(theirs.logmap, x, y))):  # fmt: skip
+            yield Contest(f"torch PoincareBall.{name} d={d}, {MANY:,} points", GEOOPT, mine, other, share=0.5)
+
+
 def contests() -> list[Contest]:
     """All of them."""
-    return [*_batches(), *_one_law(), *_densities()]
+    return [*_batches(), *_one_law(), *_densities(), *_geoopt()]

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from hyperdist_torch.vae import PoincareVAE, VAEConfig, elbo, log_likelihood
 from validation.contest import Contest
+from validation.peak import peak_memory
 from validation.record import ROOT, row
 
 SEED = 5
@@ -108,17 +108,6 @@ def memory(cells: Iterable[tuple[int, str | None]] = MEASURED) -> list[dict[str,
         name = f"{'N-VAE' if decoder is None else f'P-VAE {decoder}'} d={d}: evaluation"
         rows.append(row(name, "peak memory, MiB", float(done.stdout), n=1))
     return rows
-
-
-def peak_memory() -> float:
-    """Of this process, MiB. Linux's ru_maxrss also counts the process that started this one."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024.0
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024.0)
 
 
 def _evaluate_alone(d: int, decoder: str | None) -> float:

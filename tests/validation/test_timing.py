@@ -7,9 +7,15 @@ import time
 
 import pytest
 
-from validation import contest, record, timing, timing_page
+from validation import contest, record, timing, timing_core, timing_page
 from validation.__main__ import main
 from validation.contest import Contest
+
+
+@pytest.fixture(autouse=True)
+def no_processes(monkeypatch):
+    """A million laws' memory takes a minute."""
+    monkeypatch.setattr(timing_core, "memory", list)
 
 
 def busy(seconds):
@@ -87,6 +93,19 @@ def test_a_record_makes_its_page_with_what_it_missed(tmp_path, monkeypatch, caps
     assert text == timing_page.page(written)
     assert "## Limits missed: 2\n\n- slow: " in text
     assert "changed since: no." in text
+
+
+def test_memory_above_its_limit_is_told(tmp_path, monkeypatch, capsys):
+    rows = [record.row(name, timing_page.PEAK, mib, n=1)
+            for name, mib in zip(timing_core.MEMORY_NAMES.values(), (900.0, 700.0), strict=False)]  # fmt: skip
+    monkeypatch.setattr(timing_core, "memory", lambda: rows)
+    monkeypatch.setattr(timing, "numpy_contests", lambda: [Contest("quick", "normals", busy(1e-3), busy(1e-3))])
+    assert main(["timing", "--only", "numpy", "--repetitions", "5", "--out", str(tmp_path)]) == 1
+    told = "1,000,000 RiemannianNormal: sample: 900 MiB, at most 800 MiB were allowed"
+    assert told in " ".join(capsys.readouterr().out.split())
+    written = json.loads((tmp_path / "record.json").read_text())
+    assert written["settings"]["missed"] == [told]
+    assert f"## Limits missed: 1\n\n- {told}\n" in (tmp_path / "table.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["timing", "timing-flows"])
