@@ -78,8 +78,13 @@ INSTALLED = {canonicalize_name(found.metadata["Name"]): found for found in distr
 OF_A_MACHINE = ("triton", "cuda-", "nvidia-")
 """How the names of what torch's builds for a GPU bring begin: each build wants its own versions."""
 
-OPTIONAL = {"matplotlib": "hyperdist.plot", "tqdm": "hyperdist.distributions.mixture_fit"}
-"""Packages that may be missing, and the one place that asks for each."""
+OPTIONAL = {
+    "matplotlib": ("hyperdist.plot",),
+    "tqdm": ("hyperdist.distributions.mixture_fit", "hyperdist.runs.progress"),
+    "dask": ("hyperdist.distributed",),
+    "distributed": ("hyperdist.runs.places",),
+}
+"""Packages that may be missing, and the places that ask for each."""
 
 HEAVY = (
     "torch",
@@ -89,6 +94,8 @@ HEAVY = (
     "arviz",
     "pandas",
     "tqdm",
+    "dask",
+    "distributed",
     "scipy.special",
     "scipy.stats",
     "scipy.integrate",
@@ -154,7 +161,7 @@ def test_tests_that_use_torch_are_marked():
 @pytest.mark.parametrize("name", CORE_MODULES)
 def test_core_imports_numpy_and_scipy_only(name):
     allowed = {"hyperdist", "numpy", "scipy", *sys.stdlib_module_names}
-    allowed |= {package for package, prefix in OPTIONAL.items() if name.startswith(prefix)}
+    allowed |= {package for package, prefixes in OPTIONAL.items() if name.startswith(prefixes)}
     assert {target.split(".")[0] for target in imports(name)} <= allowed
 
 
@@ -209,7 +216,7 @@ def test_names_promised_are_there():
 def test_extras_and_python_are_as_promised():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(project["optional-dependencies"]) == {
-        "torch", "jax", "pyro", "experiments", "validation", "plot", "core-test", "test", "docs", "all"
+        "torch", "jax", "pyro", "experiments", "distributed", "validation", "plot", "core-test", "test", "docs", "all"
     }  # fmt: skip
     held = Requirement(project["optional-dependencies"]["all"][0]).extras
     assert held == set(project["optional-dependencies"]) - {"all"}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from pathlib import Path
 
 from validation.arguments import lacking, problem, spell_out
 
@@ -19,6 +22,8 @@ COMMANDS = {
     "trees": ("trees", "distances of embedded trees' deep nodes against mpmath"),
     "readme": ("readme", "fill the README's accuracy table from the committed record"),
 }
+
+_Lock = AbstractContextManager[None]
 
 ALONE = ("device", "readme")
 """Commands that do without the extra ``validation``."""
@@ -53,11 +58,23 @@ def main(arguments: list[str]) -> int:
     if wrong:
         print(wrong, file=sys.stderr)
         return 2
+    lock = import_module("hyperdist.runs.lock")  # loads NumPy, which reads the number of threads above
     try:
-        return int(module.main(options) or 0)
-    except OSError as error:  # a full disc, or a folder that is gone since
+        with _alone(options, lock.alone):
+            return int(module.main(options) or 0)
+    except (OSError, ImportError, lock.Busy) as error:  # a full disc, a folder that is gone since, no scheduler
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
+
+
+def _alone(
+    options: argparse.Namespace, alone: Callable[..., AbstractContextManager[None]]
+) -> AbstractContextManager[None]:
+    """No other run writes what this one will; the lock lies beside it, where nothing of the report's own is."""
+    if getattr(options, "out", None) is None:
+        return nullcontext()
+    out: Path = options.out.resolve()
+    return alone(out.parent / f".{out.name}.partial", f"--out {options.out}", getattr(options, "shard", None) or (1, 1))
 
 
 if __name__ == "__main__":

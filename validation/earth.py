@@ -14,12 +14,13 @@ import numpy as np
 from rich.console import Console
 
 from hyperdist import earth
-from hyperdist.runs import pages
+from hyperdist.runs import engine, pages
 from hyperdist.runs.files import to_json, write_text
 from hyperdist.runs.intervals import over_seeds
-from validation import runner, terminal
-from validation.arguments import at_least, problem
-from validation.record import REPORTS, record, row
+from hyperdist.runs.places import Place, add_options
+from validation import terminal
+from validation.arguments import problem
+from validation.record import REPORTS, record, row, source_hash
 
 PUBLISHED = {"volcano": -0.31, "earthquake": 0.59, "flood": 1.09, "fire": -0.23}
 """Mixture of von Mises-Fisher, Mathieu and Nickel 2020 (arXiv 2006.10605); random rows."""
@@ -44,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("HYPERDIST_DATA"),
                         help="folder that holds earth/volcano.csv and so on (default: HYPERDIST_DATA)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=REPORTS / "earth", help="folder of record.json and table.md")
-    parser.add_argument(
-        "--workers", type=at_least(0), default=1, help="processes; 0 runs in this one (default %(default)s)"
-    )
+    add_options(parser, 1)
     parser.add_argument("--resume", action="store_true", help="reuse finished splits of an interrupted run")
     parser.add_argument("--quick", action="store_true", help="two splits, at most 30 components, ten steps")
 
@@ -70,9 +69,9 @@ def main(options: argparse.Namespace) -> int:
     if wrong:
         print(wrong, file=sys.stderr)
         return 2
-    cache = runner.Cache(work, options.resume)
+    cache = engine.Cache(work, options.resume, source_hash())
     try:
-        results = runner.run(tasks, options.workers, cache, console)
+        results = engine.run(tasks, Place.of(options), cache)
     except KeyboardInterrupt:
         console.print("interrupted; the same command with --resume goes on from here")
         return 130
@@ -92,14 +91,14 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def tasks_of(folder: Path, name: str, seeds: tuple[int, ...], settings: earth.Settings) -> list[runner.Task]:
+def tasks_of(folder: Path, name: str, seeds: tuple[int, ...], settings: earth.Settings) -> list[engine.Task]:
     """A task for each split of a set, whose file is read and checked here."""
     digest = hashlib.sha256(earth.load(folder, name).tobytes()).hexdigest()[:16]
     for kind in earth.KINDS:
         for seed in seeds:
             earth.load_parts(folder, name, kind, seed)
     return [
-        runner.Task(f"{name}, {kind}", f"{name}, {kind}, split {seed}", "validation.earth_fit:evaluate",
+        engine.Task(f"{name}, {kind}", f"{name}, {kind}, split {seed}", "validation.earth_fit:evaluate",
                     (str(folder), digest, name, kind, seed, settings))
         for kind in earth.KINDS for seed in seeds
     ]  # fmt: skip

@@ -10,9 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
+from hyperdist.runs import engine
 from hyperdist.runs.files import to_json, write_text
 from hyperdist.runs.intervals import wilson
-from validation import examine, faults, laws, runner, terminal
+from hyperdist.runs.places import Place, add_options
+from validation import examine, faults, laws, terminal
 from validation.arguments import at_least
 from validation.record import REPORTS, record, row
 
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", type=at_least(1), default=TRIALS, help="runs of each fault (default %(default)s)")
     parser.add_argument("--seed", type=at_least(0), default=SEED)
     parser.add_argument("--out", type=Path, default=REPORTS / "power", help="folder of record.json")
-    parser.add_argument("--workers", type=at_least(0), default=os.cpu_count() or 1)
+    add_options(parser, os.cpu_count() or 1)
 
 
 def evaluate(name: str, trials: int, seed: int) -> dict[str, Any]:
@@ -101,9 +103,9 @@ def _described(result: dict[str, Any]) -> dict[str, Any]:
 def main(options: argparse.Namespace) -> int:
     """Print the table, write the record; 1 where a fault is missed or a true law is rejected."""
     console = Console()
-    tasks = [runner.Task("power", fault.name, "validation.power:evaluate", (fault.name, options.trials, options.seed))
+    tasks = [engine.Task("power", fault.name, "validation.power:evaluate", (fault.name, options.trials, options.seed))
              for fault in faults.FAULTS]  # fmt: skip
-    results = runner.run(tasks, options.workers, console=console)["power"]
+    results = engine.run(tasks, Place.of(options))["power"]
     for broken in (result for result in results if "error" in result):
         console.print(f"{broken['key']}: {broken['error']}", markup=False)
     complete = [result for result in results if "error" not in result]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hyperdist.runs import engine
 from hyperdist.runs.files import to_json, write_text
-from validation import accuracy, report, runner
-from validation.arguments import at_least
+from hyperdist.runs.places import Place, add_options
+from validation import accuracy, report
 from validation.judge import judge
 from validation.record import REPORTS, record, sources
 from validation.validate import SEED, acceptance_tasks, distance_tasks
@@ -20,18 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``accuracy``."""
     parser.add_argument("--full", action="store_true", help="the whole grid")
     parser.add_argument("--out", type=Path, default=REPORTS / "accuracy", help="folder of record.json")
-    parser.add_argument("--workers", type=at_least(0), default=os.cpu_count() or 1)
+    add_options(parser, os.cpu_count() or 1)
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the tables, write the record; 1 where an error is above its target."""
     console = Console()
     tasks = [
-        runner.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,))
+        engine.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,))
         for cell in accuracy.grid(options.full)
     ]
     tasks += acceptance_tasks(options.full, SEED) + distance_tasks(SEED)
-    verdict = judge(runner.run(tasks, options.workers, console=console))
+    verdict = judge(engine.run(tasks, Place.of(options)))
     settings = {"full": options.full, "cells": sum(task.kind == "accuracy" for task in tasks),
                 "sources": sources("hyperdist")}  # fmt: skip
     write_text(options.out / "record.json", to_json(record([SEED], settings, verdict.rows)))

@@ -7,13 +7,16 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from validation import acceptance, accuracy, cases, distances, report, runner
+from hyperdist.runs import engine
+from hyperdist.runs.places import Place, add_options
+from validation import acceptance, accuracy, cases, distances, report
 from validation.arguments import at_least, problem
 from validation.judge import judge
-from validation.record import REPORTS, record
+from validation.record import REPORTS, record, source_hash
 
 SEED = 20_261
 
@@ -23,23 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="the release's run: whole grid, ten times the draws")
     parser.add_argument("--seed", type=at_least(0), default=SEED, help="seed of all draws (default %(default)s)")
     parser.add_argument("--out", type=Path, default=REPORTS / "latest", help="folder of the report")
-    parser.add_argument(
-        "--workers", type=at_least(0), default=os.cpu_count() or 1, help="processes; 0 runs in this one"
-    )
+    add_options(parser, os.cpu_count() or 1, shard=True)
     parser.add_argument("--resume", action="store_true", help="reuse finished cases of an interrupted run")
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="only laws whose name contains this text, in capitals or not"
     )
 
 
-def tasks_of(full: bool, seed: int, only: str = "") -> list[runner.Task]:
+def tasks_of(full: bool, seed: int, only: str = "") -> list[engine.Task]:
     """Everything a run computes, the slow parts first."""
     text = only.casefold()
     cells = [cell for cell in accuracy.grid(full) if text in cell.key.casefold()]
     laws = sorted((case for case in cases.grid(full) if text in case.key.casefold()), key=lambda case: -case.d * case.n)
-    found = [runner.Task("law", case.key, "validation.examine:examine", (case, seed)) for case in laws]
+    found = [engine.Task("law", case.key, "validation.examine:examine", (case, seed)) for case in laws]
     found += [
-        runner.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,)) for cell in cells
+        engine.Task("accuracy", f"accuracy, {cell.key}", "validation.accuracy:evaluate", (cell,)) for cell in cells
     ]
     if not only:
         found += acceptance_tasks(full, seed)
@@ -47,19 +48,19 @@ def tasks_of(full: bool, seed: int, only: str = "") -> list[runner.Task]:
     return found
 
 
-def distance_tasks(seed: int) -> list[runner.Task]:
+def distance_tasks(seed: int) -> list[engine.Task]:
     """The distances of each model."""
-    return [runner.Task("distance", f"distance, {model}", "validation.distances:evaluate", (model, seed))
+    return [engine.Task("distance", f"distance, {model}", "validation.distances:evaluate", (model, seed))
             for model in distances.REACH]  # fmt: skip
 
 
-def acceptance_tasks(full: bool, seed: int) -> list[runner.Task]:
+def acceptance_tasks(full: bool, seed: int) -> list[engine.Task]:
     """The acceptance curve of each dimension, and the counted rates."""
     points = 4_000 if full else 400
-    found = [runner.Task("acceptance", f"acceptance d={d}", "validation.acceptance:curve", (d, points))
+    found = [engine.Task("acceptance", f"acceptance d={d}", "validation.acceptance:curve", (d, points))
              for d in acceptance.DIMENSIONS]  # fmt: skip
     return found + [
-        runner.Task("counted", acceptance.key(d, s, host), "validation.acceptance:observed", (d, s, seed, host))
+        engine.Task("counted", acceptance.key(d, s, host), "validation.acceptance:observed", (d, s, seed, host))
         for d, s in acceptance.COUNTED
         for host in acceptance.hosts()
     ]
@@ -78,12 +79,15 @@ def main(options: argparse.Namespace) -> int:
     if wrong:
         console.print(wrong, markup=False, soft_wrap=True)
         return 2
-    cache = runner.Cache(work / "cases", options.resume)
+    place = Place.of(options)
+    cache = engine.Cache(work / "cases", options.resume or options.shard is not None, source_hash())
     try:
-        results = runner.run(tasks, options.workers, cache, console)
+        results = engine.run(place.mine(tasks), place, cache)
     except KeyboardInterrupt:
         console.print("interrupted; the same command with --resume goes on from here")
         return 130
+    if options.shard is not None:
+        return shard_done(results, console)
     verdict = judge(results)
     seconds = time.perf_counter() - start
     settings = {"full": options.full, "only": options.only, "alpha": verdict.alpha, "workers": options.workers,
@@ -97,6 +101,17 @@ def main(options: argparse.Namespace) -> int:
     where = f"{time.perf_counter() - start:.0f} s; report: {display(out / 'report.html')}"
     console.print(where, markup=False, soft_wrap=True)
     return 0 if verdict.passed else 1
+
+
+def shard_done(results: dict[str, list[dict[str, Any]]], console: Console) -> int:
+    """Say how a share of the tasks went; 1 where one has failed, which the run that makes the report will try again."""
+    found = [result for group in results.values() for result in group]
+    failed = [result for result in found if "error" in result]
+    for result in failed:
+        console.print(f"{result['key']}: {result['error']}", markup=False)
+    console.print(f"{len(found) - len(failed)} of {len(found)} tasks are kept; once all shares are done, the same "
+                  "command with --resume and without --shard makes the report from them", soft_wrap=True)  # fmt: skip
+    return int(bool(failed))
 
 
 def is_report(folder: Path) -> bool:

@@ -8,7 +8,9 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,18 @@ from typing import Any
 import hyperdist
 
 _ROOT = Path(__file__).resolve().parents[2]
+_COMMAND: ContextVar[Sequence[str] | None] = ContextVar("_COMMAND", default=None)
+"""The arguments of the run whose task another process is doing."""
+
+
+@contextmanager
+def command_of(arguments: Sequence[str]) -> Iterator[None]:
+    """Records made meanwhile are of a command with these arguments, not of this process's own."""
+    token = _COMMAND.set(arguments)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
 
 
 def row(
@@ -33,7 +47,8 @@ def provenance(module: str, sources: Iterable[str], packages: Iterable[str], **m
     module   : what ``python -m`` runs.  sources : patterns of the files that its figures depend on.
     packages : those whose versions count, where they are installed.  machine : what else to say of it.
     """
-    command = shlex.join(["python", "-m", module, *sys.argv[1:]])
+    arguments = _COMMAND.get()
+    command = shlex.join(["python", "-m", module, *(sys.argv[1:] if arguments is None else arguments)])
     return {
         "command": command.encode(errors="backslashreplace").decode(),  # a path's name may be of any bytes
         "commit": _commit(sources),

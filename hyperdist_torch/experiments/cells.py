@@ -8,12 +8,14 @@ folder brought from elsewhere ``record.json`` is enough: its cells are finished,
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.lock import held
 from hyperdist_torch import training
 from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.tasks import Split, Task, Validated
@@ -53,6 +56,8 @@ class Cell(Generic[T_co]):
     """In what the setting differs from the published one; empty where it does not."""
     published_metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Published figures for some of the task's metrics."""
+    after: tuple[str, ...] = ()
+    """Keys of the cells whose models it begins with."""
 
     @property
     def key(self) -> str:
@@ -109,10 +114,30 @@ def _model(cell: Cell[Task], out: Path) -> Path:
     return out / "runs" / cell.key / "model.pt"
 
 
-def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str, Any] | None:
+def work(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str) -> dict[str, Any] | None:
+    """``run`` as a task of the engine, on one thread where it is done by a process of its own.
+
+    begun   names this run of the experiment: what its own processes have left is gone on with where one was killed.
+    """
+    mark = out / "runs" / cell.key / "begun"
+    # A worker whose client is gone goes on with its task: the next run waits for it. Devices of one run share it.
+    lock = held(out / f".{cell.key}.lock", cell.key, wait=True) if _leads() else nullcontext()
+    with lock:
+        return run(cell, out, machine, resume or (mark.is_file() and mark.read_text() == begun), begun)
+
+
+def work_elsewhere(*arguments: Any) -> dict[str, Any] | None:
+    """``work`` in another process, of which there are as many as cores."""
+    torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    return work(*arguments)
+
+
+def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str = "") -> dict[str, Any] | None:
     """Train and evaluate, or go on with it; the result, which is also in ``out/cells``.
 
     resume   continues what is there, to the same numbers; otherwise it is thrown away.
+    begun    is left in the cell's folder as a file of that name.
     returns  None in the processes of further devices, which only train.
     """
     folder = out / "runs" / cell.key
@@ -120,9 +145,10 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
     torch.manual_seed(cell.schedule.seed)
     model = cell.task.build(split.training)
     # Not before data and model are there: what was found earlier must not be lost to a mistake in the settings.
-    if not resume and os.environ.get("LOCAL_RANK", "0") == "0":
+    if not resume and _leads():
         shutil.rmtree(folder, ignore_errors=True)
         (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
+        write_text(folder / "begun", begun)
     try:
         fitted = training.fit(
             model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,
@@ -147,6 +173,10 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool) -> dict[str
     if fitted.best_epoch is not None:
         found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}
     return _keep(cell, out, found | ({"metrics": metrics} if metrics else {}))
+
+
+def _leads() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _validation(cell: Cell[Task], split: Split) -> dict[str, Any]:

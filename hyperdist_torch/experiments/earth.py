@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 
 from hyperdist import Mixture, earth
+from hyperdist.runs import engine
 from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import flows
 from hyperdist_torch.datasets import EarthSplit, load_earth
@@ -97,24 +99,27 @@ def split(name: str, kind: str, seed: int, args: argparse.Namespace) -> EarthSpl
 def task(model: str, name: str, kind: str, found: Waves | None, args: argparse.Namespace) -> FlowTask:
     """The flow of a model, and its training."""
 
-    def rows(seed: int) -> Split:
-        data = split(name, kind, seed, args)
-        if model == SMOOTHED:
-            kernel = _baseline(VARIABLE, data, seed, args)
-            draws = kernel.sample(QUICK["rows"] if args.quick else DRAWS, seed)
-            return Split(training=torch.from_numpy(draws).float(), validation=data.validation, test=data.test)
-        times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(data.training))
-        return Split(training=data.training.repeat(times, 1), validation=data.validation, test=data.test)
-
     matching = model in (MATCHED, SMOOTHED)
     # By likelihood two sets overfit within the first half of the run; flow matching's score may rise before it falls.
     more: dict[str, Any] = {"coupling": 128} if matching else {"patience": 3}
     if not args.quick:
         more["figures"] = _half_step
     return FlowTask(
-        config(model, found, args), rows, loss=MATCHING if matching else LIKELIHOOD, evaluation=EVALUATION,
+        config(model, found, args), partial(_rows, model, name, kind, args),
+        loss=MATCHING if matching else LIKELIHOOD, evaluation=EVALUATION,
         validation=VALIDATION, validate_every={SMOOTHED: 1, TUNED: 2, MATCHED: 10}.get(model, 4), **more,
     )  # fmt: skip
+
+
+def _rows(model: str, name: str, kind: str, args: argparse.Namespace, seed: int) -> Split:
+    """The rows of a model, so many that an epoch has a batch at least."""
+    data = split(name, kind, seed, args)
+    if model == SMOOTHED:
+        kernel = _baseline(VARIABLE, data, seed, args)
+        draws = kernel.sample(QUICK["rows"] if args.quick else DRAWS, seed)
+        return Split(training=torch.from_numpy(draws).float(), validation=data.validation, test=data.test)
+    times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(data.training))
+    return Split(training=data.training.repeat(times, 1), validation=data.validation, test=data.test)
 
 
 def _half_step(flow: flows.Flow, test: torch.Tensor) -> dict[str, float]:
@@ -149,8 +154,9 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
     )  # fmt: skip
     if model != TUNED:
         return made
-    start = args.out / "runs" / _cell(MATCHED, name, kind, seed, args).key / "model.pt"
-    return replace(made, task=replace(made.task, start=start))
+    first = _cell(MATCHED, name, kind, seed, args).key
+    start = args.out.resolve() / "runs" / first / "model.pt"
+    return replace(made, task=replace(made.task, start=start), after=(first,))
 
 
 def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
@@ -200,8 +206,12 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     splits = {(cell.column, cell.row.partition(": ")[0], cell.schedule.seed): cell for cell in table}
     for name, kind, seed in splits:  # all of them, before the first is worked on
         split(name, kind, seed, args)
-    for cell in splits.values():
-        baselines(cell, args)
+    place = options.place_of(args)
+    mine = {cell.key for cell in place.mine(table)}
+    work = [engine.Task("baselines", f"baselines of {', '.join(map(str, at))}", f"{__name__}:baselines", (cell, args))
+            for at, cell in splits.items() if cell.key in mine]  # fmt: skip
+    for _ in options.carried_out(work, place):
+        pass
     summarise(args.out)
     options.run(table, args, say, lambda: summarise(args.out))
     if not args.no_pictures:

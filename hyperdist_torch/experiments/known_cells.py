@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,12 @@ class Figures:
 
 def rows_of(target: KnownLaw, batch: int, steps: int = STEPS, test: int = TEST_ROWS) -> Callable[[int], Split]:
     """Of a seed: numbers of rows for ``steps`` batches an epoch, and draws to score."""
+    return partial(_rows, target, steps * batch, test)
 
-    def rows(seed: int) -> Split:
-        generator = torch.Generator().manual_seed(7919 + seed)
-        return Split(torch.arange(steps * batch)[:, None], target.sample(test, generator=generator))
 
-    return rows
+def _rows(target: KnownLaw, training: int, test: int, seed: int) -> Split:
+    generator = torch.Generator().manual_seed(7919 + seed)
+    return Split(torch.arange(training)[:, None], target.sample(test, generator=generator))
 
 
 @dataclass(frozen=True)

@@ -150,25 +150,34 @@ def summarise(out: Path) -> None:
     )  # fmt: skip
 
 
+def rows(args: argparse.Namespace) -> Data:
+    """Of a seed to the digits, which are read when they are asked for."""
+    return functools.partial(_rows, args.data_dir, args.quick, args.test_images)
+
+
+@functools.lru_cache(maxsize=1)
+def _parts(folder: Path | None, quick: bool) -> tuple[Digits, Digits]:
+    """The digits to train on, and those to test with."""
+    train, test = (load_mnist(part, folder) for part in ("train", "test"))
+    return (train.first(_QUICK["rows"]), test.first(_QUICK["test_images"])) if quick else (train, test)
+
+
+def _rows(folder: Path | None, quick: bool, test_images: int | None, seed: int) -> Split:
+    """The same for every seed."""
+    train, test = _parts(folder, quick)
+    return Split(train.images, test.images[:test_images])
+
+
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     """Run the cells; after each one the record and the table are written anew."""
 
-    @functools.cache
-    def parts() -> tuple[Digits, Digits]:
-        train, test = (load_mnist(part, args.data_dir) for part in ("train", "test"))
-        return (train.first(_QUICK["rows"]), test.first(_QUICK["test_images"])) if args.quick else (train, test)
-
-    def data(seed: int) -> Split:
-        train, test = parts()
-        return Split(train.images, test.images[: args.test_images])
-
-    table = table_of_cells(args, data)
+    table = table_of_cells(args, rows(args))
     if args.list:
         say("\n".join(cell.key for cell in table))
         return
     finished(args.out)
     digits.results(args.out)
-    train, test = parts()
+    train, test = _parts(args.data_dir, args.quick)
     options.run(table, args, say, lambda: summarise(args.out))
     for cell in table:
         if cell.task.config.latent_dim == 2:

@@ -6,20 +6,24 @@ import argparse
 import fnmatch
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
-
-from hyperdist.runs import intervals
+from hyperdist.runs import engine, intervals, lock
+from hyperdist.runs.places import Place, add_options
+from hyperdist.runs.progress import Bar
 from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Machine
 from hyperdist_torch.experiments.tasks import Task
 from hyperdist_torch.training import ACCELERATORS
 
 T = TypeVar("T", bound=Task)
+
+_BEGUN = uuid.uuid4().hex
+"""The name of this run of an experiment."""
 
 
 def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
@@ -31,6 +35,7 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     parser.add_argument("--resume", action="store_true", help="keep finished cells, go on with the one cut off")
     parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
     parser.add_argument("--devices", default=1, type=_devices, help="devices to train on (%(default)s)")
+    add_options(parser, 0, shard=True)
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
     parser.add_argument(
         "--cells",
@@ -42,32 +47,14 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     parser.add_argument("--epochs", type=count, help="other than published")
 
 
-@contextmanager
-def alone(args: argparse.Namespace) -> Iterator[None]:
-    """Nobody else runs in the folder of results meanwhile; ValueError at once where somebody does.
+def alone(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Nobody else runs in the folder of results meanwhile but other shards; ValueError at once where somebody does.
 
     The lock is ``.lock`` in the folder, and nothing of it stays. A training's further processes are of this run.
     """
     if args.list or os.environ.get("LOCAL_RANK", "0") != "0":
-        yield
-        return
-    made = [folder for folder in (args.out, *args.out.parents) if not folder.exists()]
-    args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / ".lock"
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise ValueError(f"--out {args.out} is in use by another run: wait for it, or give another folder") from error
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            path.unlink()
-        lock.release()
-        with suppress(OSError):  # what holds results stays
-            for folder in made:
-                folder.rmdir()
+        return nullcontext()
+    return lock.alone(args.out, f"--out {args.out}", getattr(args, "shard", None) or (1, 1))
 
 
 def count(text: str) -> int:
@@ -111,22 +98,49 @@ def _fits(cell: Cell[Any], pattern: str) -> bool:
 def run(
     table: Sequence[Cell[Task]], options: argparse.Namespace, say: Callable[[str], None], after: Callable[[], None]
 ) -> None:
-    """Each cell in turn; ``after`` is called after each, so that the tables show what there is."""
+    """Each cell, one after another or side by side; ``after`` is called after each, so that the tables show what there
+    is.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    machine = Machine(options.accelerator, options.devices, progress=not options.quick)
+    place = place_of(options)
+    table = place.mine(table)
     kept = cells.results(options.out)
     done = {cell.key for cell in table if options.resume and cell.key in kept}
-    for number, cell in enumerate(table, 1):
+    numbers = {cell.key: f"{number}/{len(table)} {cell.key}" for number, cell in enumerate(table, 1)}
+    for cell in table:
         if cell.key in done:
-            what = "kept" if cells.at_hand(cell, options.out) else "kept, figures only"
-            say(f"{number}/{len(table)} {cell.key}: {what}")
-            continue
-        result = cells.run(cell, options.out, machine, options.resume)
+            say(f"{numbers[cell.key]}: kept{'' if cells.at_hand(cell, options.out) else ', figures only'}")
+    tasks = [_task(cell, options, place) for cell in table if cell.key not in done]
+    for task, result in carried_out(tasks, place):
         if result is None:
             continue
         figures = [f"{result['nll']:.3f} ± {intervals.Z * result['standard_error']:.3f} nats"]
         figures += [f"{name} {value:.4g}" for name, value in result.get("metrics", {}).items()]
-        say(f"{number}/{len(table)} {cell.key}: {', '.join(figures)}")
+        say(f"{numbers[task.key]}: {', '.join(figures)}")
         after()
     if len(done) == len(table):
         after()
+
+
+def place_of(options: argparse.Namespace) -> Place:
+    """Where the cells are done; ValueError where each would want devices of its own."""
+    place = Place.of(options)
+    if not place.here and options.devices != 1:
+        raise ValueError(f"--devices must be 1 with --workers or --scheduler, got {options.devices}")
+    return place
+
+
+def _task(cell: Cell[Task], options: argparse.Namespace, place: Place) -> engine.Task:
+    machine = Machine(options.accelerator, options.devices, progress=place.here and not options.quick)
+    function = f"{cells.__name__}:{'work' if place.here else 'work_elsewhere'}"
+    arguments = (cell, options.out.resolve(), machine, options.resume, _BEGUN)
+    return engine.Task("cell", cell.key, function, arguments, cell.after)
+
+
+def carried_out(tasks: Sequence[engine.Task], place: Place) -> Iterator[tuple[engine.Task, Any]]:
+    """Tasks with what their functions return, as they come; the first error ends it."""
+    with Bar(len(tasks), shown=not place.here) as bar:
+        for task, result in engine.finished(tasks, place, engine.call):
+            bar.step(task.key)
+            with bar.aside():
+                yield task, result

@@ -20,11 +20,13 @@ import numpy as np
 
 from hyperdist import trees
 from hyperdist.geometry.conversions import ball_radius_limit
+from hyperdist.runs import engine
 from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.places import Place, add_options
 from hyperdist.trees import TREES, TreeEmbedding
 from hyperdist_torch.datasets._files import data_folder
 from hyperdist_torch.experiments import record, tables, tree_methods, tree_tables
-from hyperdist_torch.experiments.options import count
+from hyperdist_torch.experiments.options import carried_out, count
 from hyperdist_torch.experiments.tree_methods import Scores
 
 DIMS = (2, 10)
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("reports") / "trees", help="folder of results (%(default)s)")
     parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells")
+    add_options(parser, 0, shard=True)
     parser.add_argument("--trees", nargs="+", choices=TREES, help="only these")
     parser.add_argument("--dims", type=count, nargs="+", help=f"dimensions (default: {' '.join(map(str, DIMS))})")
     parser.add_argument("--methods", nargs="+", choices=METHODS, help="only these")
@@ -63,18 +66,28 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
         return
     folder = data_folder(args.data_dir)
     steps = args.steps or (_QUICK["steps"] if args.quick else STEPS)
-    for number, (name, d, method) in enumerate(cells, 1):
-        path = args.out / "cells" / f"{_key(name, d, method)}.json"
-        if args.resume and path.exists():
-            say(f"{number}/{len(cells)} {path.stem}: kept")
-            continue
-        found = run(trees.load(folder, name), d, method, steps)
-        result = {"tree": name, "d": d, "method": method, **found, **record.provenance()}
-        write_text(path, to_json(result))
+    place = Place.of(args)
+    tasks = place.mine([engine.Task("tree", _key(*cell), f"{__name__}:work", (folder, *cell, steps)) for cell in cells])
+    kept = [task for task in tasks if args.resume and _path(args.out, task).exists()]
+    numbers = {task: f"{number}/{len(tasks)} {task.key}" for number, task in enumerate(tasks, 1)}
+    for task in kept:
+        say(f"{numbers[task]}: kept")
+    for task, result in carried_out([task for task in tasks if task not in kept], place):
+        write_text(_path(args.out, task), to_json(result))
         summarise(args.out, steps)
-        figures = ", ".join(f"{row['metric']} {row['value']:.6g}" for row in found["rows"][:4])
-        say(f"{number}/{len(cells)} {path.stem}: {figures or 'none'}")
+        figures = ", ".join(f"{row['metric']} {row['value']:.6g}" for row in result["rows"][:4])
+        say(f"{numbers[task]}: {figures or 'none'}")
     summarise(args.out, steps)
+
+
+def work(folder: Path, name: str, d: int, method: str, steps: int) -> dict[str, Any]:
+    """The result of a cell."""
+    found = run(trees.load(folder, name), d, method, steps)
+    return {"tree": name, "d": d, "method": method, **found, **record.provenance()}
+
+
+def _path(out: Path, task: engine.Task) -> Path:
+    return out / "cells" / f"{task.key}.json"
 
 
 def _key(name: str, d: int, method: str) -> str:

@@ -16,7 +16,8 @@ from scipy import stats
 import hyperdist as hd
 from hyperdist import earth as sets
 from hyperdist.earth import baselines
-from validation import earth, earth_fit, runner
+from hyperdist.runs import engine
+from validation import earth, earth_fit
 
 KINDS = sets.KINDS
 EPS = float(np.finfo(float).eps)
@@ -360,15 +361,15 @@ def test_run_record_and_resumption(made: Path, tmp_path: Path, monkeypatch: pyte
     assert earth.main(options(made, tmp_path / "whole")) == 0
     whole = json.loads((tmp_path / "whole" / "record.json").read_text())
     calls: list[str] = []
-    execute = runner.execute
+    execute = engine.execute
 
-    def stops(task: runner.Task) -> dict:
+    def stops(task: engine.Task) -> dict:
         calls.append(task.key)
         if len(calls) == 4:
             raise KeyboardInterrupt
         return execute(task)
 
-    monkeypatch.setattr(runner, "execute", stops)
+    monkeypatch.setattr(engine, "execute", stops)
     assert earth.main(options(made, tmp_path / "again", resume=True)) == 130
     assert not (tmp_path / "again").exists()
     assert earth.main(options(made, tmp_path / "again", resume=True)) == 0

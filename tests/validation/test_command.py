@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from hyperdist.runs import engine
 from hyperdist.runs import record as _record
-from validation import arguments, earth, figures, judge, pictures, power, record, report, runner, timing, validate
+from validation import arguments, earth, figures, judge, pictures, power, record, report, timing, validate
 from validation.__main__ import main
 from validation.cases import FAMILIES
 
@@ -53,7 +54,7 @@ def test_names_are_found_in_capitals_or_not():
 @pytest.mark.parametrize("command", [[], ["power"], ["accuracy"], ["timing", "--only", "numpy"], ["earth"], ["device"]])
 @pytest.mark.parametrize("place", ["/dev/null/report", "file/report", "file", "circle/report", "x" * 300], ids=str)
 def test_an_impossible_folder_is_refused_before_the_work(command, place, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runner, "run", lambda *a, **k: pytest.fail("the work has begun"))
+    monkeypatch.setattr(engine, "run", lambda *a, **k: pytest.fail("the work has begun"))
     monkeypatch.setattr(timing, "contests", lambda groups: pytest.fail("the work has begun"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
@@ -101,14 +102,14 @@ def test_what_is_not_ours_stays(tmp_path, monkeypatch, capsys):
     for folder in (tmp_path / ".report.old", work, work / "cases"):
         folder.mkdir()
         (folder / "notes.txt").write_text("mine")
-    right = runner.run
+    right = engine.run
 
     def run(*arguments, **options):
         out.mkdir(exist_ok=True)
         (out / "thesis.tex").write_text("mine")
         return right(*arguments, **options)
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(engine, "run", run)
     assert main([*LITTLE, "--out", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == sorted([*REPORT, "thesis.tex"])
     for folder in (tmp_path / ".report.old", work, work / "cases"):
@@ -134,7 +135,7 @@ def test_a_disc_that_is_full_at_the_end(tmp_path, monkeypatch, capsys):
     assert main([*LITTLE, "--out", str(tmp_path / "report")]) == 2
     assert "No space left on device" in capsys.readouterr().err
     monkeypatch.setattr(report, "write_report", right)
-    monkeypatch.setattr(runner, "execute", lambda task: pytest.fail("computed again"))
+    monkeypatch.setattr(engine, "execute", lambda task: pytest.fail("computed again"))
     assert main([*LITTLE, "--resume", "--out", str(tmp_path / "report")]) == 0
 
 

@@ -7,19 +7,16 @@ import json
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import hyperdist as hd
+from hyperdist.runs import engine
 from hyperdist.runs.files import to_json
-from validation import acceptance, accuracy, distances, examine, judge, readme, record, runner, validate
+from hyperdist.runs.places import Place
+from validation import acceptance, accuracy, distances, examine, judge, readme, record, validate
 from validation.__main__ import main
 from validation.cases import Case
 
 LITTLE = ["--only", "VonMisesFisher d=2 kappa=1", "--workers", "0"]
-
-
-def _quiet() -> Console:
-    return Console(quiet=True)
 
 
 def test_a_small_run_passes_and_writes_a_whole_report(tmp_path, capsys):
@@ -90,17 +87,17 @@ def test_unknown_command_and_help(capsys):
 
 
 def test_cached_results_depend_on_arguments_and_sources(tmp_path):
-    cache = runner.Cache(tmp_path, resume=True)
+    cache = engine.Cache(tmp_path, True, record.source_hash())
     case = Case("SphericalUniform", 2, n=500)
-    task = runner.Task("law", case.key, "validation.examine:examine", (case, 1))
-    result = runner.run([task], 0, cache, _quiet())["law"][0]
+    task = engine.Task("law", case.key, "validation.examine:examine", (case, 1))
+    result = engine.run([task], Place(), cache)["law"][0]
     assert cache.load(task) == json.loads(json.dumps(result))
-    assert cache.load(runner.Task("law", case.key, "validation.examine:examine", (case, 2))) is None
+    assert cache.load(engine.Task("law", case.key, "validation.examine:examine", (case, 2))) is None
     cache.source = "other"
     assert cache.load(task) is None
     for path in tmp_path.glob("*.json"):
         path.write_text("{cut off")
-    assert runner.Cache(tmp_path, resume=True).load(task) is None
+    assert engine.Cache(tmp_path, True, record.source_hash()).load(task) is None
 
 
 def test_examination_repeats_for_a_seed_and_differs_between_seeds():
@@ -173,6 +170,6 @@ def test_tasks_of_a_run_have_distinct_names():
 def test_tasks_of_acceptance_run():
     """As they travel: by the function's name, with their arguments in its order."""
     counted = [task for task in validate.acceptance_tasks(False, 3) if task.kind == "counted"][:2]
-    found = [runner.execute(task) for task in counted]
+    found = [engine.execute(task) for task in counted]
     assert [result["key"] for result in found] == [task.key for task in counted]
     assert all("error" not in result and result["observed"] > 0.9 for result in found)
