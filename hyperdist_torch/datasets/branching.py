@@ -21,6 +21,14 @@ class BranchingDiffusion:
     depth     (nodes,)                       the root has depth 0.
     parent    (nodes,)                       each node's parent; the root's is -1.
     training, test                           rows of the two parts, as indices; 70 and 30 per cent.
+
+    >>> import torch
+    >>> from hyperdist_torch.datasets import BranchingDiffusion
+    >>> data = BranchingDiffusion.make(0, depth=2)
+    >>> data.edges.tolist()  # parent and child
+    [[0, 1], [0, 2], [1, 3], [1, 4], [2, 5], [2, 6]]
+    >>> data.node_of_row[data.training].shape, torch.bincount(data.node_of_row).tolist()
+    (torch.Size([24]), [5, 5, 5, 5, 5, 5, 5])
     """
 
     rows: Tensor

@@ -21,6 +21,18 @@ class EarthSplit:
     coinciding                  the share of test rows whose coordinates a training row has too.
     degrees                     latitude and longitude of the three parts, (n, 2) float64 NumPy arrays, row for row.
     name, kind, seed            what was read, and how it was split.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hyperdist_torch.datasets import load_earth
+    >>> with tempfile.TemporaryDirectory() as folder:  # where you keep the files of the sets
+    ...     rows = "".join(f"{latitude},{3 * latitude}\\n" for latitude in range(-40, 40))
+    ...     _ = Path(folder, "volcano.csv").write_text(rows)
+    ...     data = load_earth("volcano", data_dir=folder)
+    >>> data.training.shape, data.test.shape, data.coinciding
+    (torch.Size([64, 3]), torch.Size([8, 3]), 0.0)
+    >>> data.with_training(10).training.shape, data.with_training(10).degrees.training.shape
+    (torch.Size([10, 3]), (10, 2))
     """
 
     training: Tensor
@@ -58,6 +70,13 @@ def load_earth(
     data_dir  folder with name.csv, in itself or in its folder ``earth``; None takes HYPERDIST_DATA.
     Raises    ValueError where an argument is wrong, a part would be empty, or, naming file and line, where a row is not
               a latitude and a longitude in range; FileNotFoundError where there is no such file.
+
+    >>> import tempfile
+    >>> from hyperdist_torch.datasets import load_earth
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load_earth("flood", data_dir=folder)
+    Traceback (most recent call last):
+    FileNotFoundError: flood.csv is neither in ...: put ...
     """
     if not dtype.is_floating_point:
         raise ValueError(f"dtype must be a floating-point type, got {dtype}")

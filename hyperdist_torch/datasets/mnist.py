@@ -18,7 +18,14 @@ _PARTS = {"train": "train", "test": "t10k"}
 
 @dataclass(frozen=True)
 class Digits:
-    """Images, (n, 784) float32 grey levels in [0, 1], 1 for ink, row by row; and their labels, (n,) int64."""
+    """Images, (n, 784) float32 grey levels in [0, 1], 1 for ink, row by row; and their labels, (n,) int64.
+
+    >>> import torch
+    >>> from hyperdist_torch.datasets import Digits
+    >>> digits = Digits(torch.rand(100, 784), torch.arange(100) % 10).first(20)
+    >>> digits.images.shape, digits.labels[:3]
+    (torch.Size([20, 784]), tensor([0, 1, 2]))
+    """
 
     images: Tensor
     labels: Tensor
@@ -35,6 +42,13 @@ def load_mnist(part: str, data_dir: str | os.PathLike[str] | None = None) -> Dig
     data_dir  folder with the four gzipped IDX files, in itself or in its folder ``mnist``; None takes HYPERDIST_DATA.
     Raises    ValueError where ``part`` or the folder is not given, or a file is damaged;
               FileNotFoundError, which says where to get it, where a file is missing.
+
+    >>> import tempfile
+    >>> from hyperdist_torch.datasets import load_mnist
+    >>> with tempfile.TemporaryDirectory() as folder:  # once the files are there, load_mnist("train", folder).images
+    ...     load_mnist("train", folder)
+    Traceback (most recent call last):
+    FileNotFoundError: train-images-idx3-ubyte.gz is neither in ...: put the four original MNIST files there, from ...
     """
     if part not in _PARTS:
         raise ValueError(f"part must be 'train' or 'test', got {part!r}")

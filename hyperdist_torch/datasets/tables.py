@@ -24,7 +24,20 @@ _LEAST_ROWS = 4
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of numbers with what is known of each."""
+    """Rows of numbers with what is known of each.
+
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from hyperdist_torch.datasets import Table
+    >>> rows, kinds = np.array([[0.0, 3.0], [1.5, 2.0]]), np.array(["a", "b"])
+    >>> table = Table(Path("counts.csv"), rows, ("CD4", "CD8"), covariate=kinds)
+    >>> table.one_hot, len(table.digest)
+    (array([[1., 0.],
+           [0., 1.]]), 64)
+    >>> table.check(table.rows % 1.0 == 0.0, "counts")
+    Traceback (most recent call last):
+    ValueError: counts.csv must hold counts, got 1.5 in row 2, column 'CD4' (1 of 4 values)
+    """
 
     path: Path
     rows: np.ndarray
@@ -76,6 +89,16 @@ def read_table(
     key       of .npz the array, of .h5ad the layer (such as "layers/counts"); where it is None, the only matrix, "X".
     Raises    FileNotFoundError, ImportError for .h5ad without h5py, and ValueError that names the file, the line or row
               and the column of what is no table of finite numbers.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from hyperdist_torch.datasets import read_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "cells.csv")
+    ...     _ = path.write_text("cell,CD4,CD8,kind\\nc1,0,3,T\\nc2,1,2,B\\nc3,2,2,B\\nc4,5,0,T\\n")
+    ...     table = read_table(path, columns=["CD*"], label="kind")
+    >>> table.rows.shape, table.columns, table.label
+    ((4, 2), ('CD4', 'CD8'), array(['T', 'B', 'B', 'T'], dtype='<U1'))
     """
     path = Path(path)
     kind = next((kind for kind in sorted(KINDS, key=len, reverse=True) if path.name.lower().endswith(kind)), None)

@@ -72,6 +72,15 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     >>> x, log_prob = q.rsample_and_log_prob((5,))
     >>> x.shape, log_prob.shape
     (torch.Size([5, 3]), torch.Size([5]))
+    >>> torch.equal(q(x), q.log_prob(x)), q.support.check(x).all().item(), q.config.space
+    (True, True, 'sphere')
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     q.save(folder + "/q.pt")
+    ...     field = flows.FrameField(hd.Sphere(2), hidden=16)  # made the same way; it gets the numbers of the file
+    ...     again = flows.RiemannianCNF.load(folder + "/q.pt", ht.SphericalUniform(2), field)
+    >>> torch.equal(again.log_prob(x), q.log_prob(x))
+    True
     """
 
     _batched = ("base", "context")

@@ -36,6 +36,15 @@ class FlowConfig:
     method          : "rk4", "midpoint" or "euler" with ``steps`` and ``checkpoint``, else an adaptive method with
                       ``rtol``, ``atol``, ``adjoint`` and ``max_evaluations``
     divergence      : "exact", "gaussian" or "rademacher"
+
+    >>> from hyperdist_torch.flows import FlowConfig
+    >>> config = FlowConfig("lorentz", 2, c=0.5, method="euler", steps=10, hidden=8)
+    >>> config.base, config.hyperbolic, config.make_space(), config.field_space, config.make_solver().steps
+    ('normal', True, Lorentz(2, c=0.5), Lorentz(2, c=0.5), 10)
+    >>> config.make_field().frame.size, FlowConfig.from_dict(config.to_dict()) == config
+    (3, True)
+    >>> FlowConfig("sphere", 2, kind="wrapped").base  # of a flow on the plane, wrapped onto the sphere
+    'normal'
     """
 
     space: str

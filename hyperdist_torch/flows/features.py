@@ -15,7 +15,21 @@ from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnSphere, OnTorus,
 
 
 class Features(nn.Module, ABC):
-    """Functions of a point x (*batch, space.width) of ``space`` and the time t, () or (*batch, 1): (*batch, width)."""
+    """Functions of a point x (*batch, space.width) of ``space`` and the time t, () or (*batch, 1): (*batch, width).
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> class Height(flows.Features):
+    ...     def __init__(self, space):
+    ...         super().__init__()
+    ...         self.space, self.width = flows.on(space), 1
+    ...     def forward(self, x, t):
+    ...         return x[..., -1:]
+    >>> height = Height(hd.Sphere(2))
+    >>> height(torch.eye(3), torch.tensor(0.5)).tolist()
+    [[0.0], [0.0], [1.0]]
+    >>> field = flows.FrameField(hd.Sphere(2), features=height)  # a flow that knows the latitude alone
+    """
 
     space: FlowSpace
     width: int
@@ -25,12 +39,25 @@ class Features(nn.Module, ABC):
         """The functions' values."""
 
     def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
-        """Values, and derivatives along tangents e (k, *batch, space.width): (k, *batch, width)."""
+        """Values, and derivatives along tangents e (k, *batch, space.width): (k, *batch, width).
+
+        >>> import torch, hyperdist as hd
+        >>> from hyperdist_torch import flows
+        >>> circle, x, e = flows.Coordinates(hd.Torus(1)), torch.ones(1, 1), torch.ones(1, 1, 1)
+        >>> circle.linearised(x, torch.tensor(0.0), e)  # cosine and sine of 1, and their derivatives
+        (tensor([[0.5403, 0.8415]]), tensor([[[-0.8415,  0.5403]]]))
+        """
         return along(lambda y: self(y, t), x, e)
 
 
 class Coordinates(Features):
-    """Coordinates of the point: unit vectors, cosines and sines of angles, exponential coordinates at the origin."""
+    """Coordinates of the point: unit vectors, cosines and sines of angles, exponential coordinates at the origin.
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> flows.Coordinates(hd.Torus(2))(torch.zeros(1, 2), torch.tensor(0.0))  # cosines, sines
+    tensor([[1., 1., 0., 0.]])
+    """
 
     def __init__(self, space: AnySpace) -> None:
         super().__init__()
@@ -60,6 +87,13 @@ class Waves(Features):
     could learn noise alone. So a field can carry mass to places far narrower than it could from the coordinates.
     Source  random Fourier features of several scales, Tancik et al. 2020 (arXiv 2006.10739); their damping by what the
             position is uncertain, Barron et al. 2021 (arXiv 2103.13415), eq. 14.
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> waves = flows.Waves(hd.Sphere(2), 64, finest=0.01)  # for structure of a degree on the globe
+    >>> waves(torch.eye(3), torch.tensor(1.0)).shape, bool(waves.frequencies.max() <= 100.0)
+    (torch.Size([3, 67]), True)
+    >>> field = flows.FrameField(hd.Sphere(2), features=waves, finest=0.01)
     """
 
     SPREAD = 0.3
@@ -103,6 +137,12 @@ class GeodesicDistances(Features):
          "planes": signed distances to n learnt totally geodesic hypersurfaces, times learnt scales: great spheres,
          or hyperbolic planes, which in flat space is ``nn.Linear``. The torus has none.
     Source  Mathieu & Nickel 2020 (arXiv 2006.10605), section 4.
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> features = flows.GeodesicDistances(hd.Lorentz(1.0, 2), 16, to="planes")
+    >>> features(flows.Lorentz(2).retract(torch.zeros(5, 3)), torch.tensor(0.0)).shape
+    torch.Size([5, 16])
     """
 
     def __init__(self, space: AnySpace, n: int, to: str = "points") -> None:

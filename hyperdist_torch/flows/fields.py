@@ -25,6 +25,20 @@ class VectorField(nn.Module, ABC):
 
     A new field gives ``forward``; what solvers and objectives take of it is its tangent part, see ``velocity``.
     context_width : numbers a row of the context, on which a conditional field depends.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from hyperdist_torch import flows
+    >>> class Own(flows.VectorField):
+    ...     def __init__(self, space):
+    ...         super().__init__()
+    ...         self.space, self.net = space, nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3))
+    ...     def forward(self, t, x, context=None):
+    ...         f = self.net(torch.cat([x, t.expand(*x.shape[:-1], 1)], dim=-1))
+    ...         return self.space.project(x, f)  # tangent to the sphere
+    >>> field = Own(flows.Sphere(2))
+    >>> field(torch.tensor(0.5), torch.eye(3)).shape, flows.check_tangent(field, torch.eye(3))
+    (torch.Size([3, 3]), None)
     """
 
     space: FlowSpace
@@ -40,6 +54,14 @@ class VectorField(nn.Module, ABC):
         """(velocity, divergence (*batch)): exact for ``noise`` None, else Hutchinson's estimate from it.
 
         noise : (*batch, space.noise_width), independent numbers of mean 0 and variance 1.
+
+        >>> import torch, hyperdist as hd
+        >>> from hyperdist_torch import flows
+        >>> field = flows.FrameField(hd.Sphere(2), frame="generators", hidden=4)
+        >>> _ = torch.nn.init.ones_(field.network.output.bias)  # now the field is a rotation
+        >>> velocity, divergence = field.with_divergence(torch.tensor(0.5), torch.eye(3))
+        >>> bool(velocity.abs().max() > 0.5), divergence.abs().max().item()  # which keeps volume
+        (True, 0.0)
         """
         e = self.space.basis(x) if noise is None else self.space.random_tangent(x, noise)[None]
 
@@ -57,6 +79,13 @@ class FunctionField(VectorField):
     the space: on the torus periodic, which a solve checks. Tensors in the function's closure get their gradients from
     every solver.
     Raises  ValueError where the function returns another shape, which would broadcast.
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> to_e0 = flows.FunctionField(hd.Sphere(2), lambda t, x: torch.tensor([1.0, 0.0, 0.0]))
+    >>> to_e0(torch.tensor(0.0), torch.tensor([[0.6, 0.8, 0.0], [1.0, 0.0, 0.0]]))  # its tangent part, e_0 - x_0 x
+    tensor([[ 0.6400, -0.4800,  0.0000],
+            [ 0.0000,  0.0000,  0.0000]])
     """
 
     def __init__(self, space: AnySpace, function: Callable[..., Tensor], context_width: int = 0) -> None:
@@ -86,6 +115,12 @@ class FrameField(VectorField):
                ``flow_matching`` takes with the same ``finest``; None leaves them.
     The other arguments are those of ``Network``. The network is at hand to replace: ``field.network``.
     Source     Mathieu & Nickel 2020 (arXiv 2006.10605), sections 3.2 and 4; Falorsi & Forre 2020 (arXiv 2006.06663).
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> field = flows.FrameField(hd.Torus(2), hidden=16, layers=2)
+    >>> torch.equal(field(torch.tensor(0.0), torch.ones(1, 2)), torch.zeros(1, 2))  # a flow begins as the identity
+    True
     """
 
     def __init__(

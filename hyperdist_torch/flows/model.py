@@ -38,6 +38,9 @@ class Flow(nn.Module):
     >>> x = flow().rsample((5,))
     >>> flow.log_prob(x).shape
     torch.Size([5])
+    >>> x, log_prob = flow.rsample_and_log_prob(10)  # the uniform law, before it is trained
+    >>> round(log_prob[0].item(), 4)  # -log(4 pi)
+    -2.531
     """
 
     base_weights: Tensor
@@ -69,7 +72,15 @@ class Flow(nn.Module):
             check_tangent(field, x, context=context)
 
     def set_base(self, weights: Any, mu: Any, kappa: Any) -> None:
-        """The von Mises-Fisher laws of a "mixture" base: weights (K,), mu (K, d + 1), kappa (K,)."""
+        """The von Mises-Fisher laws of a "mixture" base: weights (K,), mu (K, d + 1), kappa (K,).
+
+        >>> from hyperdist_torch import flows
+        >>> config = flows.FlowConfig("sphere", 2, base="mixture", components=2, hidden=8)
+        >>> flow = flows.Flow(config)  # from a mixture that was fitted to the data: hyperdist.Mixture.fit
+        >>> flow.set_base([0.3, 0.7], [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], [20.0, 5.0])
+        >>> flow().base.weights
+        tensor([0.3000, 0.7000])
+        """
         if not self.config.components:
             raise ValueError(f"base must be 'mixture' to be set, got {self.config.base!r}")
         for name, given in {"base_weights": weights, "base_mu": mu, "base_kappa": kappa}.items():
@@ -131,7 +142,16 @@ FORMAT = checkpoint.Format("hyperdist_torch.flows", 1, FlowConfig.from_dict, Flo
 
 
 def save(model: Flow, path: str | os.PathLike[str]) -> None:
-    """Write the flow's configuration and parameters to ``path``, whole or not at all; see ``checkpoint.save``."""
+    """Write the flow's configuration and parameters to ``path``, whole or not at all; see ``checkpoint.save``.
+
+    >>> import tempfile
+    >>> from hyperdist_torch.flows import Flow, FlowConfig, load, save
+    >>> config = FlowConfig("torus", 2, hidden=8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Flow(config), folder + "/flow.pt")
+    ...     load(folder + "/flow.pt").config == config
+    True
+    """
     checkpoint.save(model, path, FORMAT)
 
 
@@ -143,5 +163,15 @@ def load(
 
     field   : the one of one's own that it has, as ``Flow`` was given it; it gets the numbers of the file. Or
     factory : of the configuration to such a flow.
+
+    >>> import tempfile
+    >>> import hyperdist as hd
+    >>> from hyperdist_torch.flows import Flow, FlowConfig, FrameField, load, save
+    >>> config = FlowConfig("sphere", 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Flow(config, field=FrameField(hd.Sphere(2), hidden=4)), folder + "/flow.pt")
+    ...     flow = load(folder + "/flow.pt", expect=config, field=FrameField(hd.Sphere(2), hidden=4))
+    >>> flow.own_field
+    True
     """
     return checkpoint.load(path, FORMAT, expect, parts={"field": field}, factory=factory)

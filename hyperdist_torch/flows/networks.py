@@ -86,6 +86,13 @@ class Network(nn.Module):
     activation : "sine", "swish", "tanh" or "softplus".
     scale      : factor of the first layer's weights: above 1 the network begins with finer structure in its input.
     The last layer begins at 0, so that a flow begins as the identity.
+
+    >>> import torch
+    >>> from hyperdist_torch.flows import Network
+    >>> network = Network(3, 2, hidden=16, activation="sine")
+    >>> values, along = network.linearised(torch.ones(5, 3), torch.ones(1, 5, 3))
+    >>> torch.equal(network(torch.ones(5, 3)), values), along.shape  # the values and one derivative of each
+    (True, torch.Size([1, 5, 2]))
     """
 
     def __init__(

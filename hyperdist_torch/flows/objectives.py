@@ -23,6 +23,15 @@ def reverse_kl(
     log_target : log density of the target, up to a constant, at points in q's coordinates: (samples, *batch, width) to
                  (samples, *batch).
     Raises ValueError where log_target returns another shape, which would broadcast, or NaN.
+
+    >>> import torch, hyperdist as hd, hyperdist_torch as ht
+    >>> from hyperdist_torch import flows
+    >>> target = ht.VonMisesFisher(torch.eye(3)[2], 2.0)
+    >>> q = flows.RiemannianCNF(ht.SphericalUniform(2), flows.FrameField(hd.Sphere(2), hidden=8))
+    >>> loss = flows.reverse_kl(q, target.log_prob, 32).mean()  # or lambda x: 2.0 * x[..., 2], without the constant
+    >>> loss.backward()
+    >>> loss.shape
+    torch.Size([])
     """
     x, log_prob = q.rsample_and_log_prob((checks.dimension(samples, "samples"),), generator=generator)
     wanted = log_target(x)
@@ -58,6 +67,15 @@ def flow_matching(
     On the sphere a draw that is antipodal to x has no one shortest path; the odds are rounding's.
     Source  Chen & Lipman 2023 (arXiv 2302.03660), eq. 13 and section 3.1 with d the geodesic distance, and with the
             scheduler kappa(t) = finest^t; Pooladian et al. 2023 (arXiv 2304.14772) for the coupling.
+
+    >>> import torch, hyperdist as hd, hyperdist_torch as ht
+    >>> from hyperdist_torch import flows
+    >>> x = ht.VonMisesFisher(torch.eye(3)[2], 20.0).sample((64,))
+    >>> q = flows.RiemannianCNF(ht.SphericalUniform(2), flows.FrameField(hd.Sphere(2), hidden=8))
+    >>> loss = flows.flow_matching(q, x, coupling=64)
+    >>> loss.mean().backward()
+    >>> loss.shape
+    torch.Size([64])
     """
     if not isinstance(q, RiemannianCNF):
         raise TypeError(f"q must be a RiemannianCNF, got {type(q).__name__}: match its flow, in that one's coordinates")

@@ -19,6 +19,27 @@ class FlowSpace(ABC):
     """What a vector field and a solver ask of a space of ``hyperdist``, ``core``, beside its maps: of dimension d.
 
     Nothing is checked here but by ``check``: a solver's stages lie on the space, and it cannot wait for a device.
+
+    >>> import torch, hyperdist as hd
+    >>> from hyperdist_torch import flows
+    >>> space = flows.on(hd.Sphere(2))  # or flows.Sphere(2)
+    >>> x, y = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 0.6, 0.8])
+    >>> space.core, space.width, space.support.check(space.check(x)), space.curvature(x)
+    (Sphere(2), 3, tensor(True), tensor(0.))
+    >>> u = space.log(x, y)
+    >>> torch.allclose(space.exp(x, u), y, atol=1e-6), torch.allclose(space.dist_sq(x, y), space.inner(x, u, u))
+    (True, True)
+    >>> space.project(x, torch.ones(3)), space.embedded_inner(x, u, torch.tensor([5.0, 0.0, 0.0])), space.log_volume(x)
+    (tensor([0., 1., 1.]), tensor(0.), tensor(0.))
+    >>> at, speed = space.path(x, y, torch.tensor([0.5]))  # half way
+    >>> torch.allclose(space.transport(x, at, u), speed, atol=1e-6), space.retract(torch.tensor([3.0, 0.0, 4.0]))
+    (True, tensor([0.6000, 0.0000, 0.8000]))
+    >>> space.basis(x).shape, torch.equal(space.from_frame(x, torch.eye(2)[0]), space.basis(x)[0])
+    (torch.Size([2, 3]), True)
+    >>> space.random_tangent(x, torch.randn(space.noise_width))[0], space.features(x).shape[-1] == space.feature_width
+    (tensor(0.), True)
+    >>> space.frame("generators").size, space.land(2.0 * x), space.widened(x, "x") is x
+    (3, tensor([1., 0., 0.]), True)
     """
 
     kind: ClassVar[Any]

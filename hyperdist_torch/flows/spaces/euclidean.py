@@ -10,7 +10,14 @@ from hyperdist_torch.flows.spaces.base import FlowSpace
 
 
 class OnEuclidean(FlowSpace):
-    """R^d."""
+    """R^d.
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.Euclidean(2)
+    >>> space, space.support, space.exp(torch.zeros(2), torch.tensor([3.0, 4.0]))
+    (Euclidean(2), FiniteVector(), tensor([3., 4.]))
+    """
 
     kind = hyperdist.Euclidean
     name = "euclidean"

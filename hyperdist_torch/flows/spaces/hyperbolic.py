@@ -40,7 +40,15 @@ class _OnHyperbolic(FlowSpace):
 
 
 class OnLorentz(_OnHyperbolic):
-    """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first."""
+    """Hyperbolic space of curvature -c, c > 0, on the hyperboloid: a point has d + 1 coordinates, time first.
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.Lorentz(2, c=1.0)
+    >>> x = space.retract(torch.tensor([0.0, 0.75, 0.0]))  # the time coordinate from the others
+    >>> x, space.project(x, torch.tensor([1.0, 0.0, 0.0])), space.features(x)  # arsinh 0.75
+    (tensor([1.2500, 0.7500, 0.0000]), tensor([-0.5625, -0.9375,  0.0000]), tensor([0.6931, 0.0000]))
+    """
 
     kind = hyperdist.Lorentz
     name = model = "lorentz"
@@ -88,7 +96,15 @@ class OnLorentz(_OnHyperbolic):
 
 
 class OnPoincareBall(_OnHyperbolic):
-    """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points."""
+    """Hyperbolic space of curvature -c, c > 0, in ball coordinates: right up to where they hold the points.
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.PoincareBall(2, c=1.0)
+    >>> space.features(torch.tensor([0.5, 0.0])), space.land(torch.tensor([[0.9, 0.0], [1.1, 0.0]]))  # 1.1: off it
+    (tensor([1.0986, 0.0000]), tensor([[0.9000, 0.0000],
+            [   nan,    nan]]))
+    """
 
     kind = hyperdist.PoincareBall
     name = model = "poincare"

@@ -14,7 +14,17 @@ from hyperdist_torch.flows.spaces.base import FlowSpace
 
 
 class OnSphere(FlowSpace):
-    """The unit sphere S^d: a point is a unit vector of R^(d+1)."""
+    """The unit sphere S^d: a point is a unit vector of R^(d+1).
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.Sphere(2)
+    >>> space.retract(torch.tensor([3.0, 0.0, 4.0])), space.project(torch.eye(3)[0], torch.ones(3))
+    (tensor([0.6000, 0.0000, 0.8000]), tensor([0., 1., 1.]))
+    >>> space.check(torch.tensor([[3.0, 0.0, 4.0]]))
+    Traceback (most recent call last):
+    ValueError: value must lie on Sphere(2): 1 of 1 rows do not, the first is row 0, ...; divide vectors by ...
+    """
 
     kind = hyperdist.Sphere
     name = "sphere"

@@ -13,7 +13,14 @@ from hyperdist_torch.flows.spaces.base import FlowSpace
 
 
 class OnTorus(FlowSpace):
-    """The flat torus: a point is d angles in [-pi, pi)."""
+    """The flat torus: a point is d angles in [-pi, pi).
+
+    >>> import torch
+    >>> from hyperdist_torch import flows
+    >>> space = flows.Torus(1)
+    >>> space.retract(torch.tensor([4.0])), space.features(torch.zeros(1))  # 4 - 2 pi; cosine and sine
+    (tensor([-2.2832]), tensor([1., 0.]))
+    """
 
     kind = hyperdist.Torus
     name = "torus"
