@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperdist import _moved, distributions
 from hyperdist.distributions import *  # noqa: F403 - the laws are listed once, in their package
-from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, ProductSpace, Sphere, Tangent, Torus
 
 if TYPE_CHECKING:
     from hyperdist import directional as directional
@@ -26,7 +26,7 @@ __version__ = "0.2.0"
 
 _moved.install()
 
-__all__ = ["Euclidean", "Lorentz", "PoincareBall", "Sphere", "Tangent", "Torus"]
+__all__ = ["Euclidean", "Lorentz", "PoincareBall", "ProductSpace", "Sphere", "Tangent", "Torus"]
 __all__ += distributions.__all__
 
 _ON_DEMAND = ("directional", "earth", "plot", "testing", "trees")

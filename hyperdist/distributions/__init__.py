@@ -5,6 +5,7 @@ from hyperdist.distributions.components import Components
 from hyperdist.distributions.divergence import kl_divergence
 from hyperdist.distributions.mixture import Mixture
 from hyperdist.distributions.power_spherical import PowerSpherical
+from hyperdist.distributions.product import Product
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
 from hyperdist.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
 from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
@@ -15,6 +16,7 @@ __all__ = [
     "Distribution",
     "Mixture",
     "PowerSpherical",
+    "Product",
     "RiemannianNormal",
     "SphericalRiemannianNormal",
     "SphericalUniform",

@@ -236,6 +236,15 @@ class Distribution(Judged):
         with np.errstate(under="ignore", over="ignore"):
             return np.exp(self.log_prob(x, model=model))[()]
 
+    def _curvatures(self) -> list[np.ndarray]:
+        """The curvatures c of the space, where it has any, each of a shape that broadcasts against the batch."""
+        return []
+
+    def _from_tangent(self, x: np.ndarray, start: int, model: str | None) -> np.ndarray:
+        """The draws start, start + 1, ... in the coordinates of ``model``, from tangent ones x (n, d), where there are
+        models."""
+        return x
+
     @property
     def _batch(self) -> int:
         return int(np.prod(self.batch_shape))

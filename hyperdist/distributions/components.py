@@ -10,6 +10,14 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn
+from hyperdist.spaces import ProductSpace
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether spaces are of one kind, products factor by factor; their curvatures are looked at by mixtures."""
+    if isinstance(a, ProductSpace) and isinstance(b, ProductSpace):
+        return a.widths == b.widths and all(map(_alike, a.spaces, b.spaces))
+    return type(a) is type(b)
 
 
 class Components(Distribution):
@@ -38,7 +46,7 @@ class Components(Distribution):
             raise TypeError(f"component must be a distribution or a list of at least one, got {laws!r}")
         first = laws[0]
         for law in laws[1:]:
-            if law.event_shape != first.event_shape or type(law.space) is not type(first.space):
+            if law.event_shape != first.event_shape or not _alike(law.space, first.space):
                 raise ValueError(f"component must be laws on one space, got {first!r} and {law!r}")
         self.laws = tuple(laws)
         self._counts = tuple(law.batch_shape[-1] if law.batch_shape else 1 for law in laws)
@@ -46,7 +54,7 @@ class Components(Distribution):
         self.batch_shape, self.event_shape = (*batch, sum(self._counts)), first.event_shape
         self.dtype = np.result_type(*(law.dtype for law in laws))
         self._models = first._models
-        if self._models:
+        if hasattr(first, "c"):
             self.c = self._joined([law.c for law in self.laws])
 
     def __repr__(self) -> str:
@@ -77,6 +85,9 @@ class Components(Distribution):
         return np.concatenate(
             [np.broadcast_to(array, lead + array.shape[array.ndim - axes - 1 :]) for array in wide], axis=-1 - axes
         )
+
+    def _curvatures(self) -> list[np.ndarray]:
+        return [self._joined(each) for each in zip(*(law._curvatures() for law in self.laws), strict=True)]
 
     def _all(self, values: Sequence[Any]) -> np.ndarray:
         return self._cast(self._joined(values))
@@ -162,6 +173,12 @@ class Components(Distribution):
             return value
 
         return Drawn(log_density, reach)
+
+    def _from_tangent(self, x: np.ndarray, start: int, model: str | None) -> np.ndarray:
+        out = np.empty((len(x), self._width(model)))
+        for law, rows in self._split(start, start + len(x)):
+            out[rows] = law._from_tangent(x[rows], 0, model)
+        return out
 
     def _check_draws(self, points: np.ndarray, block: slice, model: str | None, reach: float) -> None:
         for law, rows in self._split(block.start, block.stop):

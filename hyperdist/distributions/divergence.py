@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from hyperdist.arrays.namespace import Array
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.divergence_forms import Divergence, find, settle
 from hyperdist.distributions.spherical import SphericalUniform
-from hyperdist.distributions.summaries import HyperbolicSummary, Summary
+from hyperdist.distributions.summaries import HyperbolicSummary, ProductSummary, Summary
 from hyperdist.distributions.toroidal import ToroidalUniform
 from hyperdist.radial.base import quiet
 
@@ -24,7 +25,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> np.ndarray:
     """KL(p || q) = E_p[log p - log q] in nats, (*batch), batch axes broadcast.
 
     Forms: von Mises-Fisher and uniform laws in any pair and with any centres; Riemannian and wrapped normals, also
-    of each other, about one centre, and about two where c = 0; torus laws against the uniform one. A subclass has the
+    of each other, about one centre, and about two where c = 0; torus laws against the uniform one; products
+    factor by factor. A subclass has the
     form of the law that it derives from.
     Raises NotImplementedError for other pairs and centres, where the integral has more than one dimension:
     average ``p.log_prob(x) - q.log_prob(x)`` over ``x = p.sample(n)``. ValueError where the spaces differ.
@@ -69,6 +71,8 @@ def compare(p: Comparable, q: Comparable, holds: Callable[[Array], object]) -> D
     holds : whether a mask holds everywhere; where it cannot look at values it says so, and ``known`` tells.
     """
     summaries = p.summary(), q.summary()
+    if isinstance(summaries[0], ProductSummary) and isinstance(summaries[1], ProductSummary):
+        return _of_products(summaries[0].laws, summaries[1].laws, holds)
     form = find(*summaries)
     if form is None:
         raise NotImplementedError(
@@ -82,6 +86,18 @@ def compare(p: Comparable, q: Comparable, holds: Callable[[Array], object]) -> D
     if known is not None and not holds(known):
         raise NotImplementedError(f"this divergence about two centres has no one-dimensional form: {_ADVICE}")
     return Divergence(settle(value), known)
+
+
+def _of_products(p: Sequence[Comparable], q: Sequence[Comparable], holds: Callable[[Array], object]) -> Divergence:
+    """The sum of the factors' divergences."""
+    if len(p) != len(q):
+        raise ValueError(f"p and q must be laws on one space, got products of {len(p)} and {len(q)} laws")
+    for ours, theirs in zip(p, q, strict=True):
+        one_space(ours, theirs)
+    parts = [compare(ours, theirs, holds) for ours, theirs in zip(p, q, strict=True)]
+    known = [part.known for part in parts if part.known is not None]
+    value = reduce(lambda a, b: a + b, (part.value for part in parts))
+    return Divergence(value, reduce(lambda a, b: a & b, known) if known else None)
 
 
 def one_space(p: Comparable, q: Comparable) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.mixture_record import Start
+from hyperdist.distributions.product import Product
 from hyperdist.distributions.spherical import VonMisesFisher
-from hyperdist.spaces import Space
+from hyperdist.spaces import ProductSpace, Space
 
 _TOGETHER = 1 << 18
 """Responsibilities of runs that climb side by side: above it the arrays leave the cache and nothing is gained."""
@@ -97,18 +98,23 @@ class _Group:
         self.shares = shares[:, [element for element, _ in runs]]
         self.responsible = np.stack([state for _, state in runs], axis=1)
         self.top = np.zeros(self.shares.shape)
-        self.spread = np.zeros(len(runs)) if plan.bounded else self._spread()
+        self.spread = [np.zeros(len(runs))] if plan.bounded else self._spread()
 
-    def _spread(self) -> np.ndarray:
-        """Mean squared distance to the Frechet mean, (runs,)."""
-        space, x = self.plan.space, self.plan.x
-        centre = space.frechet_mean(x, self.shares)
-        return np.sum(self.shares * space.dist_sq(x[:, None], centre), axis=0)
+    def _spread(self) -> list[np.ndarray]:
+        """Mean squared distance to the Frechet mean, (runs,), on each factor of the space."""
+        space, found = self.plan.space, []
+        several = isinstance(space, ProductSpace)
+        spaces, parts = (space.spaces, space.split(self.plan.x)) if several else ((space,), (self.plan.x,))
+        for own, x in zip(spaces, parts, strict=True):
+            centre = own.frechet_mean(x, self.shares)
+            found.append(np.sum(self.shares * own.dist_sq(x[:, None], centre), axis=0))
+        return found
 
     def _keep(self, keep: np.ndarray) -> None:
         if not keep.all():
             self.runs = [run for run, stays in zip(self.runs, keep, strict=True) if stays]
-            self.shares, self.top, self.spread = self.shares[:, keep], self.top[:, keep], self.spread[keep]
+            self.shares, self.top = self.shares[:, keep], self.top[:, keep]
+            self.spread = [spread[keep] for spread in self.spread]
             self.responsible = self.responsible[:, keep]
 
     def ascend(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Start, np.ndarray | None]]:
@@ -190,7 +196,10 @@ class _Group:
             )
         if self.plan.bounded:
             return {}
-        narrow = np.any(law.variance <= self.plan.resolution * self.spread[:, None], axis=-1)
+        parts = law.laws if isinstance(law, Product) else [law]
+        narrow = np.zeros(len(self.runs), bool)
+        for part, spread in zip(parts, self.spread, strict=True):
+            narrow |= np.any(part.variance <= self.plan.resolution * spread[:, None], axis=-1)
         return {int(index): "a component collapsed on one point" for index in np.flatnonzero(narrow)}
 
     def _expect(self, law: Distribution, weighted: np.ndarray) -> np.ndarray:

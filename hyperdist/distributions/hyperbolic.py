@@ -38,6 +38,13 @@ class HyperbolicDistribution(CentredDistribution):
         self.dtype = np.result_type(mu, *(value for value in (*others.values(), c) if value.ndim))
         self.mu, self.c = mu, c
 
+    def _curvatures(self) -> list[np.ndarray]:
+        return [self.c]
+
+    def _from_tangent(self, x: np.ndarray, start: int, model: str | None) -> np.ndarray:
+        c = self._flat_c[self._which(start, start + len(x))]
+        return x if model == "tangent" else conversions.from_tangent(x, c, model or self.model)
+
     @property
     def space(self) -> PoincareBall | Tangent:  # type: ignore[override]
         """The space, in the coordinates of mu and, by default, of the draws.

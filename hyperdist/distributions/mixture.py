@@ -15,7 +15,6 @@ from hyperdist.distributions.base import Distribution, Drawn, Which
 from hyperdist.distributions.clustering import Clustering
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.mixture_fit import fit_mixture
-from hyperdist.geometry import conversions
 from hyperdist.radial.base import quiet
 
 _SUM_TOLERANCE = 1e-6
@@ -72,11 +71,12 @@ class Mixture(AnyMixture, Clustering):
         self.batch_shape, self.event_shape, self.dtype = shape[:-1], component.event_shape, component.dtype
         self._shares = np.broadcast_to(weights / total, shape)
         self._models = component._models
-        if self._models:
-            c = np.broadcast_to(self.component.c, shape)
+        for each in component._curvatures():
+            c = np.broadcast_to(each, shape)
             if not (c == c[..., :1]).all():
                 raise two_curvatures(c)
-            self.c = c[..., 0]
+        if hasattr(self.component, "c"):
+            self.c = np.broadcast_to(self.component.c, shape)[..., 0]
 
     def __repr__(self) -> str:
         return f"Mixture(weights={self.weights!r}, component={self.component!r})"
@@ -141,6 +141,13 @@ class Mixture(AnyMixture, Clustering):
     def _width(self, model: str | None) -> int:
         return self.component._width(model)
 
+    def _curvatures(self) -> list[np.ndarray]:
+        return [np.broadcast_to(c, self._shares.shape)[..., 0] for c in self.component._curvatures()]
+
+    def _from_tangent(self, x: np.ndarray, start: int, model: str | None) -> np.ndarray:
+        first = self._elements(start, start + len(x)) * self._shares.shape[-1]
+        return self.component._in_order(first)._from_tangent(x, 0, model)
+
     def _contains(self, x: np.ndarray, model: str | None) -> np.ndarray:
         return self.component._contains(x[..., None, :], model)[..., 0]
 
@@ -161,13 +168,13 @@ class Mixture(AnyMixture, Clustering):
         element = self._elements(start, start + len(out))
         chosen = element * self._shares.shape[-1] + self._choose(element, rng.random(len(out)))
         component = self.component._in_order(chosen)
-        if model is None or model == "tangent":
+        if not self._models or model == "tangent":
             component._draw(out, 0, rng, method, model)
             return Drawn(lambda: self._density(out, element, model), math.inf)
         # Tangent coordinates hold what the others lose far out, so that the density is right there.
-        draws = np.empty((len(out), self.event_shape[0]))
+        draws = np.empty((len(out), self._width("tangent")))
         component._draw(draws, 0, rng, method, "tangent")
-        out[...] = conversions.from_tangent(draws, self._flat(self.c)[element], model)
+        out[...] = component._from_tangent(draws, 0, model)
         return Drawn(lambda: self._density(draws, element, "tangent"), math.inf)
 
     def _choose(self, element: np.ndarray, u: np.ndarray) -> np.ndarray:

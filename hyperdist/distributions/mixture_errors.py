@@ -9,6 +9,7 @@ import numpy as np
 from hyperdist.distributions import uncertainty
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.families import Families
+from hyperdist.distributions.product import Product
 
 MAX_ITER, TOL = 200, 1e-6
 """M-steps of a resample's fit, which starts at the mixture itself, and the gain in nats an observation that ends it."""
@@ -19,6 +20,15 @@ BLOCK = 1 << 20
 def parts(component: Any) -> list[Any]:
     """Components of one family each: laws of batch shape (K_i,), or without batch."""
     return list(component.laws) if isinstance(component, Components) else [component]
+
+
+def check_single(mixture: Any) -> None:
+    """Raise for components that are products, whose parameters are those of several laws."""
+    if any(isinstance(law, Product) for law in parts(mixture.component)):
+        raise NotImplementedError(
+            "standard_errors of a mixture are for components that are no products: fit it to resampled rows instead, "
+            "x[rng.integers(n, size=n)]"
+        )
 
 
 def moved(mixture: Any, theta: np.ndarray) -> Any:
@@ -43,6 +53,7 @@ def wide(mixture: Any) -> Any:
 
 def observed(mixture: Any, x: np.ndarray) -> dict[str, Any]:
     """By the observed information, of all parameters together."""
+    check_single(mixture)
     mixture = wide(mixture)
     weights = mixture.weights
     if not (weights > 0.0).all():
@@ -72,6 +83,7 @@ def _fitted(law: Any) -> bool:
 
 def resampled(mixture: Any, x: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, Any]:
     """By fits to resampled rows, each from the mixture uphill, so that components keep their names."""
+    check_single(mixture)
     mixture = wide(mixture)
     k, counts = len(mixture.weights), uncertainty.counts(len(x), draws, rng)
     width = max(1, BLOCK // (len(x) * k))

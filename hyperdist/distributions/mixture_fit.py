@@ -16,13 +16,16 @@ from hyperdist.distributions.families import SHARE, Families, classes_of, resolv
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
-from hyperdist.distributions.spherical import SphericalDistribution
-from hyperdist.spaces import PoincareBall, Space, Torus
+from hyperdist.distributions.product import Product, check_families
+from hyperdist.spaces import PoincareBall, ProductSpace, Space, Sphere, Torus
 
 
 def space_of(family: Any, options: dict[str, Any]) -> Space:
     """The space of a family's laws."""
     first, *others = classes_of(family)
+    if issubclass(first, Product):
+        check_families(options.get("families"), options.get("space"))
+        return options["space"]
     if issubclass(first, HyperbolicDistribution):
         space: Space = PoincareBall(one_curvature(options.get("c", 1.0)))
     else:
@@ -38,13 +41,19 @@ def space_of(family: Any, options: dict[str, Any]) -> Space:
 def prepare(family: Any, options: dict[str, Any], x: ArrayLike) -> tuple[np.ndarray, Space]:
     """The observations in float64, on the space to its last bit."""
     space = space_of(family, options)
-    x = checks.observations(x, "x", 1 + space._extra, "k")
-    points = (space.wrap(checks.radians(x, "x")) if isinstance(space, Torus) else space.check_point(x)).astype(
-        np.float64
-    )
-    if issubclass(classes_of(family)[0], SphericalDistribution):
+    return settled(space, checks.observations(x, "x", 1 + space._extra, "k")), space
+
+
+def settled(space: Space, x: np.ndarray, name: str = "x") -> np.ndarray:
+    """Points (n, k) in float64, on the space to its last bit; any angles are points of the torus."""
+    if isinstance(space, ProductSpace):
+        parts = space.split(x)
+        return space.join(*(settled(own, part, name) for own, part in zip(space.spaces, parts, strict=True)))
+    points = space.wrap(checks.radians(x, name)) if isinstance(space, Torus) else space.check_point(x, name)
+    points = points.astype(np.float64)
+    if isinstance(space, Sphere):
         points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))
-    return points, space
+    return points
 
 
 def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

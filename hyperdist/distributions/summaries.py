@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from hyperdist.arrays.namespace import Array
 from hyperdist.distributions.normal_forms import NormalSpread
@@ -30,6 +31,13 @@ class Summary:
 
     d: int
     axes: int
+
+
+@dataclass(frozen=True, eq=False)
+class ProductSummary(Summary):
+    """Independent laws, each compared with its like."""
+
+    laws: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)

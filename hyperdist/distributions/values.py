@@ -30,6 +30,11 @@ class Value(Frozen):
         found = {name: getattr(self, name, None) for name in names if name != "self"}
         return {name: value for name, value in found.items() if value is not None}
 
+    @classmethod
+    def _made_of(cls, arguments: dict[str, Any]) -> Self:
+        """The law of such arguments."""
+        return cls(**arguments)
+
     @final
     def __getitem__(self, index: Any) -> Self:
         """The laws of a part of the batch, by what indexes an array of the batch's shape: law[0], law[1:], law[mask].
@@ -63,7 +68,7 @@ class Value(Frozen):
             else:
                 event = np.shape(value)[np.ndim(value) - axes :]
                 chosen[name] = chosen[name].reshape((-1, *event))[which]
-        return type(self)(**chosen)
+        return self._made_of(chosen)
 
     @final
     def __eq__(self, other: object) -> bool:
@@ -127,7 +132,7 @@ class Value(Frozen):
         given = {key: value for key, value in values.items() if key not in ("law", "dtype", "shape")}
         for key, value in given.items():
             given[key] = _restored(value, values.get("dtype", {}).get(key), values.get("shape", {}).get(key))
-        return found[name](**given)
+        return found[name]._made_of(given)
 
 
 def _derived(cls: type) -> list[type]:

@@ -108,8 +108,9 @@ class Space(Points):
         dtype = common(x, y)
         x, y = cast(x, dtype), cast(y, dtype)
         parameters = self._parameters(x)
-        if any(c.ndim for c in parameters):
-            raise ValueError(f"c must be one number for pairwise distances, got shape {shape(parameters[0])}")
+        for name, c in zip(self._own_names, parameters, strict=False):
+            if c.ndim:
+                raise ValueError(f"{name} must be one number for pairwise distances, got shape {shape(c)}")
         with quiet(x):
             return pairwise(self.kernels.dist_sq, x, y, parameters)
 
@@ -140,7 +141,7 @@ class Space(Points):
         """
         given = self._checked(x=x, y=y)
         u = self._apply("log", given)
-        self._check_held(given["x"], u, "log_x(y)", lambda: self.dist(x, y))
+        self._check_held(given["x"], u, "log_x(y)", lambda space, part: space.dist(part(given["x"]), part(given["y"])))
         return u
 
     @final
@@ -173,7 +174,9 @@ class Space(Points):
         """
         given = self._checked(x=x, y=y, u=u)
         moved = self._apply("transport", given)
-        self._check_held(given["y"], moved, "the transported u", lambda: self.norm(x, u))
+        self._check_held(
+            given["y"], moved, "the transported u", lambda space, part: space.norm(part(given["x"]), part(given["u"]))
+        )
         return moved
 
     @final
@@ -223,7 +226,7 @@ class Space(Points):
         mu = self.check_point(mu, "mu")
         v = checks.finite(checks.points(v, "v", mu.shape[-1] - self._extra, checks.floating), "v")
         u = self._apply("from_frame", {"mu": mu, "v": v})
-        self._check_held(mu, u, "the tangent with coordinates v", lambda: namespace(v).sqrt(dot(v, v)))
+        self._check_held(mu, u, "the tangent with coordinates v", lambda _, part: _length(part(v)))
         return u
 
     @final
@@ -273,7 +276,7 @@ class Space(Points):
         if not plain(*given, *self._own):
             return frechet_implicit.mean(self, x, weights)
         x = checks.observations(x, "x", 1 + self._extra, "k")
-        batch = sum(p.ndim for p in self._own)
+        batch = max((p.ndim for p in self._own), default=0)
         x = self.check_point(x.reshape(len(x), *(1,) * batch, -1)).reshape(x.shape)
         with np.errstate(all="ignore"):
             return self._mean(x.astype(np.float64), checks.shares(weights, len(x))).astype(x.dtype)
@@ -293,6 +296,10 @@ class Space(Points):
     def _bend(self, square: Array) -> Array:
         """The second derivative of half a squared distance across the way, from the squared distance."""
         return square * 0.0 + 1.0
+
+
+def _length(v: Array) -> Array:
+    return namespace(v).sqrt(dot(v, v))
 
 
 def _with_ends(result: Array, x: Array, y: Array, t: Array) -> Array:

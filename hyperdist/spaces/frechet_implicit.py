@@ -26,8 +26,7 @@ def mean(space: Any, x: Array, weights: Array | None) -> Array:
             "x must have values for a Frechet mean: it is found by a search, which no trace, compiler or vmap holds"
         )
     x = checks.floating(x, "x")
-    plain_space = type(space)(*(numbers(c) for c in space._own), d=space.d)
-    found = plain_space.frechet_mean(numbers(x), None if weights is None else numbers(weights))
+    found = space._in_numpy().frechet_mean(numbers(x), None if weights is None else numbers(weights))
     result = made(found, x.dtype, x)
     if constant(*given):
         return result

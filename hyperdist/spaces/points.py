@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -13,6 +13,9 @@ from hyperdist.arrays.host import bare, batches, cast, common, found, hidden, ki
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.rows import dot
 from hyperdist.arrays.types import AnyArray
+
+Length = Callable[[Any, Callable[[Array], Array]], Array]
+"""(space, part) -> how long vectors of a space should be, (*batch); ``part`` picks its coordinates from an array."""
 
 
 def largest(a: Array) -> float:
@@ -51,6 +54,15 @@ class Points(ABC):
     @abstractmethod
     def _own(self) -> tuple[Array, ...]:
         """The space's parameters: c, or none."""
+
+    @property
+    def _own_names(self) -> Sequence[str]:
+        """What messages call them."""
+        return "c"
+
+    def _in_numpy(self) -> Any:
+        """This space with its parameters as NumPy arrays."""
+        return type(self)(*(numbers(c) for c in self._own), d=self.d)  # type: ignore[call-arg]
 
     @abstractmethod
     def _parameters(self, x: Array) -> tuple[Array, ...]:
@@ -172,7 +184,7 @@ class Points(ABC):
     def _check_end(self, x: Array, u: Array, y: Array) -> None:  # noqa: B027
         """Raise where rounding of the velocity u at x does not tell where it leads to, y."""
 
-    def _check_held(self, x: Array, u: Array, name: str, length: Callable[[], Array] | None = None) -> None:  # noqa: B027
+    def _check_held(self, x: Array, u: Array, name: str, length: Length | None = None) -> None:  # noqa: B027
         """Raise where coordinates do not hold the tangents u at x, which should be ``length`` long."""
 
     def _check_beyond(self, x: Array) -> Array:
@@ -192,5 +204,6 @@ class Points(ABC):
         return x
 
     def _broadcast(self, arrays: dict[str, Array]) -> None:
-        """Check that the batch shapes of the arrays and of the space's parameter, c, go together."""
-        checks.broadcast(**batches(arrays.items()), **{name: shape(p) for name, p in zip("c", self._own, strict=False)})
+        """Check that the batch shapes of the arrays and of the space's parameters go together."""
+        own = zip(self._own_names, self._own, strict=False)
+        checks.broadcast(**batches(arrays.items()), **{name: shape(p) for name, p in own})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import final
 
 from hyperdist import checks
@@ -14,7 +13,7 @@ from hyperdist.arrays.stable import sinhc_sq
 from hyperdist.geometry import conversions, lorentz, tangent
 from hyperdist.spaces import held
 from hyperdist.spaces.hyperbolic import Hyperbolic
-from hyperdist.spaces.points import counted, largest, too_long
+from hyperdist.spaces.points import Length, counted, largest, too_long
 
 
 class _Stretched(Hyperbolic):
@@ -24,14 +23,14 @@ class _Stretched(Hyperbolic):
     def _noise(self, x: Array, u: Array, c: Array) -> Array:
         """What rounding of u's coordinates is in the frame at x, (*batch)."""
 
-    def _check_held(self, x: Array, u: Array, name: str, length: Callable[[], Array] | None = None) -> None:
+    def _check_held(self, x: Array, u: Array, name: str, length: Length | None = None) -> None:
         if hidden(x, u, self.c):
             return
         with looking(u):
             x, c = cast(x, u.dtype), self._c(u)
             noise, v = self._noise(x, u, c), self.kernels.to_frame(x, u, c)
             size = namespace(v).sqrt(dot(v, v))
-            true = None if length is None else length()
+            true = None if length is None else length(self, lambda a: a)
             bad = held.lost(noise, size, true)
             if found(bad):
                 raise ValueError(held.explain(name, bad, noise, size if true is None else true, kind(u)))

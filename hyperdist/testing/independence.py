@@ -46,6 +46,35 @@ def batch(view: View) -> list[Finding]:
     return [Finding("batch", p, statistic, n)]
 
 
+def factors(views: list[View]) -> list[Finding]:
+    """No two factors of a product share randomness: what ``batch`` asks, of each pair of them, element by element."""
+    outcomes = []
+    bases = [view.cube[..., 0] if view.cube is not None else view.pit for view in views]
+    known = [(base, view) for base, view in zip(bases, views, strict=True) if base is not None]
+    for i, (base, view) in enumerate(known):
+        for other, beside in known[:i]:
+            pairs = [np.broadcast_arrays(f(base), f(other)) for f in (_scores, lambda u: _scores(abs(2.0 * u - 1.0)))]
+            for a, b in pairs:
+                columns = zip(a.reshape(len(a), -1).T, b.reshape(len(b), -1).T, strict=True)
+                outcomes += [_correlation(left, right) for left, right in columns]
+            if view.directions is not None and beside.directions is not None:
+                outcomes += _alignments(view.directions, beside.directions)
+    if not outcomes:
+        return []
+    statistic, p = bonferroni(outcomes)
+    return [Finding("factors", p, statistic, len(known[0][0]))]
+
+
+def _alignments(u: np.ndarray, v: np.ndarray) -> list[tuple[float, float]]:
+    """Mean inner products of the leading coordinates of uniform directions, element by element, with their p-values."""
+    m = min(u.shape[-1], v.shape[-1])
+    inner = np.sum(u[..., :m] * v[..., :m], axis=-1)
+    inner = inner.reshape(len(inner), -1)
+    # Coordinates of a uniform direction in R^k are uncorrelated, each with the mean square 1/k.
+    z = np.mean(inner, axis=0) * np.sqrt(len(inner) * u.shape[-1] * v.shape[-1] / m)
+    return [(float(each) / np.sqrt(len(inner)), 2.0 * float(stats.norm.sf(abs(each)))) for each in z]
+
+
 def ljung_box(series: np.ndarray) -> tuple[float, float]:
     """Ljung and Box's (1978) statistic of the first autocorrelations and its chi-square p-value."""
     n = series.size

@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from hyperdist import distributions
 from hyperdist.checks.matrices import SPREADS
-from hyperdist.distributions import Components, Distribution, Mixture
+from hyperdist.distributions import Components, Distribution, Mixture, Product
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.toroidal import ToroidalDistribution
@@ -61,6 +61,8 @@ def exact(law: Any) -> Any:
         return Mixture(array(law.weights).astype(np.float64), exact(law.component))
     if cls is Components:
         return Components([exact(part) for part in law.laws])
+    if cls is Product:
+        return Product(*(exact(part) for part in law.laws))
     if issubclass(cls, (distributions.SphericalUniform, distributions.ToroidalUniform)):
         return cls(law.event_shape[0] - issubclass(cls, SphericalDistribution))
     given: dict[str, Any] = {}
@@ -80,16 +82,30 @@ def geometry_of(law: Any) -> type:
     return next((kind for kind in kinds if isinstance(part, kind)), Distribution)
 
 
+def product_of(law: Any) -> Product | None:
+    """The law as a product, of a mixture its first component, which has the space of all; None where it is none."""
+    if isinstance(law, Mixture):
+        first = product_of(law.component.laws[0] if isinstance(law.component, Components) else law.component)
+        return first[..., 0] if first is not None and first.batch_shape else first
+    return law if isinstance(law, Product) else None
+
+
 def represent(law: Any, x: np.ndarray, model: str | None) -> np.ndarray:
     """Draws in float64 and one form a space: tangent vectors at the origin, unit vectors, or angles."""
+    if (product := product_of(law)) is not None:
+        parts = product._each(x, model)
+        return np.concatenate([represent(part, own, named) for part, own, named in parts], axis=-1)
     if geometry_of(law) is HyperbolicDistribution:
         return geometry.to_tangent(x, model or law._check_model(None), law.c)
     return np.asarray(x, np.float64)
 
 
 def distances(law: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """All geodesic distances (on the torus: summed over coordinates) between rows of x and y, as ``represent`` gives
-    them; of the first element of a batch."""
+    """All geodesic distances (on the torus and on products: summed over coordinates, over factors) between rows of x
+    and y, as ``represent`` gives them; of the first element of a batch."""
+    if (product := product_of(law)) is not None:
+        parts = zip(product._each(x, "tangent"), product._each(y, "tangent"), strict=True)
+        return np.sum([distances(part, a, b) for (part, a, _), (_, b, _) in parts], axis=0)
     kind = geometry_of(law)
     if kind is HyperbolicDistribution:
         return geometry.hyperbolic_distances(x, y, float(np.reshape(law.c, -1)[0]))

@@ -15,7 +15,8 @@ from tests.support.space_methods import CURVED, KINDS, Method  # noqa: E402
 def case(kind: str, rng: np.random.Generator) -> tuple[Any, list[Any]]:
     """(mean of free points, weights and c; those)."""
     method = Method(kind, "frechet_mean", "X")
-    free = [torch.tensor(0.5 * rng.standard_normal((5, 2)).clip(-1.5, 1.5)), torch.tensor(rng.uniform(0.5, 1.5, 5))]
+    d = 3 if kind == "product" else 2
+    free = [torch.tensor(0.5 * rng.standard_normal((5, d)).clip(-1.5, 1.5)), torch.tensor(rng.uniform(0.5, 1.5, 5))]
     if kind in CURVED:
         free.append(torch.tensor(1.4, dtype=torch.float64))
 

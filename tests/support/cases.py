@@ -67,6 +67,14 @@ def _shared(name: str, parameters: tuple[Any, ...]) -> Callable[[Any], Any]:
     return lambda dtype: getattr(hd, name)(*(np.asarray(p, dtype) for p in parameters))
 
 
+def _product(dtype: Any) -> hd.Product:
+    return hd.Product(
+        hd.RiemannianNormal(ball_point(2, 0.4, dtype), np.asarray([0.3, 1.0], dtype), np.asarray(1.3, dtype)),
+        hd.VonMisesFisher(unit(3, dtype), np.asarray(5.0, dtype)),
+        hd.SphericalRiemannianNormal(unit(2, dtype), np.asarray([0.7, 2.0], dtype)),
+    )
+
+
 CASES = [
     Case("riemannian-d1", _riemannian(1, 0.7, 1.0, 0.3), HYPERBOLIC),
     Case("riemannian-d2", _riemannian(2, 1.0, 1.0, 0.4), HYPERBOLIC),
@@ -85,5 +93,6 @@ CASES = [
     Case("wrapped-full-flat-batch", _full(2, [[0.5], [1.5]], [0.0, 1.0], 0.3), ("poincare", "tangent"), radial=False),
     Case("vmf-m3", lambda t: hd.VonMisesFisher(unit(3, t), np.asarray(0.7, t))),
     *(Case(label, _shared(name, parameters)) for name, parameters, label in SPHERICAL),
+    Case("product", _product, HYPERBOLIC, radial=False),
     Case("spherical-d9", lambda t: hd.SphericalRiemannianNormal(unit(10, t), np.asarray(0.5, t))),
 ]

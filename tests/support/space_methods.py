@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import Euclidean, Lorentz, PoincareBall, Sphere, Tangent, Torus
+from hyperdist import Euclidean, Lorentz, PoincareBall, ProductSpace, Sphere, Tangent, Torus
 from hyperdist.arrays.namespace import namespace
 from hyperdist.geometry import lorentz, sphere
 
 D = 3
 KINDS: dict[str, Any] = {
     "poincare": PoincareBall, "lorentz": Lorentz, "tangent": Tangent, "euclidean": Euclidean, "sphere": Sphere,
-    "torus": Torus,
+    "torus": Torus, "product": lambda c: ProductSpace(PoincareBall(c, d=2), Sphere(1)),
 }  # fmt: skip
-CURVED = ("poincare", "lorentz", "tangent")
+MODELS = ("poincare", "lorentz", "tangent")
+CURVED = (*MODELS, "product")
 
 COMMON = {
     "dist": "xy", "dist_sq": "xy", "pairwise": "XY", "exp": "xu", "log": "xy", "inner": "xuw", "norm": "xu",
@@ -36,7 +37,7 @@ OWN = {
     },
     "torus": {"wrap": "p"},
 }  # fmt: skip
-CHECKS = ("check_point", "check_tangent", "contains", "origin", "frechet_mean")
+CHECKS = ("check_point", "check_tangent", "contains", "origin", "frechet_mean", "split", "join")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Method:
             return self.point(free[name], free.get("c"))
         if name in "uw":
             return space.from_frame(self.point(free["x"], free.get("c")), free[name])
-        if name == "p" and self.kind in ("sphere", "lorentz"):
+        if name == "p" and self.kind in ("sphere", "lorentz", "product"):
             return namespace(free[name]).concat([free[name][:1] + 2.0, free[name]], axis=-1)
         return free[name]
 
@@ -85,6 +86,9 @@ class Method:
         """A point from a free vector: near the origin, the origin for 0."""
         if self.kind == "lorentz":
             return lorentz.lift(z, c)
+        if self.kind == "product":
+            ball, circle = (Method(kind, self.name, self.takes) for kind in ("poincare", "sphere"))
+            return namespace(z).concat([ball.point(z[..., :2], c), circle.point(z[..., 2:], c)], axis=-1)
         if self.kind == "sphere":
             y = sphere.from_stereographic(0.5 * z)
             return y / namespace(y).sqrt((y * y).sum(-1))[..., None]
@@ -94,5 +98,5 @@ class Method:
 METHODS = [
     Method(kind, name, takes)
     for kind in KINDS
-    for name, takes in (COMMON | (HYPERBOLIC if kind in CURVED else {}) | OWN.get(kind, {})).items()
+    for name, takes in (COMMON | (HYPERBOLIC if kind in MODELS else {}) | OWN.get(kind, {})).items()
 ]
