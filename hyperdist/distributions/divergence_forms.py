@@ -204,7 +204,9 @@ def _same(p: ToroidalUniformSummary, q: ToroidalUniformSummary) -> Divergence:
 
 @form(ToroidalNormalSummary, ToroidalUniformSummary)
 def _wrapped_uniform(p: ToroidalNormalSummary, q: ToroidalUniformSummary) -> Divergence:
-    """The sum of the coordinates' divergences, each that of the absolute angle."""
+    """The sum of the coordinates' divergences, each that of the absolute angle; of correlated ones by their entropy."""
+    if p.entropy is not None:
+        return Divergence(q.log_volume - p.entropy())
     xp = namespace(p.sigma)
     angle, weights = circular.rule(values(p.sigma))
     share = weights * xp.exp(circular.log_density(angle, p.sigma))

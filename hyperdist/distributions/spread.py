@@ -10,7 +10,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays import lower
 from hyperdist.arrays.types import ArrayLike
-from hyperdist.distributions.base import CentredDistribution
+from hyperdist.distributions.base import Distribution
 from hyperdist.radial.riemannian_normal import SCALE_RANGE
 
 
@@ -43,7 +43,7 @@ def largest(triangle: np.ndarray) -> float:
         return float(np.sqrt(np.max(np.sum(np.square(triangle.astype(np.float64)), axis=-1), initial=0.0)))
 
 
-class Spread(CentredDistribution):
+class Spread(Distribution):
     """A law of the normal with covariance diag(sigma^2), or L L^T of a lower triangle L."""
 
     _sigma: np.ndarray | None

@@ -81,9 +81,11 @@ class SphericalSummary(Summary):
 
 @dataclass(frozen=True, eq=False)
 class ToroidalNormalSummary(Summary):
-    """The normal of standard deviations sigma (*batch, d), wrapped on the torus."""
+    """The normal of standard deviations sigma (*batch, d), or of a full covariance, wrapped on the torus."""
 
-    sigma: Array
+    sigma: Array | None = None
+    entropy: Callable[[], Array] | None = None
+    """Of a full covariance, (*batch)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,8 @@ def polar(law: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def view(law: Any, x: np.ndarray, model: str | None) -> View | None:
     """The draws x (n, *batch, k) of a float64 law as uniforms; None for a law whose draws have no such form."""
     x, kind = represent(law, x, model), geometry_of(law)
-    if isinstance(law, Mixture) or kind is Distribution:
+    correlated = kind is ToroidalDistribution and hasattr(law, "scale_tril") and not hasattr(law, "sigma")
+    if isinstance(law, Mixture) or kind is Distribution or correlated:
         return None
     if kind is ToroidalDistribution:
         return _torus_view(law, x)
