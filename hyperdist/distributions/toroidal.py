@@ -48,7 +48,12 @@ class ToroidalDistribution(Distribution):
 
     @property
     def mode(self) -> np.ndarray:
-        """The point of largest density, ``mean``, (*batch, d)."""
+        """The point of largest density, ``mean``, (*batch, d).
+
+        >>> import hyperdist as hd
+        >>> hd.ToroidalWrappedNormal([1.0, 4.0], 0.5).mode.round(6)  # 4 - 2 pi
+        array([ 1.      , -2.283185])
+        """
         return self.mean
 
 
@@ -216,6 +221,13 @@ class ToroidalUniform(ToroidalDistribution):
     """The uniform law on the torus.
 
     d : int >= 1. Every point is a Frechet mean and a mode; ``mean`` and ``mode`` are zeros.
+
+    >>> import hyperdist as hd
+    >>> law = hd.ToroidalUniform(2)
+    >>> float(law.entropy().round(6)), float(law.log_normalizer().round(6))  # 2 log(2 pi)
+    (3.675754, 3.675754)
+    >>> law.mean, float(law.variance.round(6))  # 2 pi^2/3
+    (array([0., 0.]), 6.579736)
     """
 
     def __init__(self, d: SupportsIndex) -> None:
@@ -258,7 +270,13 @@ class ToroidalUniform(ToroidalDistribution):
 
     @classmethod
     def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> ToroidalUniform:
-        """The uniform law on the torus of x, (n, d): it has no parameter."""
+        """The uniform law on the torus of x, (n, d): it has no parameter.
+
+        >>> import hyperdist as hd
+        >>> x = hd.ToroidalUniform(2).sample(200, rng=0)
+        >>> hd.ToroidalUniform.fit(x).bic(x) < hd.ToroidalWrappedNormal.fit(x).bic(x)  # no direction is preferred
+        True
+        """
         points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
         checks.shares(weights, len(points))
         return cls(points.shape[-1])

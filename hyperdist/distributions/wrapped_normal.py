@@ -50,6 +50,13 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
     >>> q = hyperdist.WrappedNormal([0.3, 0.1], covariance_matrix=[[0.25, 0.2], [0.2, 0.25]])
     >>> q.scale_tril.round(3).tolist(), q.sample((4,), rng=0).shape
     ([[0.5, 0.0], [0.4, 0.3]], (4, 2))
+    >>> q.full, q.covariance_matrix.round(6).tolist(), float(q.variance.round(6))  # the trace
+    (True, [[0.25, 0.2], [0.2, 0.25]], 0.5)
+    >>> float(q.log_normalizer().round(6))  # log(2 pi 0.5 0.3)
+    -0.059243
+    >>> flat = hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0], c=0.0)
+    >>> flat.sigma.tolist(), bool(hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0]).entropy() > flat.entropy())  # more room
+    ([0.5, 2.0], True)
     """
 
     _event_axes: ClassVar[dict[str, int]] = {"mu": 1, "sigma": 1, "scale_tril": 2}
@@ -91,6 +98,10 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         """The law of dist(x, mu), sigma times chi_d.
 
         Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
+
+        >>> import hyperdist as hd
+        >>> hd.WrappedNormal([0.3, 0.1], 0.5).radius.icdf(0.5).round(6)  # 0.5 sqrt(2 log 2): half the draws are as near to mu
+        np.float64(0.588705)
         """
         checks.one_scale(not self.full)
         sigma = self._wide_sigma
@@ -201,6 +212,11 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         two dimensions: on one geodesic) that is orthogonal to an axis of the frame at one of its points: one through
         the origin orthogonal to an axis, and many that pass it by; one point always, two or d points in general
         position mostly not.
+
+        >>> import hyperdist as hd
+        >>> x = hd.WrappedNormal([0.3, 0.1], [0.2, 0.8]).sample(2000, rng=0)
+        >>> hd.WrappedNormal.fit(x).sigma.round(1), hd.WrappedNormal.fit(x, isotropic=True).sigma.shape
+        (array([0.2, 0.8]), (1,))
         """
         c = one_curvature(c)
         points = PoincareBall(c).check_point(checks.observations(x))

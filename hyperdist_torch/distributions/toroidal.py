@@ -28,6 +28,11 @@ class ToroidalDistribution(ManifoldDistribution):
 
     A point is d angles in radians. Draws lie in [-pi, pi); ``log_prob`` takes any finite angles, modulo 2 pi, with a
     warning beyond four turns where arguments are validated, since they are then likely to be degrees.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.ToroidalWrappedNormal(torch.tensor([1.0, 4.0]), 0.5)
+    >>> law.mode, law.support.check(law.sample((100,))).all().item()  # 4 - 2 pi
+    (tensor([ 1.0000, -2.2832]), True)
     """
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
@@ -155,6 +160,13 @@ class ToroidalUniform(ToroidalDistribution):
 
     d : int >= 1; dtype and device are those of the draws. Every point is a Frechet mean and a mode; ``mean`` and
     ``mode`` are zeros.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> law = ht.ToroidalUniform(2, dtype=torch.float64)
+    >>> law.entropy(), law.log_normalizer(), law.log_prob(law.rsample())  # 2 log(2 pi)
+    (tensor(3.6758, dtype=torch.float64), tensor(3.6758, dtype=torch.float64), tensor(-3.6758, dtype=torch.float64))
+    >>> law.mean, law.variance  # 2 pi^2/3
+    (tensor([0., 0.], dtype=torch.float64), tensor(6.5797, dtype=torch.float64))
     """
 
     def __init__(
