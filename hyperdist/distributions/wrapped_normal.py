@@ -54,8 +54,8 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
     (True, [[0.25, 0.2], [0.2, 0.25]], 0.5)
     >>> float(q.log_normalizer().round(6))  # log(2 pi 0.5 0.3)
     -0.059243
-    >>> flat = hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0], c=0.0)
-    >>> flat.sigma.tolist(), bool(hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0]).entropy() > flat.entropy())  # more room
+    >>> flat = hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0], c=0.0)  # with less room
+    >>> flat.sigma.tolist(), bool(hyperdist.WrappedNormal([0.3, 0.1], [0.5, 2.0]).entropy() > flat.entropy())
     ([0.5, 2.0], True)
     """
 
@@ -100,7 +100,7 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         Where the coordinates' scales differ there is none: an AttributeError that is a ValueError too.
 
         >>> import hyperdist as hd
-        >>> hd.WrappedNormal([0.3, 0.1], 0.5).radius.icdf(0.5).round(6)  # 0.5 sqrt(2 log 2): half the draws are as near to mu
+        >>> hd.WrappedNormal([0.3, 0.1], 0.5).radius.icdf(0.5).round(6)  # 0.5 sqrt(2 log 2): half are as near
         np.float64(0.588705)
         """
         checks.one_scale(not self.full)
