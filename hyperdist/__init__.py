@@ -17,6 +17,7 @@ from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, ProductSpace, Sph
 
 if TYPE_CHECKING:
     from hyperdist import directional as directional
+    from hyperdist import distributed as distributed
     from hyperdist import earth as earth
     from hyperdist import plot as plot
     from hyperdist import testing as testing
@@ -29,8 +30,8 @@ _moved.install()
 __all__ = ["Euclidean", "Lorentz", "PoincareBall", "ProductSpace", "Sphere", "Tangent", "Torus"]
 __all__ += distributions.__all__
 
-_ON_DEMAND = ("directional", "earth", "plot", "testing", "trees")
-"""Parts that are loaded when they are named: they need Matplotlib or the slow parts of SciPy."""
+_ON_DEMAND = ("directional", "distributed", "earth", "plot", "testing", "trees")
+"""Parts that are loaded when they are named: they need Matplotlib, Dask or the slow parts of SciPy."""
 
 
 def __getattr__(name: str) -> Any:

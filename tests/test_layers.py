@@ -38,6 +38,7 @@ LAYERS = (
     "distributions",
     "",  # hyperdist/__init__.py itself
     "directional",
+    "distributed",
     "runs",
     "testing",
     "trees",
