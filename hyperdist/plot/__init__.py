@@ -1,10 +1,10 @@
-"""Pictures of laws, points, geodesics and trees: the Poincaré disc, and equal-area maps of the sphere.
+"""Pictures of laws, points, curves and trees: the Poincaré disc and ball, maps of the sphere, the globe, the torus.
 
-Needs Matplotlib, the extra ``plot``. Nothing else in hyperdist imports this package.
+Needs Matplotlib, the extra ``plot``; coastlines the extra ``maps``. Nothing else in hyperdist imports this package.
 
 Every function draws on ``ax``, or on Matplotlib's current axes where ``ax`` is None, and makes them a disc or a map if
-they are not one yet; so calls one after another draw on one picture. ``disc`` and ``sphere`` return the axes, the
-others the artist.
+they are not one yet; so calls one after another draw on one picture. ``disc``, ``sphere``, ``torus`` and ``ball``
+return the axes, the others the artist.
 """
 
 try:
@@ -12,8 +12,17 @@ try:
 except ImportError as error:
     raise ImportError("hyperdist.plot needs Matplotlib: pip install 'hyperdist[plot]'") from error
 
+from hyperdist.plot._style import legend
 from hyperdist.plot.disc import disc, disc_density, disc_geodesic, disc_points
-from hyperdist.plot.sphere import sphere, sphere_density, sphere_points, unit_vectors
+from hyperdist.plot.sphere import (
+    sphere,
+    sphere_coastlines,
+    sphere_curve,
+    sphere_density,
+    sphere_geodesic,
+    sphere_points,
+    unit_vectors,
+)
 from hyperdist.plot.tree import disc_tree
 
 del _matplotlib
@@ -24,8 +33,12 @@ __all__ = [
     "disc_geodesic",
     "disc_points",
     "disc_tree",
+    "legend",
     "sphere",
+    "sphere_coastlines",
+    "sphere_curve",
     "sphere_density",
+    "sphere_geodesic",
     "sphere_points",
     "unit_vectors",
 ]

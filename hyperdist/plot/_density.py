@@ -1,7 +1,8 @@
-"""A density on a grid of pixels, and how it is shown; the disc and the sphere share it."""
+"""How a density on a grid of pixels is shown; the disc, the sphere and the torus share it."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.image import AxesImage
 
 from hyperdist import checks
-from hyperdist.plot._style import COLOURS
+from hyperdist.plot import _cells, _style
+from hyperdist.plot._cells import Chart
+from hyperdist.plot._read import Density
 
 _LOG_RANGE = 12.0
 """Nats under the peak that a picture of a log density resolves; the colour bar's arrow marks what lies below."""
@@ -21,60 +24,54 @@ def resolution(pixels: Any) -> int:
     return checks.dimension(pixels, "pixels", least=2)
 
 
-def centres(pixels: int) -> np.ndarray:
-    """The centres of pixels side by side on [-1, 1]."""
-    return (2 * np.arange(pixels) + 1 - pixels) / pixels
-
-
-def inside_circle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The grid of x and y, (len(y), len(x), 2), with what lies outside the unit circle drawn in to just inside it.
+def into_circle(side: float) -> Any:
+    """Moves places on the paper outside the unit circle to ``side``, a pixel, inside it.
 
     Pixels that the rim cuts may have their centre outside; they take the density one pixel inside the rim.
     """
-    grid = np.stack(np.meshgrid(x, y), axis=-1)
-    rim = 1 - 1 / len(y)
-    size = np.hypot(grid[..., 0], grid[..., 1])
-    return grid * np.where(size > rim, rim / np.where(size > rim, size, 1.0), 1.0)[..., None]
 
+    def draw_in(paper: np.ndarray) -> np.ndarray:
+        size = np.hypot(paper[:, 0], paper[:, 1])
+        beyond = size > 1 - side
+        return paper * np.where(beyond, (1 - side) / np.where(beyond, size, 1.0), 1.0)[:, None]
 
-def mean_log_prob(q: Any, points: np.ndarray) -> np.ndarray:
-    """The log of the law's density at points (rows, columns, k), averaged over the law's batch.
-
-    One row at a time: a batch of thousands of laws needs memory for one row of pixels, not for the picture.
-    """
-    batch = tuple(q.batch_shape)
-    count = int(np.prod(batch, dtype=int))
-    if count == 0:
-        raise ValueError(f"q must hold at least one law, got batch shape {batch}")
-    rows = []
-    for row in points:
-        values = np.asarray(q.log_prob(row.reshape(row.shape[:1] + (1,) * len(batch) + row.shape[1:])))
-        rows.append(np.logaddexp.reduce(values.reshape(len(row), count), axis=1) - np.log(count))
-    return np.stack(rows)
+    return draw_in
 
 
 def show(
-    ax: Axes,
-    log_prob: np.ndarray,
-    extent: tuple[float, float, float, float],
-    *,
-    log: bool,
-    colorbar: bool,
+    ax: Axes, density: Density, chart: Chart, *, log: bool, colorbar: bool, clip: Any, transform: Any = None,
     style: dict[str, Any],
-) -> AxesImage:
-    """Colour a grid of log densities, first row lowest, and say in the colour bar what the colours mean."""
-    finite = log_prob[np.isfinite(log_prob)]
-    peak = float(finite.max()) if finite.size else 0.0
+) -> AxesImage:  # fmt: skip
+    """Colour the density on a chart's pixels, ring what is narrower, and say in the colour bar what colours mean."""
+    pixels = _cells.pixels(density, chart)
+    log_prob, peak = pixels.log_prob, pixels.log_peak
     values, low, high = (log_prob, peak - _LOG_RANGE, peak) if log else (np.exp(log_prob), 0.0, np.exp(peak))
+    if not np.max(values, initial=-np.inf) > (-np.inf if log else 0.0):
+        low, high = (-_LOG_RANGE, 0.0) if log else (0.0, 1.0)
+        warnings.warn(
+            "q has the density 0 at every pixel: a law is seen where it lies in the window, a function where it is "
+            "wide enough to be met at the centre of a pixel",
+            stacklevel=3,
+        )
     norm = style.pop("norm", None) or Normalize(style.pop("vmin", low), style.pop("vmax", high))
-    defaults = {"cmap": COLOURS, "interpolation": "bilinear", "origin": "lower", "zorder": 2}
-    image = AxesImage(ax, extent=extent, norm=norm, **(defaults | style))
+    defaults = {"cmap": _style.COLOURS, "interpolation": "bilinear", "origin": "lower", "zorder": 2}
+    image = AxesImage(ax, extent=chart.extent, norm=norm, **(defaults | style))
     # -inf has no colour; anything under the range has that of its end, wherever the caller has put that.
     image.set_data(np.maximum(values, (low if norm.vmin is None else min(low, norm.vmin)) - 1.0))
     ax.add_image(image)
+    transform = ax.transData if transform is None else transform
+    image.set_transform(transform)
+    image.set_clip_path(clip)
+    if len(pixels.marks):
+        _ring(ax, pixels.marks, image.get_cmap()(1.0), transform)
     if colorbar:
-        label = "log density (nats)" if log else "density (per unit area)"
-        bar = ax.figure.colorbar(image, ax=ax, extend="min" if log else "neither", fraction=0.05, pad=0.03, shrink=0.75)
-        bar.set_label(label)
-        bar.outline.set_visible(False)
+        over = norm.vmax is not None and bool(np.max(values, initial=-np.inf) > norm.vmax + 1e-9 * abs(norm.vmax))
+        extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((log, over), "neither")
+        _style.bar(ax, image, "log density (nats)" if log else "density (per unit area)", extend=extend)
     return image
+
+
+def _ring(ax: Axes, places: np.ndarray, colour: Any, transform: Any) -> None:
+    """Rings round what is too small to be seen."""
+    ways: dict[str, Any] = {"linewidths": 1.1, "zorder": 4.6, "transform": transform, "label": "_nolegend_"}
+    ax.scatter(*places.T, s=90.0, facecolors="none", edgecolors=[colour], **ways)

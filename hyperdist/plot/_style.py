@@ -1,11 +1,25 @@
-"""Colours and defaults that the disc and the sphere share."""
+"""Colours, groups, colour bars and legends, which all pictures share."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib import rcParams, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import Colormap, ListedColormap, to_rgba
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from hyperdist import checks
+from hyperdist.plot._read import numeric
+
+_TURN = "_hyperdist_turn"
+"""On an artist: which of the axes' colours it has."""
 
 
 def _from_oklab(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
@@ -37,6 +51,12 @@ def _paper() -> Colormap:
 COLOURS = _paper()
 """The colour map of densities."""
 
+GRID: dict[str, Any] = {"colors": "0.25", "linewidths": 0.5, "alpha": 0.16, "zorder": 3, "label": "_nolegend_"}
+"""Of the faint lines under all else; the label keeps them out of every legend."""
+
+CYCLE = ("#d1495b", "#1b998b", "#e9a23b", "#7b4ea3", "#5f9f35", "#c7779f", "#7a5230", "#3a3f47")
+"""Colours of groups, one a call: seen on the palest and on the deepest of ``COLOURS``, and told from one another."""
+
 
 def over(defaults: dict[str, Any], style: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
     """The caller's style over the defaults, whichever of Matplotlib's names for a property it uses."""
@@ -44,8 +64,128 @@ def over(defaults: dict[str, Any], style: dict[str, Any], aliases: dict[str, str
     return {key: value for key, value in defaults.items() if key not in named} | style
 
 
-def points(n: int, style: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of ``Axes.scatter`` for n points: the more there are, the smaller, so that they stay apart."""
-    size = min(16.0, 1600.0 / max(n, 1) ** 0.75)
-    defaults = {"s": size, "color": "#d1495b", "linewidths": 0.0, "alpha": 0.8, "zorder": 5}
-    return over(defaults, style, {"c": "color", "linewidth": "linewidths", "lw": "linewidths"})
+def lines(style: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Arguments of ``LineCollection``."""
+    return over(defaults, style, {"color": "colors", "linewidth": "linewidths", "lw": "linewidths"})
+
+
+def next_colour(ax: Axes) -> tuple[int, str]:
+    """The turn and the colour of the next group on the axes: of Matplotlib's cycle where the user has set one, else of
+    ``CYCLE``."""
+    turn = 1 + max((getattr(artist, _TURN, -1) for artist in ax.collections), default=-1)
+    cycle = rcParams["axes.prop_cycle"]
+    colours = CYCLE if cycle == rcParamsDefault["axes.prop_cycle"] else cycle.by_key().get("color", CYCLE)
+    return turn, colours[turn % len(colours)]
+
+
+def points(
+    ax: Axes, places: Sequence[np.ndarray], shown: np.ndarray, style: dict[str, Any], *, label: str | None,
+    groups: Any, values: Any, colorbar: bool, clip: Any = None,
+) -> Any:  # fmt: skip
+    """Points at ``places``, an array (n,) a coordinate, of which those ``shown`` are drawn: in one colour, in that of
+    their group, or by value. The artist; with groups a list, one each."""
+    n = len(shown)
+    if groups is not None and (values is not None or label is not None):
+        raise ValueError("groups must come without values and label: a group is labelled by itself")
+    if values is not None:
+        number = checks.finite(checks.as_float(numeric(values), "values"), "values").reshape(-1)
+        _one_each(len(number), n, "values")
+        defaults = {"c": number[shown], "cmap": "viridis"}
+        artist = dots(ax, places, shown, over(defaults, style, {}), clip)
+        if colorbar:
+            bar(ax, artist, label or "")
+        return artist
+    if groups is None:
+        return _group(ax, places, shown, style | ({} if label is None else {"label": label}), clip)
+    names, member = np.unique(np.asarray(numeric(groups)).reshape(-1), return_inverse=True)
+    _one_each(len(member), n, "groups")
+    return [
+        _group(ax, places, shown & (member == k), style | {"label": str(name)}, clip) for k, name in enumerate(names)
+    ]
+
+
+def _one_each(length: int, n: int, name: str) -> None:
+    if length != n:
+        raise ValueError(f"{name} must have one entry for each of {n} points, got {length}")
+
+
+def _group(ax: Axes, places: Sequence[np.ndarray], shown: np.ndarray, style: dict[str, Any], clip: Any) -> Any:
+    if {"color", "c", "facecolors", "facecolor", "fc"} & set(style):
+        return dots(ax, places, shown, style, clip)
+    turn, colour = next_colour(ax)
+    artist = dots(ax, places, shown, {"color": colour} | style, clip)
+    setattr(artist, _TURN, turn)
+    return artist
+
+
+def dots(ax: Axes, places: Sequence[np.ndarray], shown: np.ndarray, style: dict[str, Any], clip: Any) -> Any:
+    """The more points there are, the smaller, so that they stay apart."""
+    n = int(shown.sum())
+    defaults = {"s": min(16.0, 1600.0 / max(n, 1) ** 0.75), "linewidths": 0.0, "alpha": 0.8, "zorder": 5}
+    wide = {key: _of(value, shown) for key, value in style.items()}
+    style = over(defaults, wide, {"linewidth": "linewidths", "lw": "linewidths"})
+    artist = ax.scatter(*(place[shown] for place in places), **style)
+    if clip is not None:
+        artist.set_clip_path(clip)
+    return artist
+
+
+def _of(value: Any, shown: np.ndarray) -> Any:
+    """The entries for the points shown of what has one for each point."""
+    array = np.asarray(value) if isinstance(value, list | np.ndarray) else None
+    return array[shown] if array is not None and array.ndim and len(array) == len(shown) else value
+
+
+def bar(ax: Axes, artist: Any, label: str, *, extend: str = "neither") -> Any:
+    """A colour bar beside the axes, whole: the figure gets a constrained layout unless it has one of its own."""
+    figure = tidy(ax)
+    ways: dict[str, Any] = {"fraction": 0.05, "pad": 0.03, "shrink": 0.75, "extend": extend}
+    colours = figure.colorbar(artist, ax=ax, **ways)
+    colours.set_label(label)
+    colours.outline.set_visible(False)
+    if colours.solids is not None:
+        colours.solids.set_alpha(1.0)
+    return colours
+
+
+def tidy(ax: Axes) -> Any:
+    """The figure of the axes, with a constrained layout unless it has a layout of its own."""
+    figure = ax.get_figure(root=True) if "root" in inspect.signature(ax.get_figure).parameters else ax.figure
+    assert figure is not None
+    given = figure.subplotpars
+    margins = ("left", "right", "bottom", "top", "wspace", "hspace")
+    default = all(getattr(given, name) == rcParams[f"figure.subplot.{name}"] for name in margins)
+    if figure.get_layout_engine() is None and default and ax.get_subplotspec() is not None:
+        figure.set_layout_engine("constrained")
+    return figure
+
+
+def legend(ax: Axes | None = None, **style: Any) -> Legend:
+    """A legend of what has a label, beside the picture: groups, never the rim, its dots large enough to tell colours.
+
+    ax      axes of a picture; None takes the current ones.
+    style   what ``Axes.legend`` takes; without ``loc`` it stands to the left of the axes.
+    returns the legend.
+    Raises  ValueError where nothing on the axes has a label.
+
+    >>> from hyperdist import plot
+    >>> near = plot.disc_points([[0.1, 0.2], [0.2, 0.1]], label="near")
+    >>> far = plot.disc_points([[0.8, 0.2], [0.2, 0.8]], label="far")
+    >>> [text.get_text() for text in plot.legend().get_texts()]
+    ['near', 'far']
+    """
+    ax = plt.gca() if ax is None else ax
+    handles, labels = ax.get_legend_handles_labels()
+    if not labels:
+        raise ValueError("ax must show something that has a label, got none: give label= or groups= to its points")
+    shown = [_dot(handle) if isinstance(handle, PathCollection) else handle for handle in handles]
+    if "loc" not in style:
+        style = {"loc": "upper right", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.0} | style
+        tidy(ax)
+    return ax.legend(shown, labels, **({"frameon": False, "handletextpad": 0.2} | style))
+
+
+def _dot(handle: PathCollection) -> Line2D:
+    colours = handle.get_facecolor()
+    colour = to_rgba(colours[0], 1.0) if len(colours) else "0.3"
+    return Line2D([], [], linestyle="", marker="o", markersize=5.5, markeredgewidth=0.0, color=colour)

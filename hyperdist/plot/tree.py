@@ -72,11 +72,10 @@ def disc_tree(
             lines[number] = line
     width = np.maximum(_THICK * _THINNER ** T.depths()[below], _THIN)
     defaults = {"colors": colours[below], "linewidths": width, "zorder": 4.3, "capstyle": "round"}
-    aliases = {"color": "colors", "linewidth": "linewidths", "lw": "linewidths"}
-    artist = LineCollection(lines, **_style.over(defaults, style, aliases))
+    artist = LineCollection(lines, **_style.lines(style, **defaults))
     if nodes:
-        dots = _style.points(len(T), {"color": colours, "alpha": 1.0, "zorder": 4.4})
-        _clip(ax.scatter(*(edge * x).T, **dots), outline)
+        dots = {"color": colours, "alpha": 1.0, "zorder": 4.4}
+        _style.dots(ax, tuple((edge * x).T), np.ones(len(T), bool), dots, outline).set_label("_nolegend_")
     return cast(LineCollection, _clip(ax.add_collection(artist), outline))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from hyperdist import checks
+from hyperdist import checks, spaces
 from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.radial.riemannian_normal import check_spread
 from hyperdist_torch import _parameters
@@ -69,6 +69,11 @@ class OnHyperbolicSpace(ManifoldDistribution):
     c: Tensor
     model: str
     """The coordinates of points where no others are asked for: "poincare" or "tangent"."""
+
+    @property
+    def space(self) -> spaces.PoincareBall | spaces.Tangent:
+        """The space of ``hyperdist``, in the coordinates of mu and, by default, of the draws."""
+        return (spaces.PoincareBall if self.model == "poincare" else spaces.Tangent)(self.c)
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> PoincareBall | TangentVector:  # type: ignore[override]

@@ -67,6 +67,12 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         return f"Mixture(weights: {self.weights.size()}, component: {self.component})"
 
     @property
+    def space(self) -> Any:
+        """The space of the components, as ``hyperdist`` has it."""
+        space: Any = self.component.space  # type: ignore[attr-defined]
+        return space if self._curvatures is None else type(space)(self._curvatures[..., 0])
+
+    @property
     def _curvatures(self) -> Tensor | None:
         """c of the components, (*batch, K), on hyperbolic space."""
         return self.component.c if isinstance(self.component, OnHyperbolicSpace) else None

@@ -12,6 +12,7 @@ from torch.distributions import constraints
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.summaries import SphericalSummary
 from hyperdist.geometry import sphere
+from hyperdist.spaces import Sphere
 from hyperdist_torch import _parameters
 from hyperdist_torch._law import Fixed, Law, Measure
 from hyperdist_torch.constraints import UnitSphere, unit_sphere, widened
@@ -33,6 +34,8 @@ class OnSphere(CentredDistribution):
     >>> ht.VonMisesFisher(torch.eye(3)[2], 10.0).support.check(torch.tensor([[0.0, 0.6, 0.8], [0.0, 0.6, 0.9]]))
     tensor([ True, False])
     """
+
+    space = Sphere()
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> UnitSphere:  # type: ignore[override]

@@ -13,6 +13,7 @@ from hyperdist import checks
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
+from hyperdist.spaces import Torus
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
 from hyperdist_torch.distributions._cdf import at_cdf
@@ -34,6 +35,8 @@ class ToroidalDistribution(ManifoldDistribution):
     >>> law.mode, law.support.check(law.sample((100,))).all().item()  # 4 - 2 pi
     (tensor([ 1.0000, -2.2832]), True)
     """
+
+    space = Torus()
 
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> Angles:  # type: ignore[override]

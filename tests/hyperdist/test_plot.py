@@ -201,7 +201,10 @@ def test_degrees_become_unit_vectors():
         (lambda: plot.sphere_density(hd.ToroidalUniform(3)), "q must be a law on the sphere in R"),
         (lambda: plot.sphere_density(hd.SphericalUniform(3)), "q must be a law on the sphere in R"),
         (lambda: plot.sphere_points([1.0, 1.0, 0.0]), "x must lie on the unit sphere"),
-        (lambda: plot.sphere(projection="aitoff"), "projection must be one of mollweide, hammer, got 'aitoff'"),
+        (
+            lambda: plot.sphere(projection="aitoff"),
+            "projection must be one of mollweide, hammer, orthographic, got 'aitoff'",
+        ),
         (lambda: plot.sphere(plt.figure().gca()), "ax must have projection mollweide or hammer, got rectilinear"),
         (lambda: plot.unit_vectors(91, 0), r"latitude must lie in \[-90, 90\] degrees, got 91"),
         (lambda: plot.unit_vectors(0, [0, -361]), r"longitude must lie in \[-360, 360\] degrees, got -361"),
