@@ -217,7 +217,8 @@ def test_names_promised_are_there():
 def test_extras_and_python_are_as_promised():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert set(project["optional-dependencies"]) == {
-        "torch", "jax", "pyro", "experiments", "distributed", "validation", "plot", "core-test", "test", "docs", "all"
+        "torch", "jax", "pyro", "experiments", "distributed", "validation",
+        "plot", "maps", "core-test", "test", "docs", "all"
     }  # fmt: skip
     held = Requirement(project["optional-dependencies"]["all"][0]).extras
     assert held == set(project["optional-dependencies"]) - {"all"}

@@ -171,7 +171,7 @@ class _Reader:
         kinds = () if torch is None else (torch.distributions.Distribution, torch.nn.Module)
         self.torch = torch if isinstance(q, kinds) else None
         self.like = self._parameter() if self.torch else None
-        self.single = self.like is not None and self.like.dtype == self.torch.float32
+        self.single = self.like is not None and self.like.dtype == torch.float32
 
     def _parameter(self) -> Any:
         """A number of a flow's network, whose dtype points must have."""

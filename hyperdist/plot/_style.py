@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -138,26 +137,24 @@ def _of(value: Any, shown: np.ndarray) -> Any:
 
 def bar(ax: Axes, artist: Any, label: str, *, extend: str = "neither") -> Any:
     """A colour bar beside the axes, whole: the figure gets a constrained layout unless it has one of its own."""
-    figure = tidy(ax)
+    tidy(ax)
     ways: dict[str, Any] = {"fraction": 0.05, "pad": 0.03, "shrink": 0.75, "extend": extend}
-    colours = figure.colorbar(artist, ax=ax, **ways)
+    colours = ax.figure.colorbar(artist, ax=ax, **ways)
     colours.set_label(label)
-    colours.outline.set_visible(False)
+    cast(Any, colours.outline).set_visible(False)
     if colours.solids is not None:
         colours.solids.set_alpha(1.0)
     return colours
 
 
-def tidy(ax: Axes) -> Any:
-    """The figure of the axes, with a constrained layout unless it has a layout of its own."""
-    figure = ax.get_figure(root=True) if "root" in inspect.signature(ax.get_figure).parameters else ax.figure
-    assert figure is not None
-    given = figure.subplotpars
+def tidy(ax: Axes) -> None:
+    """Give the figure of the axes a constrained layout unless it has a layout of its own."""
+    figure: Any = ax.figure.figure  # that of a part of a figure is the whole
+    given, usual = figure.subplotpars, cast("dict[str, Any]", rcParams)
     margins = ("left", "right", "bottom", "top", "wspace", "hspace")
-    default = all(getattr(given, name) == rcParams[f"figure.subplot.{name}"] for name in margins)
+    default = all(getattr(given, name) == usual[f"figure.subplot.{name}"] for name in margins)
     if figure.get_layout_engine() is None and default and ax.get_subplotspec() is not None:
         figure.set_layout_engine("constrained")
-    return figure
 
 
 def legend(ax: Axes | None = None, **style: Any) -> Legend:
@@ -168,10 +165,12 @@ def legend(ax: Axes | None = None, **style: Any) -> Legend:
     returns the legend.
     Raises  ValueError where nothing on the axes has a label.
 
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> near = plot.disc_points([[0.1, 0.2], [0.2, 0.1]], label="near")
-    >>> far = plot.disc_points([[0.8, 0.2], [0.2, 0.8]], label="far")
-    >>> [text.get_text() for text in plot.legend().get_texts()]
+    >>> ax = Figure().add_subplot()
+    >>> near = plot.disc_points([[0.1, 0.2], [0.2, 0.1]], ax, label="near")
+    >>> far = plot.disc_points([[0.8, 0.2], [0.2, 0.8]], ax, label="far")
+    >>> [text.get_text() for text in plot.legend(ax).get_texts()]
     ['near', 'far']
     """
     ax = plt.gca() if ax is None else ax
@@ -187,5 +186,5 @@ def legend(ax: Axes | None = None, **style: Any) -> Legend:
 
 def _dot(handle: PathCollection) -> Line2D:
     colours = handle.get_facecolor()
-    colour = to_rgba(colours[0], 1.0) if len(colours) else "0.3"
+    colour: Any = to_rgba(cast(Any, colours)[0], 1.0) if len(colours) else "0.3"
     return Line2D([], [], linestyle="", marker="o", markersize=5.5, markeredgewidth=0.0, color=colour)

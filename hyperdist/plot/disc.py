@@ -55,6 +55,12 @@ def disc(ax: Axes | None = None, c: float = 1.0, *, extent: float | None = None,
             by unit squares where c = 0.
     returns the axes.
     Raises  ValueError where c is negative or not one number, extent is not positive, or the axes are a disc already.
+
+    >>> from matplotlib.figure import Figure
+    >>> from hyperdist import plot
+    >>> ax = plot.disc(Figure().add_subplot(), c=0.25)
+    >>> ax.get_xlim()
+    (np.float64(-2.04), np.float64(2.04))
     """
     c = _read.one_curvature(c)
     ax = plt.gca() if ax is None else ax
@@ -95,9 +101,10 @@ def disc_points(
               group or value for each point.
 
     >>> import hyperdist as hd
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
     >>> x = hd.RiemannianNormal([0.3, 0.1], 0.4).sample((100,), rng=0)
-    >>> artist = plot.disc_points(x, label="draws")
+    >>> artist = plot.disc_points(x, Figure().add_subplot(), label="draws")
     >>> len(artist.get_offsets())
     100
     """
@@ -122,8 +129,9 @@ def disc_geodesic(
     Raises  ValueError where a point lies outside the disc, the shapes do not broadcast or the axes show another
             curvature.
 
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> artist = plot.disc_geodesic([0.0, 0.0], [[0.5, 0.5], [-0.5, 0.5]])
+    >>> artist = plot.disc_geodesic([0.0, 0.0], [[0.5, 0.5], [-0.5, 0.5]], Figure().add_subplot())
     >>> len(artist.get_segments())
     2
     """
@@ -174,8 +182,10 @@ def disc_density(
     Warns     UserWarning where the density is 0 at every pixel.
 
     >>> import numpy as np
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> image = plot.disc_density(lambda x: np.exp(-4.0 * np.sum(x**2, axis=-1)), pixels=50)
+    >>> ax = plot.disc(Figure().add_subplot(), c=2.0)
+    >>> image = plot.disc_density(lambda x: np.exp(-4.0 * np.sum(x**2, axis=-1)), ax, pixels=50)
     >>> image.get_array().shape
     (50, 50)
     """

@@ -58,19 +58,16 @@ def sphere(
     returns     the axes.
     Raises      ValueError where ax has another projection, or shows a sphere already.
 
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> ax = plot.sphere(projection="orthographic", centre=(30.0, 10.0), degrees=True)
-    >>> ax.name
+    >>> globe = plot.sphere(Figure().add_subplot(), projection="orthographic", centre=(30.0, 10.0), degrees=True)
+    >>> globe.name
     'rectilinear'
     """
     place = _centre(centre)
     if projection is not None:
         checks.choice(projection, "projection", tuple(VIEWS))
-    if ax is None:
-        ax = plt.gca() if plt.gcf().axes else None
-        if ax is None or not (isinstance(ax, GeoAxes) or _find(ax) is not None):
-            wanted = projection or "mollweide"
-            ax = plt.subplot(projection=None if wanted == "orthographic" else wanted)
+    ax = _current(projection or "mollweide") if ax is None else ax
     drawn = _find(ax)
     if drawn is not None:
         if projection not in (None, drawn.view.name) or place != drawn.view.centre:
@@ -108,8 +105,10 @@ def sphere_points(
     Raises    ValueError where a vector is not a unit vector, ax shows no sphere, or there is not one group or value
               for each point.
 
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> artist = plot.sphere_points(plot.unit_vectors([48.9, 35.7], [2.4, 139.7]), label="cities")
+    >>> ax = Figure().add_subplot(projection="mollweide")
+    >>> artist = plot.sphere_points(plot.unit_vectors([48.9, 35.7], [2.4, 139.7]), ax, label="cities")
     >>> len(artist.get_offsets())
     2
     """
@@ -149,8 +148,10 @@ def sphere_density(
     Warns     UserWarning where the density is 0 at every pixel.
 
     >>> import hyperdist as hd
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
-    >>> plot.sphere_density(hd.VonMisesFisher([0.0, 0.6, 0.8], 20.0), pixels=50).get_array().shape
+    >>> ax = Figure().add_subplot(projection="mollweide")
+    >>> plot.sphere_density(hd.VonMisesFisher([0.0, 0.6, 0.8], 20.0), ax, pixels=50).get_array().shape
     (50, 100)
     """
     density = _read.on_sphere(q)
@@ -169,9 +170,11 @@ def sphere_geodesic(x: AnyArray, y: AnyArray, ax: Axes | None = None, **style: A
     returns the artist, a line for every piece that is seen.
     Raises  ValueError where a vector is not a unit vector, the shapes do not broadcast or ax shows no sphere.
 
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
+    >>> ax = Figure().add_subplot(projection="mollweide")
     >>> x, y = plot.unit_vectors([48.9, 35.7], [2.4, 139.7])
-    >>> len(plot.sphere_geodesic(x, y).get_segments())
+    >>> len(plot.sphere_geodesic(x, y, ax).get_segments())
     1
     """
     ax, _ = _prepare(ax)
@@ -190,9 +193,11 @@ def sphere_curve(x: AnyArray, ax: Axes | None = None, **style: Any) -> LineColle
     Raises  ValueError where a vector is not a unit vector, n < 2 or ax shows no sphere.
 
     >>> import numpy as np
+    >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
+    >>> ax = Figure().add_subplot(projection="mollweide")
     >>> tropic = plot.unit_vectors(23.4, np.linspace(-180.0, 180.0, 361))
-    >>> artist = plot.sphere_curve(tropic, color="k", linewidth=0.8)
+    >>> artist = plot.sphere_curve(tropic, ax, color="k", linewidth=0.8)
     """
     ax, _ = _prepare(ax)
     x = _unit(x, "x")
@@ -254,6 +259,13 @@ def _unit(x: AnyArray, name: str) -> np.ndarray:
 
 def _find(ax: Axes) -> _Outline | None:
     return next((patch for patch in ax.patches if isinstance(patch, _Outline)), None)
+
+
+def _current(projection: str) -> Axes:
+    """The current axes where they show a sphere or are a map, else new ones."""
+    if plt.gcf().axes and (isinstance(plt.gca(), GeoAxes) or _find(plt.gca()) is not None):
+        return plt.gca()
+    return plt.subplot(projection=None if projection == "orthographic" else projection)
 
 
 def _prepare(ax: Axes | None) -> tuple[Axes, _Outline]:
