@@ -43,12 +43,18 @@ class Product(Distribution):
     Raises TypeError for what is no law, ValueError where batches do not broadcast.
     Source   Gu et al. 2019 (ICLR); Skopek et al. 2020 (arXiv 1911.08411).
 
-    >>> import hyperdist as hd
+    >>> import numpy as np, hyperdist as hd
     >>> q = hd.Product(hd.RiemannianNormal([0.1, 0.2], 0.5), hd.VonMisesFisher([0.0, 0.0, 1.0], 9.0))
     >>> x, lp = q.sample_and_log_prob((4,), rng=0)
     >>> x.shape, [part.shape for part in q.space.split(x)]
     ((4, 5), [(4, 2), (4, 3)])
     >>> np.allclose(lp, q.log_prob(x))
+    True
+    >>> q.n_parameters, np.isclose(q.entropy(), q.laws[0].entropy() + q.laws[1].entropy())
+    (6, np.True_)
+    >>> q.mean.tolist(), bool((q.mode == q.mean).all()), bool(q.variance > q.laws[0].variance)
+    ([0.1, 0.2, 0.0, 0.0, 1.0], True, True)
+    >>> float(q.log_normalizer().round(6)) == float(sum(law.log_normalizer() for law in q.laws).round(6))
     True
     """
 

@@ -44,7 +44,16 @@ def largest(triangle: np.ndarray) -> float:
 
 
 class Spread(Distribution):
-    """A law of the normal with covariance diag(sigma^2), or L L^T of a lower triangle L."""
+    """A law of the normal with covariance diag(sigma^2), or L L^T of a lower triangle L.
+
+    >>> import hyperdist as hd
+    >>> law = hd.WrappedNormal([0.3, 0.1], [0.5, 2.0])
+    >>> law.full, law.sigma, law.scale_tril.tolist(), law.covariance_matrix.tolist()
+    (False, array([0.5, 2. ]), [[0.5, 0.0], [0.0, 2.0]], [[0.25, 0.0], [0.0, 4.0]])
+    >>> hd.WrappedNormal([0.3, 0.1], covariance_matrix=[[0.25, 0.2], [0.2, 0.25]]).sigma
+    Traceback (most recent call last):
+    hyperdist.checks.arguments.Undefined: sigma is of laws with independent coordinates, this one has a full ...
+    """
 
     _sigma: np.ndarray | None
     _scale_tril: np.ndarray | None

@@ -35,6 +35,8 @@ class ProductSpace(Space):
     >>> x, y = space.origin(), space.join([0.5, 0.0], [0.0, 1.0, 0.0])
     >>> space.dist_sq(x, y).round(6) == (np.log(3.0) ** 2 + (np.pi / 2) ** 2).round(6)
     np.True_
+    >>> space.widths, space.d
+    ((2, 3), 4)
     """
 
     spaces: tuple[Space, ...]

@@ -72,6 +72,11 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     >>> q = hyperdist_torch.ToroidalWrappedNormal(torch.tensor([0.0, 3.0]), torch.tensor([0.5, 2.0]))
     >>> q.rsample((4,)).shape
     torch.Size([4, 2])
+    >>> helix = hyperdist_torch.ToroidalWrappedNormal(torch.deg2rad(torch.tensor([-63.0, -43.0])), 0.2)
+    >>> torch.rad2deg(helix.mean).round(), helix.variance, helix.log_prob(helix.mu)  # 2 sigma^2; -log(2 pi sigma^2)
+    (tensor([-63., -43.]), tensor(0.0800), tensor(1.3810))
+    >>> helix.entropy() - helix.log_normalizer(), helix.radius.cdf(torch.tensor(0.2))  # 1; one deviation
+    (tensor(1.0000), tensor([0.6827, 0.6827]))
     """
 
     mu: Tensor
