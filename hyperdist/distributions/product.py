@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from hyperdist.distributions.summaries import ProductSummary
 from hyperdist.geometry import conversions
 from hyperdist.geometry.product import join, split
 from hyperdist.spaces import PoincareBall, ProductSpace
+from hyperdist.spaces.product import sized
 
 
 class _Part(NamedTuple):
@@ -89,7 +89,7 @@ class Product(Distribution):
     @property
     def space(self) -> ProductSpace:  # type: ignore[override]
         """The product of the laws' spaces."""
-        return ProductSpace(*(_sized(law.space, law.event_shape[0]) for law in self.laws))
+        return ProductSpace(*(sized(law.space, law.event_shape[0]) for law in self.laws))
 
     @property
     def n_parameters(self) -> int:
@@ -258,8 +258,3 @@ def check_families(families: Any, space: Any) -> None:
 
 def _total(values: Iterable[Any]) -> Any:
     return sum(values)
-
-
-def _sized(space: Any, width: int) -> Any:
-    """A space that knows its dimension, from the coordinates of its points."""
-    return space if space.d is not None else replace(space, d=width - space._extra)

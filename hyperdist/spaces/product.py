@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import accumulate, pairwise
 from typing import Any, final
@@ -192,6 +192,11 @@ class ProductSpace(Space):
 
     def _carried_mean(self, mean: np.ndarray, x: Array, w: Array) -> Array:
         return product.join([space._carried_mean(m, part, w) for space, m, part in self._each(mean, x)])
+
+
+def sized(space: Any, width: int) -> Any:
+    """A space that knows its dimension, from the coordinates of its points."""
+    return space if space.d is not None else replace(space, d=width - space._extra)
 
 
 def _is(a: Array, b: Array) -> bool:

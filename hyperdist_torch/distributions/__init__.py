@@ -3,6 +3,7 @@
 from hyperdist_torch.distributions import divergence as _divergence  # noqa: F401 - registers the divergences
 from hyperdist_torch.distributions.mixture import Mixture
 from hyperdist_torch.distributions.power_spherical import PowerSpherical
+from hyperdist_torch.distributions.product import Product
 from hyperdist_torch.distributions.riemannian_normal import RiemannianNormal
 from hyperdist_torch.distributions.spherical import SphericalRiemannianNormal, VonMisesFisher
 from hyperdist_torch.distributions.spherical_uniform import SphericalUniform
@@ -12,6 +13,7 @@ from hyperdist_torch.distributions.wrapped_normal import WrappedNormal
 __all__ = [
     "Mixture",
     "PowerSpherical",
+    "Product",
     "RiemannianNormal",
     "SphericalRiemannianNormal",
     "SphericalUniform",

@@ -167,6 +167,14 @@ class ManifoldDistribution(BatchedDistribution):
     def _check_model(self, model: str | None) -> str | None:
         return checks.model(model, self._models, type(self).__name__)
 
+    def _curvatures(self) -> list[Tensor]:
+        """The curvatures c of the space, where it has any, (*batch)."""
+        return []
+
+    def _from_tangent(self, x: Tensor, model: str | None, index: Any) -> Tensor:
+        """Draws in the coordinates of ``model`` from tangent ones, where there are models, by c[index]."""
+        return x
+
     def _check_value(self, value: Any, constraint: constraints.Constraint, width: int) -> Tensor:
         """``value``, (*batch, width); whether it lies in the support is looked at where arguments are validated."""
         value = _parameters.real(value, "value", self._dtype)

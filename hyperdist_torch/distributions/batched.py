@@ -51,6 +51,11 @@ class BatchedDistribution(Distribution):
                     f"not, the first is {first}"
                 )
 
+    def _expanded(self, value: Any, batch: torch.Size) -> Any:
+        """A tensor or a law with the batch's axes expanded."""
+        shape = value.shape if isinstance(value, Tensor) else value.batch_shape
+        return value.expand(batch + shape[len(self.batch_shape) :])
+
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """This law with its parameters expanded to ``batch_shape``.
 
@@ -63,8 +68,9 @@ class BatchedDistribution(Distribution):
         batch = torch.Size(batch_shape)
         for name, value in vars(self).items():
             if name in self._batched and value is not None:
-                shape = value.shape if isinstance(value, Tensor) else value.batch_shape
-                value = value.expand(batch + shape[len(self.batch_shape) :])
+                several = isinstance(value, tuple)
+                expanded = [self._expanded(each, batch) for each in (value if several else (value,))]
+                value = tuple(expanded) if several else expanded[0]
             vars(new)[name] = value
         Distribution.__init__(new, batch, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args

@@ -84,6 +84,13 @@ class OnHyperbolicSpace(ManifoldDistribution):
     def _models(self) -> tuple[str, ...]:
         return (self.model, *(other for other in conversions.MODELS if other != self.model))
 
+    def _curvatures(self) -> list[Tensor]:
+        return [self.c]
+
+    def _from_tangent(self, x: Tensor, model: str | None, index: Any) -> Tensor:
+        model, c = model or self.model, self.c[index].detach()
+        return x if model == "tangent" else hold(conversions.from_tangent(x, c, model), c, model)
+
     def _check_model(self, model: str | None) -> str | None:
         model = super()._check_model(model)
         if model == "lorentz" and self._validate_args:

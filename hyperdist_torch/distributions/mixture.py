@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import torch
@@ -11,12 +12,12 @@ from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, posterior, two_curvatures
-from hyperdist.geometry import conversions
+from hyperdist.spaces import ProductSpace
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.batched import BatchedDistribution
-from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
+from hyperdist_torch.distributions.product import ProductPoint
 
 
 class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
@@ -59,9 +60,9 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         check_shapes(tuple(given), tuple(shape))
         self.weights, self.component = weights.expand(shape), component
         super().__init__(shape[:-1], component.event_shape, validate_args=validate_args)
-        c = self._curvatures
-        if self._validate_args and c is not None and not holds(c == c[..., :1]):
-            raise two_curvatures(c)
+        for c in component._curvatures() if self._validate_args else []:
+            if not holds(c == c[..., :1]):
+                raise two_curvatures(c)
 
     def __repr__(self) -> str:
         return f"Mixture(weights: {self.weights.size()}, component: {self.component})"
@@ -69,13 +70,7 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     @property
     def space(self) -> Any:
         """The space of the components, as ``hyperdist`` has it."""
-        space: Any = self.component.space  # type: ignore[attr-defined]
-        return space if self._curvatures is None else type(space)(self._curvatures[..., 0])
-
-    @property
-    def _curvatures(self) -> Tensor | None:
-        """c of the components, (*batch, K), on hyperbolic space."""
-        return self.component.c if isinstance(self.component, OnHyperbolicSpace) else None
+        return _first_space(self.component.space)  # type: ignore[attr-defined]
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
@@ -85,9 +80,7 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> Any:  # type: ignore[override]
         """The components' support."""
-        support: Any = self.component.support
-        c = self._curvatures
-        return support if c is None else type(support)(c[..., 0])
+        return _first(self.component.support)
 
     @property
     def _shares(self) -> Tensor:
@@ -170,15 +163,11 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         """
         shape = torch.Size(checks.sample_shape(sample_shape, tuple(self.component.batch_shape + self.event_shape)))
         model = self.component._check_model(model)
-        c = self._curvatures
         # Tangent coordinates hold any draw: one that is not kept must not raise.
-        x = self.component.sample(shape, model=None if c is None else "tangent", method=method, generator=generator)
+        exact = "tangent" if self.component._models else None
+        x = self.component.sample(shape, model=exact, method=method, generator=generator)
         index = self._choose(shape, generator)[..., None, None].expand(*x.shape[:-2], 1, x.shape[-1])
-        x = torch.gather(x, -2, index).squeeze(-2)
-        if c is None or model is None or model == "tangent":
-            return x
-        c = c[..., 0].detach()
-        return hold(conversions.from_tangent(x, c, model), c, model)
+        return self.component._from_tangent(torch.gather(x, -2, index).squeeze(-2), model, (..., 0))
 
     def _choose(self, shape: torch.Size, generator: torch.Generator | None) -> Tensor:
         """The component of each draw, shape + batch."""
@@ -206,3 +195,17 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
             "a mixture's draws have no reparametrisation: use sample() with log_prob (the score-function gradient), "
             "or sum over components weights[k] f(component.rsample()[..., k, :])"
         )
+
+
+def _first(support: Any) -> Any:
+    """The support of one component of all that share a space."""
+    if isinstance(support, ProductPoint):
+        return ProductPoint([_first(part) for part in support.parts], support.widths)
+    return type(support)(support.c[..., 0]) if hasattr(support, "c") else support
+
+
+def _first_space(space: Any) -> Any:
+    """The space of one component of all that share it."""
+    if isinstance(space, ProductSpace):
+        return ProductSpace(*map(_first_space, space.spaces))
+    return replace(space, c=space.c[..., 0]) if hasattr(space, "c") else space
