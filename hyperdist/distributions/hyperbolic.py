@@ -87,28 +87,54 @@ class HyperbolicDistribution(CentredDistribution):
         model: str | None,
     ) -> float:
         """Fill ``out`` with the points at distance ``radius`` from the centres ``which`` along normals/norm."""
-        c, mu = self._flat_c[which], self._flat_mu[which]
         furthest = float(radius.max(initial=0.0))
         if not self._centre_length + furthest <= self._longest:
             raise ValueError(
                 f"sigma must keep draws within the length {self._longest:.3g} that vectors of {self.dtype} may have, "
                 f"got a draw at the distance {furthest:.3g} from its centre"
             )
-        norm = np.where(norm > 0.0, norm, 1.0)
-        reach = self._centre_reach
-        if reach == 0.0 and model != "lorentz":
+        near = model == "poincare" and self._batch == 1 and self._centre_reach <= polar.NEAR and self._flat_c[0] > 0.0
+        cosine = None
+        if near and self._centre_reach > 0.0:  # of all rows: a product of matrices rounds by how many there are
+            cosine = normals @ (self._flat_mu[0] / np.sqrt(self._flat_mu[0] @ self._flat_mu[0]))
+        for rows in rejection.in_cache(*out.shape):
+            length = rejection.part(norm, rows)
+            length = np.where(length > 0.0, length, 1.0)
+            if cosine is not None:
+                self._place_near(out[rows], normals[rows], length, radius[rows], cosine[rows] / length)
+            else:
+                of_rows = rejection.part(which, rows)
+                self._place_anywhere(out[rows], normals[rows], length, radius[rows], of_rows, model)
+        return self._centre_reach + float(np.sqrt(np.max(self._flat_c, initial=0.0))) * furthest
+
+    def _place_near(
+        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, cosine: np.ndarray
+    ) -> None:
+        """In the ball about one centre near the origin."""
+        centre = self._flat_mu[0]
+        along_mu, along_u = polar.ball_factors(centre, radius, cosine, float(self._flat_c[0]))
+        rejection.scale_rows(normals, along_u / norm, out)
+        if centre.size > rejection.FEW_COLUMNS:
+            out += along_mu[:, None] * centre
+            return
+        for j in range(centre.size):
+            out[:, j] += along_mu * centre[j]
+
+    def _place_anywhere(
+        self,
+        out: np.ndarray,
+        normals: np.ndarray,
+        norm: np.ndarray,
+        radius: np.ndarray,
+        which: Which,
+        model: str | None,
+    ) -> None:
+        c, mu = self._flat_c[which], self._flat_mu[which]
+        if self._centre_reach == 0.0 and model != "lorentz":
             rejection.scale_rows(normals, polar.origin_factor(radius, c, model or "poincare") / norm, out)
-        elif model == "poincare" and self._batch == 1 and reach <= polar.NEAR and c[0] > 0.0:
-            centre = mu[0]
-            cosine = normals @ (centre / np.sqrt(centre @ centre)) / norm
-            along_mu, along_u = polar.ball_factors(centre, radius, cosine, float(c[0]))
-            rejection.scale_rows(normals, along_u / norm, out)
-            for j in range(centre.size):
-                out[:, j] += along_mu * centre[j]
         else:
             rejection.scale_rows(normals, 1.0 / norm, normals)
             out[...] = polar.exp_polar(mu, radius, normals, c, model or "poincare")
-        return reach + float(np.sqrt(c.max(initial=0.0))) * furthest
 
     @cached_property
     def _centre_lengths(self) -> np.ndarray:

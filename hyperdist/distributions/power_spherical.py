@@ -14,7 +14,8 @@ from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence_forms import Divergence, form
-from hyperdist.distributions.spherical import SphericalDistribution, unit_points
+from hyperdist.distributions.sphere_rows import unit_points
+from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.summaries import SphericalSummary
 from hyperdist.radial import quadrature, rejection
 from hyperdist.radial.base import quiet

@@ -59,16 +59,23 @@ class Proposal(NamedTuple):
 
     ``squeeze`` gives an upper bound of every cost that is cheaper than the cost. Where a uniform number exceeds it the
     element is accepted at once, since 1 - exp(-cost) <= cost <= squeeze. A cost of +inf or NaN rejects.
+    Where ``exact`` the y follow the law itself: the cost is 0, and no uniform numbers are asked for.
     """
 
     y: Array
     squeeze: Callable[[], Array]
     cost: Callable[[Any], Array]
+    exact: bool = False
 
 
 def certain(y: Array, cost: Array) -> Proposal:
     """A proposal whose cost is known for every element."""
     return Proposal(y, lambda: cost, lambda index: cost[index])
+
+
+def exact(y: Array) -> Proposal:
+    """A proposal that is a draw."""
+    return Proposal(y, lambda: 0.0 * y, lambda index: 0.0 * y[index], True)
 
 
 Draw = Callable[[Array, Source, Which], Proposal]
@@ -194,6 +201,22 @@ def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
+_CACHED_SCALARS = 1 << 14
+"""Coordinates that are worked on at once: they and what is made of them stay in a second-level cache."""
+
+
+def in_cache(n: int, d: int) -> Iterator[slice]:
+    """Slices of 0..n rows of d scalars that stay in cache."""
+    size = max(1, _CACHED_SCALARS // d)
+    for start in range(0, n, size):
+        yield slice(start, start + size)
+
+
+def part(values: Which, rows: slice) -> Any:
+    """The rows of an array or index with one entry for each, or for all of them."""
+    return values if isinstance(values, slice) or len(values) == 1 else values[rows]
+
+
 def radii(draw: Draw, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
     """``n`` accepted y of one block."""
     return _accept(draw, _norms(n, d, rng), d, rng)
@@ -248,6 +271,8 @@ def _accept(draw: Draw, norm: np.ndarray, d: int, rng: np.random.Generator) -> n
     source = GeneratorSource(rng)
     proposal = draw(norm, source, slice(None))
     y = proposal.y
+    if proposal.exact:
+        return y
     pending = rejected(proposal, source.uniform(y.size))
     for _ in range(_MAX_ROUNDS):
         if not pending.size:

@@ -14,13 +14,14 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
-from hyperdist.arrays.namespace import Array, namespace, special
+from hyperdist.arrays.namespace import Array, namespace, settled, special
+from hyperdist.arrays.stable import decayc
 from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import quiet
 from hyperdist.radial.kernel_law import AngleLaw
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
-from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, flat
+from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, exact, flat
 from hyperdist.radial.spherical import (
     SphericalKernel,
     cauchy_hat_log_mass,
@@ -137,7 +138,8 @@ _LEAST_KAPPA = 1e-20
 
 
 def _hats(kernel: VonMisesFisherKernel) -> Hats:
-    """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs.
+    """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs, on
+    S^2 no hat but the law, whose cdf has a closed inverse.
 
     With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is log-concave: its
     tangent makes the hat a gamma law of shape d/2, half the square of d normals.
@@ -147,18 +149,52 @@ def _hats(kernel: VonMisesFisherKernel) -> Hats:
     if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
         mass = fisher_arc_log_mass(xp.clip(kappa, _LEAST_KAPPA, None))
         return Hats(xp.zeros_like(kappa), (Hat(mass - kernel.log_peak, partial(_by_arcs, kappa)),))
+    if d == 2:  # the law itself
+        mass = namespace(kappa).log(_sphere_mass(kappa))
+        return Hats(xp.zeros_like(kappa), (Hat(mass - kernel.log_peak, partial(_by_inversion, kappa)),))
     # 1 - x0 of Wood (1994), eq. 3, without cancellation: tan^2(touch/2).
     touch = 2.0 * xp.atan(xp.sqrt(d / (2.0 * kappa + xp.sqrt(4.0 * kappa * kappa + float(d) * d))))
     root = xp.sqrt(xp.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * (0.5 * d - 1.0))
     point = 2.0 * d / (2.0 * kappa + d - 1.0 + root)
-    rate = kappa + ((0.5 * d - 1.0) / (2.0 - point) if d > 2 else 0.0)
+    rate = kappa + (0.5 * d - 1.0) / (2.0 - point)
     gamma_mass = math.lgamma(0.5 * d) - 0.5 * d * xp.log(rate)
-    if d > 2:
-        gamma_mass = gamma_mass + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
+    gamma_mass = gamma_mass + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
     cauchy_mass = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * xp.square(xp.sin(0.5 * touch))
     gamma = Hat(gamma_mass - kernel.log_peak, partial(_by_gamma, d, point, rate))
     cauchy = Hat(cauchy_mass - kernel.log_peak, partial(_by_cauchy, d, kappa, touch))
     return Hats(xp.where(gamma_mass < cauchy_mass, 0, 1), (gamma, cauchy))
+
+
+def _sphere_mass(kappa: Array) -> Array:
+    """The integral of exp(kappa (cos r - 1)) sin r: (1 - exp(-2 kappa))/kappa, 2 at 0."""
+    return 2.0 * decayc(2.0 * kappa)
+
+
+def _by_inversion(kappa: Array) -> Draw:
+    """On S^2 the cosine's cdf has a closed inverse, of the uniform number exp(-chi^2/2) that two normals give."""
+    (kappa,) = flat(kappa)
+    positive = namespace(kappa).clip(kappa, _LEAST_KAPPA, None)
+
+    def draw(chi: Array, source: Source, which: Which) -> Proposal:
+        return exact(fisher_sphere(positive[which], 0.5 * chi * chi))
+
+    return draw
+
+
+def fisher_sphere(kappa: Array, e: Array) -> Array:
+    """The angle on S^2 (d = 2) that a draw has, kappa > 0, of a standard exponential number e < 700.
+
+    1 - cos r = -log(u + (1 - u) exp(-2 kappa))/kappa of u = exp(-e): e less what the far pole takes from it, and for
+    kappa below 1, where that would cancel, as it stands.
+    """
+    xp = namespace(kappa, e)
+    wide = kappa < 1.0
+    one_side = settled(wide)
+    narrow = e - xp.log1p(xp.exp(-2.0 * kappa) * xp.expm1(xp.clip(e, None, 700.0))) if one_side is not True else e
+    if one_side is not False:
+        spread = -xp.log1p(-xp.expm1(-e) * xp.expm1(-2.0 * xp.where(wide, kappa, 0.0 * kappa + 1.0)))
+        narrow = xp.where(wide, spread, narrow)
+    return 2.0 * xp.asin(xp.sqrt(xp.clip(0.5 * narrow / kappa, None, 1.0)))
 
 
 def _by_gamma(d: int, point: Array, rate: Array) -> Draw:

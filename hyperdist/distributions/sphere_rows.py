@@ -1,0 +1,58 @@
+"""Rows of unit vectors, NumPy's: read once, without a pass more than their squares take."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hyperdist import checks
+from hyperdist.arrays.rows import dot
+from hyperdist.arrays.types import ArrayLike
+from hyperdist.radial.rejection import row_squares
+
+_CANCELS = 1e-3
+"""Below it 1 - |mean| has lost three digits."""
+
+
+def rows_on_sphere(x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Observations (n, m) in float64, as they are given, and their lengths (n,)."""
+    given = checks.observations(x, "x", 2, "m")
+    points = given.astype(np.float64, copy=False)
+    tolerance = 0.999 * checks.sphere_tolerance(given)
+    square = row_squares(points)
+    if not (square.min() > (1.0 - tolerance) ** 2 and square.max() < (1.0 + tolerance) ** 2):
+        checks.on_sphere(given, "x")
+    return points, np.sqrt(square)
+
+
+def unit_points(x: ArrayLike) -> np.ndarray:
+    """Observations (n, m) as unit vectors to the last bit of a double."""
+    points, lengths = rows_on_sphere(x)
+    return points / lengths[:, None]
+
+
+def mean_versine(
+    points: np.ndarray, lengths: np.ndarray, shares: np.ndarray, mu: np.ndarray, length: np.ndarray
+) -> np.ndarray:
+    """1 - |mean|, (*batch), of points over lengths; half the mean squared chord to its direction where that cancels."""
+    versine = np.reshape(1.0 - length, -1)
+    centres, weights = mu.reshape(-1, points.shape[-1]), shares.reshape(len(points), -1)
+    close = np.flatnonzero(versine < _CANCELS)
+    if close.size:
+        versine[close] = 0.0
+        for x, centre in zip(points.T, centres[close].T, strict=True):
+            square = np.square((x / lengths)[:, None] - centre)
+            versine[close] += 0.5 * np.einsum("nk,nk->k", weights[:, close], square)
+    return versine.reshape(length.shape)
+
+
+def exp_polar_by_columns(out: np.ndarray, mu: np.ndarray, radius: np.ndarray, direction: np.ndarray) -> None:
+    """out = ``sphere.exp_polar`` of one centre, to the last bit: for few coordinates a loop over them is faster."""
+    sign = 1.0 if mu[0] >= 0.0 else -1.0
+    cosine, sine, part = np.cos(radius), np.sin(radius), dot(mu[1:], direction)
+    np.multiply(sine, -sign * part, out=out[:, 0])
+    out[:, 0] += cosine * mu[0]
+    part /= 1.0 + abs(mu[0])
+    for column, along, place in zip(out.T[1:], direction.T, mu[1:], strict=True):
+        np.subtract(along, part * place, out=column)
+        column *= sine
+        column += cosine * place
