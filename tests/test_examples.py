@@ -3,11 +3,13 @@
 A class has its own. A method or property has one in its docstring, or in the docstring it inherits, or is used in the
 example of a class: of that by which a user reaches it, of the one that defines it, or of one between the two. What a
 package only passes on (of torch, NumPy or the standard library) is not asked, nor is data, as the fields of a tuple.
+An example that is copied into a shell runs there: it imports what it names.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import doctest
 import functools
 import inspect
@@ -22,12 +24,12 @@ import pytest
 import hyperdist
 
 OURS = ("hyperdist", "hyperdist_torch")
-CORE = ("hyperdist", "hyperdist.spaces", *(f"hyperdist.{name}" for name in hyperdist._ON_DEMAND if name != "plot"))
+CORE = ("hyperdist", "hyperdist.spaces", *(f"hyperdist.{name}" for name in hyperdist._ON_DEMAND))
 TORCH = tuple(
     f"hyperdist_torch{name}"
     for name in ("", ".constraints", ".datasets", ".fast", ".flows", ".nn", ".pyro", ".training", ".transforms", ".vae")
 )
-NEEDS = {"hyperdist_torch.pyro": "pyro", "hyperdist_torch.training": "lightning"}
+NEEDS = {"hyperdist.plot": "matplotlib", "hyperdist_torch.pyro": "pyro", "hyperdist_torch.training": "lightning"}
 """What a module cannot be imported without."""
 CALLED = "forward"
 """The method that runs when a layer is called."""
@@ -49,17 +51,37 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, found
 
 
+def nodes_of(docstring: str | None) -> list[ast.AST]:
+    """The syntax of a docstring's examples, in their order."""
+    examples = doctest.DocTestParser().get_examples(docstring or "")
+    return [node for example in examples for node in ast.walk(ast.parse(example.source))]
+
+
 @functools.cache
 def used(docstring: str | None) -> frozenset[str]:
     """The names of attributes that a docstring's examples use, as ``sample`` of ``law.sample((3,))``."""
-    examples = doctest.DocTestParser().get_examples(docstring or "")
-    nodes = [node for example in examples for node in ast.walk(ast.parse(example.source))]
+    nodes = nodes_of(docstring)
     found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     for node in nodes:
         if isinstance(node, ast.Call) and (isinstance(node.func, ast.Call) or getattr(node.func, "id", None) in made):
             found.add(CALLED)  # Layer(3, 4)(x), or layer(x) where the example has made it
     return frozenset(found)
+
+
+def unknown(docstring: str | None) -> set[str]:
+    """Names that a docstring's examples use and have not made: those of the module that they stand in."""
+    made, taken = set(dir(builtins)), set()
+    for node in nodes_of(docstring):
+        if isinstance(node, ast.Name):
+            (made if isinstance(node.ctx, ast.Store) else taken).add(node.id)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+    return taken - made
 
 
 def shown(docstring: str | None) -> bool:
@@ -100,6 +122,18 @@ def audit(module: ModuleType) -> tuple[set[str], dict[str, list[str]]]:
     return asked, lacking
 
 
+def not_alone(module: ModuleType) -> dict[str, set[str]]:
+    """What has an example that does not run by itself, by its full name, and the names that this lacks."""
+    texts = {module.__name__: module.__doc__}
+    for _, found in public(module):
+        texts[f"{found.__module__}.{found.__qualname__}"] = found.__doc__
+        for cls in filter(ours, found.__mro__) if inspect.isclass(found) else ():
+            texts[f"{cls.__module__}.{cls.__qualname__}"] = cls.__doc__
+            texts |= {f"{cls.__module__}.{cls.__qualname__}.{name}": vars(cls)[name].__doc__
+                      for name, owner in members(cls) if owner is cls}  # fmt: skip
+    return {name: lacking for name, text in texts.items() if (lacking := unknown(text))}
+
+
 def passed_on(cls: type) -> bool:
     """Whether a class has nothing of its own but a place and a docstring, as a law for Pyro: its base has the example.
 
@@ -117,18 +151,22 @@ def module_of(name: str) -> ModuleType:
 
 @pytest.mark.parametrize("name", CORE)
 def test_core_has_examples(name: str) -> None:
-    asked, lacking = audit(module_of(name))
+    module = module_of(name)
+    asked, lacking = audit(module)
     assert asked
     assert not lacking
+    assert not not_alone(module)
 
 
 @pytest.mark.torch
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 @pytest.mark.parametrize("name", TORCH)
 def test_torch_has_examples(name: str) -> None:
-    asked, lacking = audit(module_of(name))
+    module = module_of(name)
+    asked, lacking = audit(module)
     assert asked
     assert not lacking
+    assert not not_alone(module)
 
 
 @pytest.mark.torch
@@ -167,7 +205,8 @@ def test_the_tests_above_can_fail() -> None:
     class Derived(Base):
         """One.
 
-        >>> Derived().used(), Derived().called
+        >>> law = np.float64(Derived().used())
+        >>> (Derived().called, law)
         """
 
         def used(self) -> None:
@@ -188,3 +227,6 @@ def test_the_tests_above_can_fail() -> None:
     asked, lacking = audit(module)
     assert {name.removeprefix("hyperdist.made_up.") for name in lacking} == {"Base", "Base.bare", "Derived.silent"}
     assert "hyperdist.made_up.Base.inherited" in asked
+    assert not_alone(module) == {
+        "hyperdist.made_up.Base.shown": {"Base"}, "hyperdist.made_up.Derived": {"np", "Derived"}
+    }  # fmt: skip

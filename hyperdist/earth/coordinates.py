@@ -26,7 +26,8 @@ def unit(degrees: ArrayLike) -> np.ndarray:
 
     Raises  ValueError for latitudes out of -90 to 90 and longitudes out of -180 to 360 degrees.
 
-    >>> unit([[0.0, 90.0]]).round(6)
+    >>> from hyperdist import earth
+    >>> earth.unit([[0.0, 90.0]]).round(6)
     array([[0., 1., 0.]])
     """
     latitude, longitude = np.radians(check_degrees(degrees, "degrees")).T
@@ -38,7 +39,8 @@ def latitude_longitude(x: ArrayLike) -> np.ndarray:
 
     Longitude is -180 to 180, 0 at the poles.
 
-    >>> latitude_longitude([[0.0, -1.0, 0.0]])
+    >>> from hyperdist import earth
+    >>> earth.latitude_longitude([[0.0, -1.0, 0.0]])
     array([[  0., -90.]])
     """
     return np.degrees(np.column_stack(sphere.to_angles(_vectors(x))))
@@ -51,7 +53,8 @@ def direction(degrees: ArrayLike) -> np.ndarray:
     Raises  ValueError for declinations out of -180 to 360 and inclinations out of -90 to 90 degrees.
     Source  Tauxe 2010, Essentials of Paleomagnetism, section 2.1.
 
-    >>> direction([[90.0, 0.0], [0.0, 90.0]]).round(6)
+    >>> from hyperdist import earth
+    >>> earth.direction([[90.0, 0.0], [0.0, 90.0]]).round(6)
     array([[0., 1., 0.],
            [0., 0., 1.]])
     """
@@ -62,7 +65,8 @@ def direction(degrees: ArrayLike) -> np.ndarray:
 def declination_inclination(x: ArrayLike) -> np.ndarray:
     """Declination, 0 to 360, and inclination in degrees (n, 2) of unit vectors (n, 3), the inverse of ``direction``.
 
-    >>> declination_inclination([[0.0, -1.0, 0.0]])
+    >>> from hyperdist import earth
+    >>> earth.declination_inclination([[0.0, -1.0, 0.0]])
     array([[270.,   0.]])
     """
     inclination, declination = np.degrees(sphere.to_angles(_vectors(x)))

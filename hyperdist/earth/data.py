@@ -197,7 +197,8 @@ def nested_subset(n: int, size: int, seed: int) -> np.ndarray:
     smaller. Independent of what ``split`` draws from the same seed.
     Raises  ValueError where size is not 1 to n.
 
-    >>> nested_subset(1000, 5, seed=0)[:3] == nested_subset(1000, 3, seed=0)
+    >>> from hyperdist import earth
+    >>> earth.nested_subset(1000, 5, seed=0)[:3] == earth.nested_subset(1000, 3, seed=0)
     array([ True,  True,  True])
     """
     if checks.dimension(size, "size") > checks.dimension(n, "n"):

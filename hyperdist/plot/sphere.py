@@ -215,6 +215,12 @@ def sphere_coastlines(ax: Axes | None = None, *, resolution: str = "crude", **st
     Raises      ValueError where ax shows no sphere; ModuleNotFoundError, which names the extra, where the files are
                 not installed.
     Source      Wessel & Smith 1996, GSHHS, A global self-consistent, hierarchical, high-resolution shoreline database.
+
+    >>> from matplotlib.figure import Figure
+    >>> from hyperdist import plot
+    >>> globe = plot.sphere(Figure().add_subplot(), projection="orthographic", centre=(30.0, 10.0))
+    >>> len(plot.sphere_coastlines(globe).get_segments()) > 100  # doctest: +SKIP
+    True
     """
     lines = _shoreline.lines(resolution, _LAND)
     ax, _ = _prepare(ax)
@@ -229,7 +235,8 @@ def unit_vectors(latitude: ArrayLike, longitude: ArrayLike) -> np.ndarray:
     longitude  (*batch)  in [-360, 360]; batch axes broadcast.
     Raises     ValueError where one is out of range.
 
-    >>> unit_vectors(90, 0).round(6)
+    >>> from hyperdist import plot
+    >>> plot.unit_vectors(90, 0).round(6)
     array([0., 0., 1.])
     """
     angles = []

@@ -42,6 +42,13 @@ def disc_tree(
              on the rim, the edges between them left out.
     Raises   ValueError where T is of another dimension, there is not one colour for each node, or the axes show another
              curvature.
+
+    >>> from matplotlib.figure import Figure
+    >>> from hyperdist import plot, trees
+    >>> T = trees.embed([("life", "plants"), ("life", "animals"), ("animals", "cats"), ("animals", "dogs")], scale=1.0)
+    >>> edges = plot.disc_tree(T, Figure().add_subplot(), color=["black", "green", "red", "red", "red"])
+    >>> len(edges.get_segments())
+    4
     """
     if not isinstance(T, TreeEmbedding) or T.d != 2:
         raise ValueError(f"T must be an embedded tree of dimension 2, got {T!r}")

@@ -120,7 +120,7 @@ class Space(Points):
 
         Raises ValueError where coordinates of its dtype cannot hold that point.
 
-        >>> import hyperdist as hd
+        >>> import numpy as np, hyperdist as hd
         >>> hd.Sphere().exp([1.0, 0.0], [0.0, np.pi / 2]).round(12)
         array([0., 1.])
         """

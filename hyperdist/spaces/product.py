@@ -30,7 +30,7 @@ class ProductSpace(Space):
     Frechet means go factor by factor. Points have shape (*batch, k_1 + k_2 + ...): ``split`` and ``join`` go between
     them and their parts. Errors name the coordinates of the factor that they are about.
 
-    >>> import hyperdist as hd
+    >>> import numpy as np, hyperdist as hd
     >>> space = hd.ProductSpace(hd.PoincareBall(1.0, d=2), hd.Sphere(2))
     >>> x, y = space.origin(), space.join([0.5, 0.0], [0.0, 1.0, 0.0])
     >>> space.dist_sq(x, y).round(6) == (np.log(3.0) ** 2 + (np.pi / 2) ** 2).round(6)

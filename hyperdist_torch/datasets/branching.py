@@ -48,6 +48,7 @@ class BranchingDiffusion:
         ``factor`` divides the variance, not the standard deviation, as in the authors' code; the split is drawn anew
         with the seed.
 
+        >>> from hyperdist_torch.datasets import BranchingDiffusion
         >>> data = BranchingDiffusion.make(0)
         >>> data.rows.shape, data.nodes.shape, len(data.training), len(data.test)
         (torch.Size([635, 50]), torch.Size([127, 50]), 444, 191)

@@ -64,6 +64,8 @@ class OnHyperbolicSpace(ManifoldDistribution):
     >>> law = ht.RiemannianNormal(torch.zeros(2), 1.0, c=0.25)
     >>> law.support, law.support.check(torch.tensor([[1.9, 0.0], [2.1, 0.0]]))  # a ball of radius 2
     (PoincareBall(sqrt(c) |x| < 1, c = 0.25), tensor([ True, False]))
+    >>> law.space.dist(law.mu, torch.tensor([1.0, 0.0]))  # 4 artanh(1/2)
+    tensor(2.1972)
     """
 
     c: Tensor

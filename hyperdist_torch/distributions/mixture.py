@@ -38,6 +38,8 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     >>> x = q.sample((100,))
     >>> q.log_prob(x).shape, q.responsibilities(x).shape, bool(q.support.check(x).all())
     (torch.Size([100]), torch.Size([100, 2]), True)
+    >>> q.space, q.space.frechet_mean(x).shape  # in place of q.mean
+    (Sphere(), torch.Size([3]))
     """
 
     _estimates = {  # noqa: RUF012 - a constant

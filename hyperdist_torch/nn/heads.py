@@ -80,6 +80,8 @@ class ExpOrigin(nn.Module):
     Raises  ValueError for an unknown model, for "lorentz" at c = 0, and where coordinates of the model cannot hold a
             point: in the ball it would round onto the boundary, and gradients behind it be NaN. "tangent" holds all.
 
+    >>> import torch
+    >>> from hyperdist_torch.nn import ExpOrigin
     >>> head = ExpOrigin(1.0, "poincare")
     >>> head(torch.tensor([[0.0, 2.0]])).shape
     torch.Size([1, 2])

@@ -53,6 +53,8 @@ class Klein(HyperbolicLayer):
     origin. Range and accuracy: those of ``nn.Linear``, at any radius.
     Source    the Beltrami-Klein model, in which geodesics are straight; Ratcliffe 2006, section 6.1.
 
+    >>> import torch
+    >>> from hyperdist_torch.nn import Klein
     >>> layer = Klein(3, 4, 1.0)
     >>> layer(torch.zeros(5, 3)).shape
     torch.Size([5, 4])

@@ -43,6 +43,7 @@ class MobiusLinear(HyperbolicLayer):
     Raises  ValueError for bad sizes, an unknown model, "lorentz" at c = 0, an input of another width.
 
     >>> import torch
+    >>> from hyperdist_torch.nn import MobiusLinear
     >>> layer = MobiusLinear(3, 2, 1.0)
     >>> layer(torch.zeros(5, 3)).shape
     torch.Size([5, 2])

@@ -57,6 +57,7 @@ class Schedule:
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, counted from 0, of ``steps`` in all.
 
+        >>> from hyperdist_torch.training import Schedule
         >>> [round(Schedule(1, 1, 1.0, warmup=2, decay="cosine").rate(step, 4), 3) for step in range(4)]
         [0.5, 0.854, 0.5, 0.146]
         """

@@ -62,6 +62,7 @@ def load(
     factory : of the configuration to such a model, for parts that depend on it.
 
     >>> import tempfile, torch
+    >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, load, save
     >>> config = VAEConfig(latent_dim=2, data_shape=(8,))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(PoincareVAE(config, decoder=torch.nn.Linear(2, 8)), folder + "/model.pt")

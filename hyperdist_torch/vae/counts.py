@@ -110,6 +110,7 @@ class PoissonLikelihood(Counts):
     """Independent Poisson laws of log mean output + log(library) + weight covariates; see ``Counts``.
 
     >>> import torch
+    >>> from hyperdist_torch.vae import PoissonLikelihood
     >>> law = PoissonLikelihood((3,))(torch.zeros(5, 3), library=torch.full((5,), 2.0))
     >>> law.batch_shape, law.event_shape, law.mean[0].tolist()
     (torch.Size([5]), torch.Size([3]), [2.0, 2.0, 2.0])
@@ -139,6 +140,7 @@ class NegativeBinomialLikelihood(Counts):
     Poisson's. As single-cell counts are modelled (Lopez et al. 2018), with the size of each row in ``library``.
 
     >>> import torch
+    >>> from hyperdist_torch.vae import NegativeBinomialLikelihood
     >>> likelihood = NegativeBinomialLikelihood((3,), covariates=2)
     >>> law = likelihood(torch.zeros(4, 5, 3), library=torch.ones(5), covariates=torch.zeros(5, 2))
     >>> law.batch_shape, law.event_shape, law.variance[0, 0].tolist()
