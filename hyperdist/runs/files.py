@@ -16,6 +16,9 @@ from typing import IO, Any
 _STALE = 3600.0
 """Seconds after which a temporary file is taken to be a killed process's."""
 
+_WAITS = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Seconds between tries to rename a file: Windows forbids it while another process reads what is replaced."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
@@ -27,7 +30,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):  # removed, or on Windows open, meanwhile
             if time.time() - left.stat().st_mtime > _STALE:
                 left.unlink()
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -36,10 +39,19 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        _replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _replace(part: Path, path: Path) -> None:
+    for wait in _WAITS if os.name == "nt" else ():
+        with suppress(PermissionError):
+            os.replace(part, path)
+            return
+        time.sleep(wait)
+    os.replace(part, path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -123,7 +123,7 @@ def work(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str
     # A worker whose client is gone goes on with its task: the next run waits for it. Devices of one run share it.
     lock = held(out / f".{cell.key}.lock", cell.key, wait=True) if _leads() else nullcontext()
     with lock:
-        return run(cell, out, machine, resume or (mark.is_file() and mark.read_text() == begun), begun)
+        return run(cell, out, machine, resume or (mark.is_file() and mark.read_text(encoding="utf-8") == begun), begun)
 
 
 def work_elsewhere(*arguments: Any) -> dict[str, Any] | None:
