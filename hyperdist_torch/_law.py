@@ -1,14 +1,11 @@
 """A one-dimensional law of the radius: a kernel of the core, with what torch adds to it.
 
-A law has one parameter theta, (*batch), float64: w = c sigma^2 of y = r/sigma on hyperbolic space, kappa or sigma of
-the angle y on the sphere. Quadrature nodes are laid without gradient, where the core's kernel says; derivatives come
-from the log density at fixed nodes, as terms whose value is 0. So values have the core's accuracy, and every order
-of derivative is that of the integral.
+Theta, (*batch), is float64. Values and derivatives are those of ``hyperdist.radial.following``; here they are kept, and
+worked out where they cost least.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,8 +14,8 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import constant, namespace, traced, transformed, written_out
-from hyperdist.radial import calculus, quadrature
-from hyperdist.radial.nodes import Nodes
+from hyperdist.radial import calculus, following, quadrature
+from hyperdist.radial.following import Measure, sides
 from hyperdist_torch import _pieces, _random
 from hyperdist_torch._host import Array, bare, plainly, tensor, unseen
 from hyperdist_torch._implicit import attach
@@ -35,29 +32,6 @@ for it anyhow: some hundred operations on a few numbers, each of which takes a d
 
 _MANY = 512
 """Draws of one law from which a piecewise polynomial through the slope is cheaper than an integral for each."""
-
-
-def variation(value: Tensor) -> Tensor:
-    """0 with the derivatives of ``value``."""
-    return value - value.detach()
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A law as probabilities of points, and its normaliser; differentiable in theta, to any order."""
-
-    nodes: Nodes
-    log_normalizer: Tensor
-    """Log integral of exp(log_kernel), (*batch)."""
-
-    def mean(self, value: Tensor) -> Tensor:
-        """E f for f at the points ``y``, (*batch)."""
-        return self.nodes.mean(value)
-
-    @property
-    def y(self) -> Tensor:
-        """The points, (nodes, *batch)."""
-        return self.nodes.y
 
 
 @dataclass(frozen=True)
@@ -86,19 +60,7 @@ class Law:
 
     def measure(self, theta: Tensor) -> Measure:
         """Quadrature nodes and weights of the law."""
-        with torch.no_grad():
-            # detach besides no_grad, which does not stop forward-mode derivatives
-            kernel = self.kernel(theta.detach())
-            both = _edges(kernel.centre)
-            y, offset, mass = (part.flatten(0, 1) for part in quadrature.nodes(kernel, *both))
-            total = mass.sum(dim=0)
-            nodes = Nodes(y, offset, kernel.centre, mass / total)
-            value = kernel.log_peak + total.log()
-        if constant(theta):
-            return Measure(nodes, value)
-        weights = nodes.share * torch.exp(variation(self.log_kernel(y, theta)))
-        norm = weights.sum(dim=0)
-        return Measure(nodes._replace(share=weights / norm), value + norm.log())
+        return following.measure(self.kind, self.d, theta)
 
     def mean_score(self, theta: Tensor) -> Tensor:
         """d log-normaliser/d theta, differentiable, (*batch)."""
@@ -107,22 +69,7 @@ class Law:
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
         """dy/dtheta at fixed cdf, differentiable in both: an integral over the tail that does not hold the mode."""
-        with torch.no_grad():
-            kernel = self.kernel(theta.detach())
-            (mean,) = quadrature.expectations(kernel, kernel.score)
-            fixed = y.detach()
-            t = fixed - kernel.centre
-            upper = t >= 0.0
-            nodes, offset, mass = quadrature.nodes(kernel, fixed, t, upper)
-            step, excess = nodes - fixed, kernel.score(nodes, offset) - mean
-        # The nodes follow y, so that the far end of the tail stays at 0 or at a finite end of the support.
-        room = torch.ones_like(y) if self.end == math.inf else self.end - y
-        stretch = torch.where(upper, room / room.detach(), y / y.detach())
-        u = y + step * stretch
-        mass = mass * stretch * torch.exp(variation(self.log_kernel(u, theta) - self.log_kernel(y, theta)))
-        measure = self.measure(theta)
-        centred = self.score(u, theta) - measure.mean(self.score(measure.y, theta))
-        return _signed(upper, (mass * (excess + variation(centred))).sum(dim=0))
+        return following.slope(self.kind, self.d, y, theta)
 
     @torch.no_grad()
     def quantile(self, p: Tensor, theta: Tensor, upper: bool = False) -> Tensor:
@@ -267,7 +214,7 @@ class Fixed:
     def _with_tail(self, y: Array | None) -> tuple[_Constants, Array]:
         """The constants and, for y (*batch), dy/dtheta, from one set of nodes: two sides of the centre and a tail."""
         kernel = self.kernel
-        edge, t, upper = _edges(kernel.centre)
+        edge, t, upper = sides(kernel.centre)
         if y is not None:
             xp = namespace(y)
             beyond = y - kernel.centre
@@ -281,14 +228,6 @@ class Fixed:
         mean_score = centred + self.law.score(kernel.centre, self._bare)
         constants = _Constants(kernel.log_peak + namespace(whole).log(whole), mean_score, centred)
         return constants, _signed(upper[2:], moment[2:] - centred * total[2:])
-
-
-def _edges(centre: Array) -> tuple[Array, Array, Array]:
-    """What ``quadrature.nodes`` takes for the upper and the lower side of the centre, on a new first axis."""
-    xp = namespace(centre)
-    edge = xp.stack([centre, centre])
-    upper = centre == centre
-    return edge, edge * 0.0, xp.stack([upper, ~upper])
 
 
 def _far(x: Tensor) -> bool:

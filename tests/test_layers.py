@@ -37,6 +37,7 @@ LAYERS = (
     "spaces",
     "distributions",
     "",  # hyperdist/__init__.py itself
+    "jax",
     "directional",
     "distributed",
     "runs",
@@ -84,6 +85,7 @@ OPTIONAL = {
     "tqdm": ("hyperdist.distributions.mixture_fit", "hyperdist.runs.progress"),
     "dask": ("hyperdist.distributed",),
     "distributed": ("hyperdist.runs.places",),
+    "jax": ("hyperdist.jax",),
 }
 """Packages that may be missing, and the places that ask for each."""
 

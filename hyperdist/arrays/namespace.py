@@ -7,7 +7,9 @@ standard share under one name. This module finds them; it converts nothing.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -183,6 +185,16 @@ def special(xp: ModuleType) -> ModuleType:
     """The special functions (``erf``, ``ndtri`` ...) that go with an array namespace."""
     if xp.__name__ == "torch":
         return xp.special
-    import scipy.special
+    return import_module("jax.scipy.special" if xp.__name__ == "jax.numpy" else "scipy.special")
 
-    return scipy.special
+
+def repeated(step: Callable[..., tuple[Array, ...]], times: int, *state: Array) -> tuple[Array, ...]:
+    """``state`` after ``times`` steps, each of which takes it apart and gives the next of the same shapes.
+
+    Under JAX one loop of its own: written out, Newton's method on an integral takes its compiler minutes.
+    """
+    if namespace(*state).__name__ == "jax.numpy":
+        return sys.modules["jax"].lax.fori_loop(0, times, lambda _, now: step(*now), state)
+    for _ in range(times):
+        state = step(*state)
+    return state

@@ -144,11 +144,15 @@ def curvature(c: AnyArray, read: Reader = as_float) -> Array:
     return non_negative(c, "c", read)
 
 
-def probability(value: ArrayLike, name: str = "p") -> np.ndarray:
+@overload
+def probability(value: ArrayLike, name: str = "p") -> np.ndarray: ...
+@overload
+def probability(value: AnyArray, name: str, read: Reader) -> Array: ...
+def probability(value: AnyArray, name: str = "p", read: Reader = as_float) -> Array:
     """An array of probabilities; NaN passes, to come out as NaN."""
-    array = as_float(value, name)
+    array = read(value, name)
     bad = (array < 0) | (array > 1)
-    if bad.any():
+    if found(bad):
         raise ValueError(f"{name} must lie in [0, 1], got {_worst(array, bad)}")
     return array
 

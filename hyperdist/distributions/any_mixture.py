@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from hyperdist import checks
@@ -25,6 +26,23 @@ def posterior(each: Array, shares: Array) -> Array:
     joint = each + xp.log(shares)
     joint = xp.exp(joint - xp.amax(values(joint), axis=-1, keepdims=True))
     return joint / xp.sum(joint, axis=-1, keepdims=True)
+
+
+def log_sum(each: Array, shares: Array) -> Array:
+    """Log density of a mixture, (*broadcast), from those of its components, (*broadcast, K); -inf where all are 0.
+
+    With derivatives in the shares also where one is 0.
+    """
+    xp = namespace(each, shares)
+    peak = values(xp.where(shares > 0.0, each + xp.log(shares), -math.inf))
+    peak = xp.amax(peak, axis=-1, keepdims=True)
+    peak = xp.where(xp.isfinite(peak), peak, xp.zeros_like(peak))
+    # Only a component of weight 0 can tower so high; its weight's gradient is then near the dtype's largest number.
+    ratio = xp.exp(xp.clip(each - peak, None, math.log(float(xp.finfo(each.dtype).max)) - 1.0))
+    total = xp.sum(shares * ratio, axis=-1)
+    somewhere = total != 0.0
+    log_total = xp.log(xp.where(somewhere, total, 1.0 + 0.0 * total))
+    return xp.where(somewhere, log_total + peak[..., 0], -math.inf)
 
 
 class AnyMixture:

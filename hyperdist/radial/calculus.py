@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays.namespace import Array, namespace, repeated
 from hyperdist.arrays.stable import log1mexp
 from hyperdist.radial.quadrature import DROP, HUGE, ORDER, Kernel, expectations, nodes, tail
 
@@ -142,7 +142,8 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         t = xp.where(centre + t < kernel.end, t, 0.5 * (kernel.end - centre))
     y = xp.where(upper | (low > floor - centre), centre + t, floor)
     sign = xp.where(upper, xp.ones_like(t), -xp.ones_like(t))
-    for _ in range(_CHEAP_STEPS):
+
+    def cheap(y: Array, t: Array) -> tuple[Array, Array]:
         decay = -sign * kernel.slope(y, t)
         square = decay * decay + 8.0 * kernel.curvature(y)
         mills = 4.0 / (3.0 * decay + xp.sqrt(xp.where(square > 0.0, square, xp.zeros_like(square))))
@@ -152,8 +153,9 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         huge = ~(square < HUGE * HUGE)
         mills = xp.where(huge, 1.0 / (xp.where(huge, decay, xp.ones_like(decay)) + 1.0 / room), mills)
         residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
-        y, t = move(y, t, sign * residual * mills)
-    for _ in range(_EXACT_STEPS):
+        return move(y, t, sign * residual * mills)
+
+    def exact(y: Array, t: Array) -> tuple[Array, Array]:
         mills = tail(kernel, y, t, upper)[0]
         residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
         decay = -sign * kernel.slope(y, t)
@@ -161,5 +163,7 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         # mills/y more in log y.
         bend = xp.where(upper, xp.zeros_like(y), mills / xp.where(y > 0.0, y, xp.ones_like(y)))
         correction = 1.0 + 0.5 * residual * (1.0 - decay * mills - bend)
-        y, t = move(y, t, sign * residual * mills / xp.where(correction > 0.5, correction, xp.ones_like(correction)))
-    return y, t
+        step = sign * residual * mills / xp.where(correction > 0.5, correction, xp.ones_like(correction))
+        return move(y, t, step)
+
+    return repeated(exact, _EXACT_STEPS, *repeated(cheap, _CHEAP_STEPS, y, t))  # type: ignore[return-value]

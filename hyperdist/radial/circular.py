@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, Table, namespace, special
-from hyperdist.arrays.stable import log1mexp
+from hyperdist.arrays.namespace import Array, Table, namespace, repeated, special, values
+from hyperdist.arrays.stable import erfcx, log1mexp
 
 SWITCH = 1.75
 # Images: three of each kind leave exp(-12 pi^2/sigma^2) = 2e-17 of the density at pi, the worst place, at SWITCH.
@@ -130,7 +130,6 @@ def _mass(m: Array, nearest: Array, excess: Array, a: Array, y: Array) -> Array:
     wide = m * y >= 1.0
     root = math.sqrt(0.5)
     low, high = xp.where(wide, nearest, m * 0.0 + 1.0), xp.where(wide, m + y, m * 0.0 + 1.0)
-    erfcx = special(xp).erfcx
     apart = xp.exp(-excess) * (erfcx(root * low) - erfcx(root * high) * xp.exp(-2.0 * m * y))
     short = xp.where(wide, y * 0.0, y)
     product, square = xp.where(wide, y * 0.0, m) * short, short * short
@@ -200,15 +199,17 @@ def quantile(p: Array, upper: Array, sigma: Array) -> Array:
     lower = ~xp.where(upper, log_p <= log_sf, log_p > log_cdf)
     log_p = xp.where(lower ^ upper, log_p, log_q)
     a, s, in_a = _start(log_p, lower, sigma)
-    for _ in range(_STEPS):
+
+    def step(a: Array, s: Array) -> tuple[Array, Array]:
         tail = log_tail(a, s, sigma, lower)
         mills = xp.exp(tail - log_density(a, sigma))
-        step = mills * xp.where(lower, xp.expm1(log_p - tail), tail - log_p)
+        change = mills * xp.where(lower, xp.expm1(log_p - tail), tail - log_p)
         # Where an angle is too small for a double its tail is 0: it stays as it started.
-        step = xp.where(xp.isfinite(step), step, xp.zeros_like(step))
-        a, s = xp.where(in_a, a + step, a), xp.where(in_a, s, s - step)
-        a, s = xp.where(in_a, a, beyond(s)), xp.where(in_a, beyond(a), s)
-    return xp.clip(a, 0.0, math.pi)
+        change = xp.where(xp.isfinite(change), change, xp.zeros_like(change))
+        a, s = xp.where(in_a, a + change, a), xp.where(in_a, s, s - change)
+        return xp.where(in_a, a, beyond(s)), xp.where(in_a, beyond(a), s)
+
+    return xp.clip(repeated(step, _STEPS, a, s)[0], 0.0, math.pi)
 
 
 def _start(log_p: Array, lower: Array, sigma: Array) -> tuple[Array, Array, Array]:
@@ -241,3 +242,12 @@ def rule(sigma: Array) -> tuple[Array, Array]:
     places, weights = (xp.reshape(part.beside(sigma), shape) for part in (_PLACES, _WEIGHTS))
     width = xp.clip(_REACH * sigma, 0.0, math.pi)
     return places * width, weights * width
+
+
+def shares(sigma: Array) -> tuple[Array, Array, Array]:
+    """Angles, without derivatives, their log densities and probabilities, which sum to 1; (nodes, *batch)."""
+    xp = namespace(sigma)
+    a, weights = rule(values(sigma))
+    log_f = log_density(a, sigma)
+    share = weights * xp.exp(log_f)
+    return a, log_f, share / xp.sum(share, axis=0)

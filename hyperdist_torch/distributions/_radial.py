@@ -9,9 +9,9 @@ from torch import Tensor
 
 from hyperdist.arrays.namespace import constant
 from hyperdist.geometry import torus
-from hyperdist.radial import calculus, circular, quadrature
+from hyperdist.radial import circular, following
 from hyperdist_torch import _random
-from hyperdist_torch._law import Fixed, Law, in_chunks, variation
+from hyperdist_torch._law import Fixed, Law, in_chunks
 from hyperdist_torch.distributions._cdf import at_cdf
 from hyperdist_torch.distributions.base import draw_radius
 
@@ -65,15 +65,7 @@ class KernelRadial(Radial):
         self.law, self.end = law, law.end
 
     def log_density(self, y: Tensor, theta: Tensor) -> Tensor:
-        with torch.no_grad():
-            kernel, fixed = self.law.kernel(theta.detach()), y.detach()
-            value = kernel.log_ratio(fixed, fixed - kernel.centre) - quadrature.log_mass(kernel)
-            inner = (fixed > 0.0) & (fixed < self.end)
-        if constant(y, theta):
-            return value
-        # The textbook form cancels far out, its derivatives do not.
-        smooth = self.law.log_kernel(torch.where(inner, y, kernel.centre), theta)
-        return value + variation(smooth - self.law.measure(theta).log_normalizer)
+        return following.log_density(self.law.kind, self.law.d, y, theta)
 
     def slope(self, y: Tensor, theta: Tensor) -> Tensor:
         if not constant(y, theta):
@@ -90,12 +82,7 @@ class KernelRadial(Radial):
         return self.law.measure(theta).nodes.moments()
 
     def entropy(self, theta: Tensor) -> Tensor:
-        with torch.no_grad():
-            kernel = self.law.kernel(theta.detach())
-            mass = quadrature.log_mass(kernel)
-        if constant(theta):
-            return calculus.entropy(kernel, mass, self.law.d)
-        return calculus.entropy(kernel, mass, self.law.d, lambda y: variation(self.law.log_kernel(y, theta)))
+        return following.entropy(self.law.kind, self.law.d, theta)
 
     @torch.no_grad()
     def centre(self, theta: Tensor) -> Tensor:
@@ -129,11 +116,7 @@ class CircleRadial(Radial):
 
     def shares(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Nodes, without gradient, their log densities and probabilities."""
-        with torch.no_grad():
-            nodes, weights = circular.rule(theta.detach())
-        log_density = circular.log_density(nodes, theta)
-        share = weights * log_density.exp()
-        return nodes, log_density, share / share.sum(dim=0)
+        return circular.shares(theta)
 
     def moments(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         nodes, _, share = self.shares(theta)

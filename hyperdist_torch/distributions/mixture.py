@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, posterior, two_curvatures
+from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, log_sum, posterior, two_curvatures
 from hyperdist.spaces import ProductSpace
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
@@ -93,15 +92,7 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
 
         Gradients in the weights, also where one is 0, in the components' parameters and in value.
         """
-        each, shares = self._each(value, model), self._shares
-        peak = torch.where(shares > 0.0, each + shares.log(), -torch.inf).detach().amax(dim=-1, keepdim=True)
-        peak = torch.where(torch.isfinite(peak), peak, 0.0)
-        # Only a component of weight 0 can tower so high; its weight's gradient is then near the dtype's largest number.
-        ratio = (each - peak).clamp_max(math.log(torch.finfo(each.dtype).max) - 1.0).exp()
-        total = (shares * ratio).sum(dim=-1)
-        somewhere = total != 0.0
-        log_total = torch.where(somewhere, total, 1.0).log()
-        return torch.where(somewhere, log_total + peak[..., 0], -torch.inf)
+        return log_sum(self._each(value, model), self._shares)
 
     def responsibilities(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Posterior probability of each component at points, (*broadcast, K); NaN off the space."""
