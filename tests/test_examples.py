@@ -29,7 +29,10 @@ TORCH = tuple(
     f"hyperdist_torch{name}"
     for name in ("", ".constraints", ".datasets", ".fast", ".flows", ".nn", ".pyro", ".training", ".transforms", ".vae")
 )
-NEEDS = {"hyperdist.plot": "matplotlib", "hyperdist_torch.pyro": "pyro", "hyperdist_torch.training": "lightning"}
+NEEDS = {
+    "hyperdist.distributed": "dask", "hyperdist.plot": "matplotlib", "hyperdist_torch.pyro": "pyro",
+    "hyperdist_torch.training": "lightning",
+}  # fmt: skip
 """What a module cannot be imported without."""
 CALLED = "forward"
 """The method that runs when a layer is called."""
