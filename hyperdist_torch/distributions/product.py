@@ -40,6 +40,14 @@ class Product(ManifoldDistribution):
     >>> x, lp = q.rsample_and_log_prob((4,))
     >>> x.shape, [part.shape for part in q.split(x)], torch.allclose(lp, q.log_prob(x), atol=1e-4)
     (torch.Size([4, 5]), [torch.Size([4, 2]), torch.Size([4, 3])], True)
+    >>> q.space, q.widths(), torch.equal(q.join(*q.split(x)), x), q.support.check(x).all().item()
+    (ProductSpace(PoincareBall(c=tensor(1.), d=2), Sphere(2)), (2, 3), True, True)
+    >>> q.mean, torch.equal(q.mode, q.mean)
+    (tensor([0.1000, 0.2000, 0.0000, 0.0000, 1.0000]), True)
+    >>> torch.isclose(q.entropy(), sum(law.entropy() for law in q.laws))
+    tensor(True)
+    >>> torch.isclose(q.variance, sum(law.variance for law in q.laws)), q.log_normalizer().shape
+    (tensor(True), torch.Size([]))
     """
 
     _batched = ("laws",)
