@@ -114,7 +114,8 @@ class Distribution(Judged):
 
         sample_shape : an integer or a tuple of integers >= 0; () adds no axis.
         rng    : what ``numpy.random.default_rng`` takes.
-        method : "rejection" (default; exact) or "inverse" (one uniform a radius).
+        method : "rejection" (default; exact) or "inverse" (one uniform a radius; many of one law by a table of its
+                 quantiles, right to 1e-13, which it keeps).
         model  : on hyperbolic space "poincare", "lorentz" or "tangent" coordinates of the draws (default: the law's).
         Raises ValueError where ball coordinates of the dtype cannot hold a draw; the message says which model can.
 
@@ -390,7 +391,8 @@ class RadialDistribution(CentredDistribution):
         else:
             rng.standard_normal(out=normals)
             norm = np.sqrt(rejection.row_squares(normals))
-            radius = self._radius_of(which).icdf(rng.random(n))
+            law = self.radius if self._batch == 1 else self._radius_of(which)
+            radius = law._by_inversion(rng.random(n)).reshape(n)
         reach = self._place(out, normals, norm, radius, which, model)
         return Drawn(lambda: self._log_density(which, radius), reach)
 

@@ -12,6 +12,7 @@ from hyperdist import checks
 from hyperdist._frozen import Frozen
 from hyperdist.arrays.types import ArrayLike, SampleShape, Seed
 from hyperdist.radial.calculus import in_chunks
+from hyperdist.radial.quantile_table import WORTH, QuantileTable
 
 METHODS = ("rejection", "inverse")
 _CHUNK = 2048
@@ -121,7 +122,9 @@ class RadialLaw(Frozen):
     def sample(self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection") -> np.ndarray:
         """Independent radii of shape sample_shape + batch_shape.
 
-        method : "rejection" (exact) or "inverse" (one uniform a draw through ``icdf``; free of branches).
+        method : "rejection" (exact) or "inverse" (one uniform a draw through ``icdf``; free of branches). Of one law
+                 2048 draws or more by inversion are made by a table of its quantiles, right to 1e-13, which the law
+                 keeps, also where it is pickled.
         """
         shape = checks.sample_shape(sample_shape, self.batch_shape) + self.batch_shape
         checks.choice(method, "method", METHODS)
@@ -130,9 +133,29 @@ class RadialLaw(Frozen):
         if n == 0:
             return np.empty(shape, self.dtype)
         if method == "inverse":
-            return self.icdf(generator.random(shape))
+            return self._by_inversion(generator.random(shape)).astype(self.dtype, copy=False)[()]
         with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
             return self._sample(n, generator).astype(self.dtype, copy=False).reshape(shape)[()]
+
+    _table: QuantileTable | None = None
+    """Set when first asked for, and kept with the law: it belongs to parameters that never change."""
+
+    @final
+    @quiet
+    def _by_inversion(self, u: np.ndarray) -> np.ndarray:
+        """``icdf`` in float64 of uniform numbers, (*broadcast): by a table where many are asked of one law."""
+        if math.prod(self.batch_shape) != 1 or u.size < WORTH:
+            shape = np.broadcast_shapes(u.shape, self.batch_shape)
+            return self._in_chunks(lambda p: self._inverse(p, np.asarray(False)), np.broadcast_to(u, shape))
+
+        def exact(p: np.ndarray, upper: np.ndarray) -> np.ndarray:
+            column = (-1,) + (1,) * len(self.batch_shape)
+            return self._inverse(p.reshape(column), upper.reshape(column)).ravel()
+
+        if self._table is None:
+            vars(self)["_table"] = QuantileTable.of(exact)
+        table: QuantileTable = vars(self)["_table"]
+        return table(u.ravel(), exact).reshape(np.broadcast_shapes(u.shape, self.batch_shape))
 
     @property
     @final
@@ -186,11 +209,16 @@ class RadialLaw(Frozen):
         array = checks.probability(p)
         shape = checks.broadcast(p=array.shape, batch=self.batch_shape)
         x = np.broadcast_to(array.astype(np.float64), shape)
-        inside = (x > 0) & (x < 1)
-        value = self._in_chunks(lambda q: self._quantile(q, np.asarray(upper)), np.where(inside, x, 0.5))
-        at_zero, at_one = (self._end, 0.0) if upper else (0.0, self._end)
-        value = np.where(inside, value, np.where(np.isnan(x), np.nan, np.where(x <= 0, at_zero, at_one)))
+        value = self._in_chunks(lambda q: self._inverse(q, np.asarray(upper)), x)
         return value.astype(self._result_dtype(array))[()]
+
+    def _inverse(self, p: np.ndarray, upper: np.ndarray) -> np.ndarray:
+        """``_quantile`` for 0 <= p <= 1; NaN where p is NaN."""
+        inside = (p > 0) & (p < 1)
+        value = self._quantile(np.where(inside, p, 0.5), upper)
+        at_zero = np.where(upper, self._end, 0.0)
+        at_one = np.where(upper, 0.0, self._end)
+        return np.where(inside, value, np.where(np.isnan(p), np.nan, np.where(p <= 0, at_zero, at_one)))
 
     def _in_chunks(self, function: Any, x: np.ndarray) -> np.ndarray:
         return np.asarray(in_chunks(function, x, len(self.batch_shape), _CHUNK))
