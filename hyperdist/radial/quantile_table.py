@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+
+from hyperdist.arrays.namespace import special
 
 END = 6.0
 """|z| up to which the table goes: 2e-9 of the draws lie beyond."""
@@ -37,7 +38,7 @@ class QuantileTable(NamedTuple):
         edges = np.linspace(-END, END, _PIECES + 1)
         z = 0.5 * (edges[:-1] + edges[1:]) + (END / _PIECES) * points[:, None]
         upper = z > 0.0
-        values = quantile(special.ndtr(-np.abs(z)).ravel(), upper.ravel()).reshape(z.shape)
+        values = quantile(special(np).ndtr(-np.abs(z)).ravel(), upper.ravel()).reshape(z.shape)
         # Differences from the piece's middle, so that powers of the place round a small part of the value.
         middle = values[_DEGREE // 2]
         fitted = np.polynomial.chebyshev.chebfit(points, values - middle, _DEGREE)
@@ -55,7 +56,7 @@ class QuantileTable(NamedTuple):
         return r
 
     def _fill(self, out: np.ndarray, u: np.ndarray, exact: Quantile) -> None:
-        z = special.ndtri(u)
+        z = special(np).ndtri(u)
         far = np.flatnonzero(~(np.abs(z) < END))
         if far.size:
             z[far] = 0.0
