@@ -82,6 +82,7 @@ OF_A_MACHINE = ("triton", "cuda-", "nvidia-")
 
 OPTIONAL = {
     "matplotlib": ("hyperdist.plot",),
+    "mpl_toolkits": ("hyperdist.plot",),  # of Matplotlib
     "tqdm": ("hyperdist.distributions.mixture_fit", "hyperdist.runs.progress"),
     "dask": ("hyperdist.distributed",),
     "distributed": ("hyperdist.runs.places",),

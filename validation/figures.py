@@ -183,5 +183,6 @@ def acceptance_curves(curves: list[dict[str, Any]]) -> str:
                   textcoords="offset points", xytext=(14, -3), color=RED)  # fmt: skip
     axis.axhline(acceptance.TARGET, color=RED, linewidth=0.9, linestyle="--")
     axis.set(xscale="log", xlabel="s = sqrt(c) sigma", ylabel="acceptance rate", ylim=(0.88, 1.003), xlim=(1e-3, 1e2))
-    axis.legend(frameon=False, loc="lower left", fontsize=8)
+    # Beside the axes: inside, it lies on the line of what is asked for or on the curves.
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
     return address(figure, "svg")

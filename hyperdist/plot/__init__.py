@@ -13,6 +13,7 @@ except ImportError as error:
     raise ImportError("hyperdist.plot needs Matplotlib: pip install 'hyperdist[plot]'") from error
 
 from hyperdist.plot._style import legend
+from hyperdist.plot.ball import ball, ball_density, ball_geodesic, ball_points
 from hyperdist.plot.disc import disc, disc_density, disc_geodesic, disc_points
 from hyperdist.plot.sphere import (
     sphere,
@@ -23,11 +24,16 @@ from hyperdist.plot.sphere import (
     sphere_points,
     unit_vectors,
 )
+from hyperdist.plot.torus import torus, torus_density, torus_geodesic, torus_pairs, torus_points
 from hyperdist.plot.tree import disc_tree
 
 del _matplotlib
 
 __all__ = [
+    "ball",
+    "ball_density",
+    "ball_geodesic",
+    "ball_points",
     "disc",
     "disc_density",
     "disc_geodesic",
@@ -40,5 +46,10 @@ __all__ = [
     "sphere_density",
     "sphere_geodesic",
     "sphere_points",
+    "torus",
+    "torus_density",
+    "torus_geodesic",
+    "torus_pairs",
+    "torus_points",
     "unit_vectors",
 ]

@@ -19,11 +19,13 @@ from hyperdist import checks
 from hyperdist.arrays.host import numbers
 from hyperdist.distributions import Distribution
 from hyperdist.geometry import conversions
-from hyperdist.spaces import Euclidean, Sphere, Torus
+from hyperdist.spaces import Euclidean, Lorentz, Sphere, Tangent, Torus
 from hyperdist.spaces.hyperbolic import Hyperbolic
 
 _DRAWS = 4000
 """Draws that say where the mass of a law lies."""
+_EDGE = 1.0 - 1e-12
+"""Radius, in that of the ball, at which a point is drawn that lies further out."""
 _BLOCK = 1 << 18
 """Densities worked out at a time."""
 
@@ -44,11 +46,12 @@ def numeric(x: Any) -> Any:
     return numbers(x) if hasattr(x, "requires_grad") or hasattr(x, "_array") else x
 
 
-def on_ball(q: Any, d: int, c: Any, model: str | None, default: float) -> tuple[Density, float]:
+def on_ball(q: Any, d: int, c: Any, model: str | None, default: float, count: int = _DRAWS) -> tuple[Density, float]:
     """(density at ball points, c) of q on hyperbolic space.
 
     model   : the coordinates that a function takes, or an object that does not say its own.
     default : c where nothing says it.
+    count   : draws, or more.
     """
     space, reader = _space(q), _Reader(q)
     if model is not None:
@@ -75,7 +78,7 @@ def on_ball(q: Any, d: int, c: Any, model: str | None, default: float) -> tuple[
         return reader.log_prob(x, **({} if own else {"model": wanted}))
 
     scale = np.asarray(c)
-    draws = reader.draws(**({} if own else {"model": "tangent"}))
+    draws = reader.draws(count, **({} if own else {"model": "tangent"}))
     if draws is not None and own not in (None, "tangent"):
         draws = conversions.to_tangent(draws, scale, own)
     at_draws = None if draws is None else log_prob(draws, "tangent")
@@ -112,6 +115,23 @@ def one_curvature(c: Any) -> float:
     if values.size != 1:
         raise ValueError(f"c must be one number, since one picture has one curvature, got {values!r}")
     return float(values[0])
+
+
+def ball_points(x: Any, name: str, d: int, c: float, model: str) -> np.ndarray:
+    """Ball coordinates (*batch, d) of points of a model."""
+    checks.choice(model, "model", conversions.MODELS)
+    x = checks.points(numeric(x), name, d + (model == "lorentz"))
+    if model == "poincare":
+        return checks.inside_ball(x, np.asarray(c), name)
+    checks.hyperboloid(model != "lorentz" or c > 0)
+    x = (Lorentz if model == "lorentz" else Tangent)(c).check_point(x.astype(np.float64), name)
+    return to_ball(conversions.to_tangent(x, np.asarray(c), model), c)
+
+
+def to_ball(v: np.ndarray, c: float) -> np.ndarray:
+    """Ball coordinates of tangent ones; what lies further out than the ball holds comes to the rim."""
+    x = conversions.tangent_to_poincare(v, np.asarray(c))
+    return x * np.minimum(1.0, _EDGE / np.maximum(np.sqrt(c) * np.linalg.norm(x, axis=-1, keepdims=True), 0.5))
 
 
 def _space(q: Any) -> Any:
@@ -171,7 +191,7 @@ class _Reader:
         kinds = () if torch is None else (torch.distributions.Distribution, torch.nn.Module)
         self.torch = torch if isinstance(q, kinds) else None
         self.like = self._parameter() if self.torch else None
-        self.single = self.like is not None and self.like.dtype == torch.float32
+        self.single = self.like is not None and str(self.like.dtype) == "torch.float32"
 
     def _parameter(self) -> Any:
         """A number of a flow's network, whose dtype points must have."""
@@ -184,9 +204,9 @@ class _Reader:
         draws = self.draws()
         return Density(self.log_prob, draws, None if draws is None else self.log_prob(draws))
 
-    def draws(self, **options: Any) -> np.ndarray | None:
+    def draws(self, count: int = _DRAWS, **options: Any) -> np.ndarray | None:
         """Some thousand draws (m, k) of a law; None where there are none. Torch's own generator stays as it is."""
-        shape = (max(1, _DRAWS // max(1, int(np.prod(self.batch)))),)
+        shape = (-(-count // max(1, int(np.prod(self.batch)))),)
         if self.torch is None:
             if not isinstance(self.q, Distribution):
                 return None

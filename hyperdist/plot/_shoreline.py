@@ -35,7 +35,7 @@ def folder() -> Path:
 def lines(resolution: str, kinds: Collection[str]) -> list[np.ndarray]:
     """Shorelines (n, 2), latitude and longitude in degrees, of kinds: "1" the sea's, "2" lakes', "5" Antarctica's ice.
 
-    Without the edges of polygons along the cut at 180 degrees and along the south pole, which are no shores.
+    Without the edges of polygons along the cut at 180 degrees and to the south pole, which are no shores.
     """
     letter = _FILES[checks.choice(resolution, "resolution", tuple(_FILES))]
     return _read(folder(), letter, tuple(kinds))
@@ -57,8 +57,8 @@ def _read(place: Path, letter: str, kinds: tuple[str, ...]) -> list[np.ndarray]:
 
 def _without_cuts(line: np.ndarray) -> list[np.ndarray]:
     """The pieces of a polygon between its edges along the cut."""
-    on_cut = (np.abs(line[:, 1]) >= 179.99) | (line[:, 0] <= -89.99)
-    drawn = ~(on_cut[1:] & on_cut[:-1])
+    on_cut, pole = np.abs(line[:, 1]) >= 179.99, line[:, 0] <= -89.99
+    drawn = ~((on_cut[1:] & on_cut[:-1]) | pole[1:] | pole[:-1])
     # A piece is a run of drawn edges.
     starts = np.flatnonzero(drawn & ~np.concatenate([[False], drawn[:-1]]))
     ends = np.flatnonzero(drawn & ~np.concatenate([drawn[1:], [False]]))

@@ -13,6 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import Colormap, ListedColormap, to_rgba
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from hyperdist import checks
 from hyperdist.plot._read import numeric
@@ -158,10 +159,10 @@ def tidy(ax: Axes) -> None:
 
 
 def legend(ax: Axes | None = None, **style: Any) -> Legend:
-    """A legend of what has a label, beside the picture: groups, never the rim, its dots large enough to tell colours.
+    """A legend of what has a label, under the picture: groups, never the rim, its dots large enough to tell colours.
 
     ax      axes of a picture; None takes the current ones.
-    style   what ``Axes.legend`` takes; without ``loc`` it stands to the left of the axes.
+    style   what ``Axes.legend`` takes; with ``loc`` it stands there, not under the axes.
     returns the legend.
     Raises  ValueError where nothing on the axes has a label.
 
@@ -179,9 +180,20 @@ def legend(ax: Axes | None = None, **style: Any) -> Legend:
         raise ValueError("ax must show something that has a label, got none: give label= or groups= to its points")
     shown = [_dot(handle) if isinstance(handle, PathCollection) else handle for handle in handles]
     if "loc" not in style:
-        style = {"loc": "upper right", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.0} | style
+        style = _under(ax, labels) | style
         tidy(ax)
-    return ax.legend(shown, labels, **({"frameon": False, "handletextpad": 0.2} | style))
+    spaces = {"frameon": False, "handletextpad": 0.3, "handlelength": 1.0, "columnspacing": 1.2}
+    return ax.legend(shown, labels, **(spaces | style))
+
+
+def _under(ax: Axes, labels: Sequence[str]) -> dict[str, Any]:
+    """Where a legend stands under the axes and what is written there, and in how many columns of some 50 letters."""
+    written = ax.axison and any(label.get_visible() for label in ax.get_xticklabels() if label.get_text())
+    points = (20.0 if written else 2.0) + (14.0 if ax.get_xlabel() and ax.axison else 0.0)
+    below = ax.transAxes + ScaledTranslation(0.0, -points / 72.0, cast(Any, ax.figure).dpi_scale_trans)
+    columns = min(len(labels), max(1, 50 // (4 + max(len(label) for label in labels))))
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": below}
+    return place | {"borderaxespad": 0.0, "ncols": columns}
 
 
 def _dot(handle: PathCollection) -> Line2D:

@@ -18,16 +18,12 @@ from matplotlib.path import Path
 
 from hyperdist import checks
 from hyperdist.arrays.types import AnyArray
-from hyperdist.geometry import conversions
 from hyperdist.plot import _density, _read, _style, _tiling
 from hyperdist.plot._cells import Chart
-from hyperdist.spaces import Lorentz, PoincareBall, Tangent
+from hyperdist.spaces import PoincareBall
 
 _PLANE = 2.0
 """Half-width of the window on the plane, c = 0, where none is asked for: 4 units of length either way."""
-
-_EDGE = 1.0 - 1e-12
-"""Radius, in that of the disc, at which a point is drawn that lies further out."""
 
 _STEPS = 257
 """Points along one geodesic, in equal steps: to length 40 a chord leaves its arc by under 1/1000 of the disc."""
@@ -109,7 +105,7 @@ def disc_points(
     100
     """
     ax, outline = _prepare(ax, c)
-    x = _on_paper(x, outline, "x", model).reshape(-1, 2)
+    x = _read.ball_points(x, "x", 2, outline.c, model).reshape(-1, 2)
     return _style.points(
         ax, (x[:, 0], x[:, 1]), np.ones(len(x), bool), style, label=label, groups=groups, values=values,
         colorbar=colorbar, clip=outline,
@@ -136,7 +132,7 @@ def disc_geodesic(
     2
     """
     ax, outline = _prepare(ax, c)
-    x, y = _on_paper(x, outline, "x", model), _on_paper(y, outline, "y", model)
+    x, y = (_read.ball_points(end, name, 2, outline.c, model) for name, end in (("x", x), ("y", y)))
     shape = checks.broadcast(x=x.shape, y=y.shape)
     x, y = (np.broadcast_to(end, shape).reshape(-1, 1, 2) for end in (x, y))
     lines = PoincareBall(outline.c).geodesic(x, y, np.linspace(0.0, 1.0, _STEPS))
@@ -207,16 +203,11 @@ def _chart(c: float, window: float, pixels: int) -> Chart:
         gap = 1.0 - c * np.sum(x * x, axis=-1)
         return np.where(gap > 0.0, 2.0 * np.log(2.0 / np.where(gap > 0.0, gap, 1.0)), -np.inf)
 
-    def place(v: np.ndarray) -> np.ndarray:
-        x = conversions.tangent_to_poincare(v, np.asarray(c))
-        size = math.sqrt(c) * np.linalg.norm(x, axis=-1, keepdims=True)
-        return x * np.minimum(1.0, _EDGE / np.maximum(size, 0.5))
-
     edge = 1 / math.sqrt(c) if c > 0 else math.inf
     into = _density.into_circle(2.0 * window / edge / pixels if c > 0 else 0.0)
     ways = {"draw_in": lambda x: edge * into(x / edge)} if c > 0 else {}
     extent = (-window, window, -window, window)
-    return Chart(extent, (pixels, pixels), lambda x: x, log_volume, place, **ways)
+    return Chart(extent, (pixels, pixels), lambda x: x, log_volume, lambda v: _read.to_ball(v, c), **ways)
 
 
 def _find(ax: Axes) -> _Disc | None:
@@ -233,19 +224,6 @@ def _prepare(ax: Axes | None, c: float | None, extent: float | None = None) -> t
     elif c is not None and _read.one_curvature(c) != outline.c:
         raise ValueError(f"c must be that of the axes, {outline.c!r}, got {c!r}")
     return ax, outline
-
-
-def _on_paper(x: AnyArray, outline: _Disc, name: str, model: str) -> np.ndarray:
-    """Ball coordinates of points of a model."""
-    checks.choice(model, "model", conversions.MODELS)
-    c = np.asarray(outline.c)
-    x = checks.points(_read.numeric(x), name, 3 if model == "lorentz" else 2)
-    if model == "poincare":
-        return checks.inside_ball(x, c, name)
-    checks.hyperboloid(model != "lorentz" or outline.c > 0)
-    x = x.astype(np.float64)
-    v = (Lorentz if model == "lorentz" else Tangent)(c).check_point(x, name)
-    return _chart(outline.c, outline.window, 2).place(conversions.to_tangent(v, c, model))
 
 
 def _clip(artist: Any, outline: _Disc) -> Any:

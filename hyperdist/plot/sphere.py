@@ -333,7 +333,10 @@ def _label_degrees(ax: Axes, view: View) -> None:
     side = longitude - (179.999 if edge else 0.0)
     halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.8)]
     places = [(float(lat), side, _words(lat, "N", "S"), edge) for lat in range(-60, 61, 30) if edge or lat != row]
-    places += [(row, float(lon), _words(lon, "E", "W"), False) for lon in range(-150, 181, 30)]
+    places += [
+        (row, float(lon), _words(lon, "E", "W"), False)
+        for lon in range(-120 if oval else -150, 181, 60 if oval else 30)
+    ]
     for lat, lon, words, outside in places:
         x = from_angles(*np.radians([[lat], [lon]]))
         away = abs((lon - longitude + 180.0) % 360.0 - 180.0)
