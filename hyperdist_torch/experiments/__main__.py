@@ -12,6 +12,7 @@ from hyperdist_torch.experiments import (
     hyperbolic,
     mammals,
     mnist,
+    products,
     table_vae,
     torsion,
     torus,
@@ -23,6 +24,7 @@ from hyperdist_torch.experiments.options import alone
 _EXPERIMENTS = {
     "branching": branching,
     "mnist": mnist,
+    "products": products,
     "vmf": vmf,
     "earth": earth,
     "torus": torus,

@@ -19,7 +19,7 @@ from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist.runs.files import write_text
 from hyperdist_torch.datasets import Table
 from hyperdist_torch.experiments import pictures
-from hyperdist_torch.vae import PoincareVAE
+from hyperdist_torch.vae import PoincareVAE, factors
 from hyperdist_torch.vae.compact import LEAST
 
 _KINDS = 20
@@ -43,13 +43,18 @@ def _text(model: PoincareVAE, means: np.ndarray, scales: np.ndarray, table: Tabl
     """A line a row, rows counted from 1: its label and covariate, the posterior's mean and scale.
 
     Hyperbolic means are in tangent coordinates at the origin, in geodesic length, and in the Poincare ball; those on
-    the sphere are unit vectors, those on the torus angles.
+    the sphere are unit vectors, those on the torus angles. Columns of a product begin with the factor and its number.
     """
-    factor, config = model.config.factor, model.config
-    blocks = [({"hyperbolic": "tangent", "sphere": "x", "torus": "angle"}.get(factor.space, "z"), means)]
-    if factor.space == "hyperbolic":
-        blocks.append(("ball", np.asarray(tangent_to_poincare(means, float(model.curvature().detach())))))
-    blocks.append(("kappa" if config.posterior in LEAST else "scale", scales))
+    blocks, width, count = [], 0, 0
+    for i, (part, c) in enumerate(zip(model.config.parts, factors.each(model.curvature), strict=True), 1):
+        factor, of = part.factor, f"{part.factor.text}_{i}_" if model.config.product else ""
+        mean, scale = means[:, width : width + factor.width], scales[:, count : count + part.scales]
+        width, count = width + factor.width, count + part.scales
+        kind = {"hyperbolic": "tangent", "sphere": "x", "torus": "angle"}.get(factor.space, "z")
+        blocks.append((of + kind, mean))
+        if factor.space == "hyperbolic":
+            blocks.append((of + "ball", np.asarray(tangent_to_poincare(mean, float(c().detach())))))
+        blocks.append((of + ("kappa" if part.posterior in LEAST else "scale"), scale))
     known = [(name, v) for name, v in (("label", table.label), ("covariate", table.covariate)) if v is not None]
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
@@ -64,15 +69,14 @@ def _text(model: PoincareVAE, means: np.ndarray, scales: np.ndarray, table: Tabl
 
 def _draw(figure: Figure, model: PoincareVAE, means: np.ndarray, table: Table) -> None:
     """Means on the disc, the plane, the map or the square of two angles; more dimensions by principal components."""
-    factor, c = model.config.factor, float(model.curvature().detach())
+    (factor, *others), c = model.config.factors, float(factors.each(model.curvature)[0]().detach())
     style, words = _colours(table)
+    plane = factor.d == 2 and not others
     drawn = {"hyperbolic": "the Poincare disc", "sphere": "the sphere", "torus": "the torus"}.get(
         factor.space, "the plane"
     )
-    ax: Axes = (
-        figure.add_subplot(projection="mollweide") if (factor.space, factor.d) == ("sphere", 2) else figure.subplots()
-    )
-    if factor.d != 2:
+    ax: Axes = figure.add_subplot(projection="mollweide") if plane and factor.space == "sphere" else figure.subplots()
+    if not plane:
         drawn = "principal components of the latent coordinates"
         artist = _plane(ax, _components(means), style)
     elif factor.space == "hyperbolic":
@@ -85,7 +89,7 @@ def _draw(figure: Figure, model: PoincareVAE, means: np.ndarray, table: Table) -
         if factor.space == "torus":
             ax.set_aspect("equal", adjustable="box")
             ax.set(xlim=(-np.pi, np.pi), ylim=(-np.pi, np.pi), xlabel="first angle", ylabel="second angle")
-    ax.set_title(f"{table.path.name} on {drawn}" if factor.d == 2 else f"{table.path.name}: {drawn}", fontsize=11)
+    ax.set_title(f"{table.path.name} on {drawn}" if plane else f"{table.path.name}: {drawn}", fontsize=11)
     if "c" in style:
         figure.colorbar(artist, ax=ax, label="label", shrink=0.8)
     elif 0 < len(words) <= _KINDS:

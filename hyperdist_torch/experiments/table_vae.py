@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", action="store_true", help="of counts: take each row's total as its size")
     parser.add_argument("--raw", action="store_true", help="of likelihood normal: leave mean and scale of the columns")
     parser.add_argument(
-        "--latent", default="h2", help="h2 (hyperbolic), e2 (flat), s2 (sphere), t2 (torus), of any d (%(default)s)"
+        "--latent",
+        default="h2",
+        help="h2 (hyperbolic), e2 (flat), s2 (sphere), t2 (torus), of any d; h2,s2 is a product (%(default)s)",
     )
     parser.add_argument("--hidden", type=options.count, default=128, help="units of a hidden layer (%(default)s)")
     parser.add_argument("--layers", type=options.count, default=1, help="hidden layers (%(default)s)")

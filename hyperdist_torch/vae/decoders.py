@@ -15,6 +15,7 @@ from hyperdist.geometry.conversions import tangent_to_poincare
 from hyperdist_torch.nn import Curvature, Gyroplane, Horosphere, Klein, LogOrigin, MobiusLinear
 from hyperdist_torch.vae.compact import OfAngles
 from hyperdist_torch.vae.config import VAEConfig
+from hyperdist_torch.vae.factors import Curvatures, each
 from hyperdist_torch.vae.likelihoods import Lean, Likelihood
 
 
@@ -53,6 +54,37 @@ def _first(config: VAEConfig, curvature: Curvature) -> list[nn.Module]:
     return [MobiusLinear(d, hidden, curvature), LogOrigin(curvature, "tangent")]
 
 
+class Radius(nn.Module):
+    """Unit vectors -> those of length 1/sqrt(c), the points of the sphere of curvature c."""
+
+    def __init__(self, curvature: Curvature) -> None:
+        super().__init__()
+        self.curvature = curvature
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(*batch, d + 1) -> (*batch, d + 1)."""
+        return x / self.curvature(x.dtype).sqrt()
+
+
+class Factors(nn.Module):
+    """The first layers of a product's factors, added up: as one layer that reads all coordinates."""
+
+    def __init__(self, config: VAEConfig, curvatures: Curvatures) -> None:
+        super().__init__()
+        self.widths = [part.width for part in config.parts]
+        self.layers = nn.ModuleList()
+        for part, curvature in zip(config.parts, each(curvatures), strict=True):
+            scaled = [Radius(curvature)] if part.factor.space == "sphere" else []
+            self.layers.append(nn.Sequential(*scaled, *_first(part, curvature)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Latent points (*batch, width) -> (*batch, hidden)."""
+        first, *rest = [layer(part) for layer, part in zip(self.layers, z.split(self.widths, dim=-1), strict=True)]
+        for more in rest:
+            first = first + more
+        return first
+
+
 def _through_prior(layer: Horosphere, config: VAEConfig) -> Horosphere:
     """The layer with horospheres that pass at the prior's mean distance from the origin, where its points are.
 
@@ -69,9 +101,10 @@ def _through_prior(layer: Horosphere, config: VAEConfig) -> Horosphere:
 class Decoder(nn.Module):
     """A first layer for the latent space, hidden layers with ReLU, a linear output for the law of the data."""
 
-    def __init__(self, config: VAEConfig, curvature: Curvature, likelihood: Callable[..., Any]) -> None:
+    def __init__(self, config: VAEConfig, curvature: Curvature | Curvatures, likelihood: Callable[..., Any]) -> None:
         super().__init__()
-        first = _first(config, curvature)
+        several = isinstance(curvature, Curvatures)
+        first = [Factors(config, curvature)] if several else _first(config, curvature)
         # In place is faster, where the layer before does not need its output to differentiate.
         self.body = nn.Sequential(*first, nn.ReLU(inplace=isinstance(first[-1], nn.Linear | Klein)))
         for _ in range(config.layers - 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,9 @@ from torch.distributions import Distribution
 
 from hyperdist_torch._host import holds, seen
 from hyperdist_torch._precision import upcast
+from hyperdist_torch.distributions import Product
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
-from hyperdist_torch.nn import Curvature
-from hyperdist_torch.vae import compact, laws, parts
+from hyperdist_torch.vae import factors, laws, parts
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.decoders import Decoder
 from hyperdist_torch.vae.encoders import Encoder
@@ -27,7 +28,9 @@ class PoincareVAE(nn.Module):
 
     Data are (batch, *data_shape), latent points (*, latent_dim) in tangent coordinates at the origin. With
     ``VAEConfig(latent="s2")`` it is the hyperspherical VAE (Davidson et al. 2018), whose latent points are unit vectors
-    (*, d + 1) with a uniform prior, with ``latent="t2"`` the one on the torus, in angles.
+    (*, d + 1) with a uniform prior, with ``latent="t2"`` the one on the torus, in angles. With ``latent="h2,s2,e2"``
+    it is the mixed-curvature VAE (Skopek et al. 2020, arXiv 1911.08411): a latent point is those of the factors joined,
+    its law the ``Product`` of theirs, and ``curvature()`` a tuple, what a callable prior is given.
     Each part may be one's own, a module (whose parameters are then trained and saved) or any callable; None is the
     configured one:
     encoder    : of data (batch, *data_shape) to (mean, scale): tangent coordinates (batch, d), and positive numbers
@@ -84,7 +87,7 @@ class PoincareVAE(nn.Module):
         if prior is not None and not (callable(prior) or isinstance(prior, Distribution)):
             raise TypeError(f"prior must be a law or a callable of the curvature to one, got {type(prior).__name__}")
         self.config = config
-        self.curvature = Curvature(config.c, learnable=config.learn_c)
+        self.curvature = factors.curvature(config)
         # The ready parts draw their start from torch's generator in this order.
         self.encoder: Part = Encoder(config, self.curvature) if encoder is None else encoder
         self.likelihood: Part = parts.ready_likelihood(config) if likelihood is None else likelihood
@@ -102,39 +105,56 @@ class PoincareVAE(nn.Module):
         finite, because x is not or weights overflow, or whose scale is not positive.
         """
         x = self.flatten(x) if isinstance(self.encoder, Encoder) else self._of_data(x)
-        mu, sigma = parts.encoded(self.encoder(x), len(x), self.config.factor.width)
+        mu, sigma = parts.encoded(self.encoder(x), len(x), self.config.width)
         law = self._posterior(mu, sigma)
         # A direction is not finite where the vector that has it is 0.
-        _check_law(x, law.mean if self.config.factor.space == "sphere" else mu, sigma)
+        sphere = any(factor.space == "sphere" for factor in self.config.factors)
+        _check_law(x, law.mean if sphere else mu, sigma)
         return law
 
     def _posterior(self, mu: Tensor, sigma: Tensor) -> laws.LatentLaw:
-        kind, factor = self.config.posterior, self.config.factor
-        if not factor.compact:
-            return laws.build(kind, mu, sigma, self.curvature(), self.config.flat)
-        laws.check_sigma(kind, mu, sigma, self.config.scales == 1)
-        return compact.posterior(kind, factor, mu, sigma)
+        config = self.config
+        if not config.product:
+            return factors.posterior(config, mu, sigma, self.curvature())
+        if sigma.shape != (len(mu), config.scales):
+            raise ValueError(
+                f"the encoder's sigma must have shape {(len(mu), config.scales)}, those of the factors of latent "
+                f"{config.latent!r} one after the other, got {tuple(sigma.shape)}"
+            )
+        mus = mu.split([part.width for part in config.parts], dim=-1)
+        sigmas = sigma.split([part.scales for part in config.parts], dim=-1)
+        given = zip(config.parts, mus, sigmas, self.curvature(), strict=True)
+        return Product(*(factors.posterior(*each) for each in given), validate_args=False)
 
     def prior(self) -> laws.LatentLaw:
-        """One's own, uniform on a compact space, else about the origin, where wrapped is exp_0 of a normal."""
-        factor = self.config.factor
+        """One's own, uniform on a compact space, else about the origin, where wrapped is exp_0 of a normal.
+
+        On a product that of each factor.
+        """
         if self.own_prior is not None:
-            return parts.own_prior(self.own_prior, self.curvature(), factor)
-        if factor.compact:
-            return compact.prior(factor, self.origin)
-        kind = "riemannian" if self.config.prior == "riemannian" else "normal"
-        return laws.build(kind, self.origin, self.prior_std()[None], self.curvature(), self.config.flat)
+            return parts.own_prior(self.own_prior, self.curvature(), self.config)
+        if not self.config.product:
+            return self._prior_of(0)
+        return Product(*map(self._prior_of, range(len(self.config.parts))), validate_args=False)
+
+    def _prior_of(self, i: int) -> laws.LatentLaw:
+        """That of a factor."""
+        config = self.config.parts[i]
+        c = factors.each(self.curvature)[i]
+        return factors.prior(config, self.origin[: config.latent_dim], self.prior_std(), c())
+
+    def log_priors(self) -> list[factors.Density]:
+        """The log density of each factor's ready prior, as ``log_prior``; of a single space one."""
+        return [
+            factors.log_prior(config, functools.partial(self._prior_of, i), c.initial)
+            for i, (config, c) in enumerate(zip(self.config.parts, factors.each(self.curvature), strict=True))
+        ]
 
     def log_prior(self) -> Callable[[Tensor], Tensor]:
-        """The prior's log density as a function of tangent coordinates, with what is constant worked out once."""
-        if self.own_prior is not None or self.config.factor.compact:
+        """The prior's log density as a function of latent points, with what is constant worked out once."""
+        if self.own_prior is not None:
             return parts.prior_density(self.prior())
-        config = self.config
-        # The compiler does not keep what a function remembers.
-        kept = config.prior == "riemannian" and not torch.compiler.is_compiling()
-        if kept and not (config.flat or config.learn_c or config.learn_prior_std):
-            return laws.fixed_about_origin(config.latent_dim, config.prior_std, self.curvature.initial)
-        return laws.density_about_origin(self.prior())
+        return factors.sum_of(self.log_priors(), [part.width for part in self.config.parts])
 
     def prior_std(self) -> Tensor:
         """Scale of the prior in geodesic length, ()."""

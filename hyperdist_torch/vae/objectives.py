@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from hyperdist import checks
+from hyperdist_torch.distributions import Product, SphericalUniform, ToroidalUniform
+from hyperdist_torch.vae.factors import Density
 from hyperdist_torch.vae.laws import LatentLaw, OriginNormal
 from hyperdist_torch.vae.model import PoincareVAE
 from hyperdist_torch.vae.parts import Given, check_given
@@ -28,7 +32,7 @@ def elbo(
     """E log p(x | z) - beta KL(q(z | x) | p(z)) in nats, (batch,), over ``samples`` draws; with gradient.
 
     The divergence is exact where posterior and prior are both exp_0 of normals or the prior is uniform, and log q -
-    log p averaged over the draws otherwise.
+    log p averaged over the draws otherwise; on a product factor by factor.
     given         : what the likelihood takes of each row besides, by name: {"library": (batch,), "covariates": ...}
     validate_args : whether to look at the values of x, for which an accelerator waits; None as
                     ``torch.distributions`` does. Over data that ``model.check_data`` has seen, False saves the time.
@@ -50,12 +54,7 @@ def elbo(
     samples, beta = checks.dimension(samples, "samples"), float(checks.non_negative(beta, "beta"))
     given = _validate(model, x, given, validate_args)
     q = model.encode(x)
-    if (p := _exact_prior(model, q)) is not None:
-        z = q.rsample((samples,), generator=generator)
-        divergence = kl_divergence(q, p)
-    else:
-        z, log_q = q.rsample_and_log_prob((samples,), generator=generator)
-        divergence = (log_q - model.log_prior()(z)).mean(dim=0)
+    z, divergence = _drawn(model, q, samples, generator)
     return model.log_fit(z, x, given).mean(dim=0) - beta * divergence
 
 
@@ -82,12 +81,27 @@ def iwae(
     return torch.logsumexp(log_joint - log_q, dim=0) - math.log(samples)
 
 
-def _exact_prior(model: PoincareVAE, q: LatentLaw) -> Distribution | None:
-    """The prior where the divergence from it has a form of its own."""
-    if isinstance(q, OriginNormal):
-        p = model.prior()
-        return p if isinstance(p, OriginNormal) else None
-    return model.prior() if model.config.factor.compact and model.own_prior is None else None
+def _drawn(model: PoincareVAE, q: LatentLaw, samples: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """(draws of q (samples, batch, d), its divergence from the prior (batch,)), of a product factor by factor."""
+    if not isinstance(q, Product) or model.own_prior is not None:
+        exact = model.own_prior is None or isinstance(q, OriginNormal)
+        return _one(q, model.prior() if exact else None, model.log_prior, samples, generator)
+    found = [
+        _one(law, prior, lambda density=density: density, samples, generator)  # type: ignore[misc]
+        for law, prior, density in zip(q.laws, model.prior().laws, model.log_priors(), strict=True)
+    ]
+    return q.join(*(z for z, _ in found)), torch.stack([divergence for _, divergence in found]).sum(dim=0)
+
+
+def _one(
+    q: LatentLaw, p: Distribution | None, log_prior: Callable[[], Density], samples: int, generator: Any
+) -> tuple[Tensor, Tensor]:
+    """(draws, divergence) of a law, exact where that from the prior p has a form of its own."""
+    both_normal = isinstance(q, OriginNormal) and isinstance(p, OriginNormal)
+    if p is not None and (both_normal or isinstance(p, SphericalUniform | ToroidalUniform)):
+        return q.rsample((samples,), generator=generator), kl_divergence(q, p)
+    z, log_q = q.rsample_and_log_prob((samples,), generator=generator)
+    return z, (log_q - log_prior()(z)).mean(dim=0)
 
 
 def _validate(model: PoincareVAE, x: Tensor, given: Given | None, validate_args: bool | None) -> Given:

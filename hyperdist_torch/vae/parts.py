@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import Angles, UnitSphere
-from hyperdist_torch.distributions import Mixture
+from hyperdist_torch.distributions import Mixture, Product
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.counts import Counts, NegativeBinomialLikelihood, PoissonLikelihood
@@ -96,7 +96,7 @@ def check_values(likelihood: Part, x: Tensor, given: Given) -> None:
         raise ValueError(f"x must be finite, got {x[index].item()} at index {index}")
 
 
-def own_prior(prior: Any, c: Tensor, factor: Factor) -> Distribution:
+def own_prior(prior: Any, c: Any, config: VAEConfig) -> Distribution:
     """The law that a prior is or gives at the curvature c; ValueError where it is none on the latent space.
 
     Its density has to be with respect to the measure of the posterior's, Riemannian volume.
@@ -104,11 +104,26 @@ def own_prior(prior: Any, c: Tensor, factor: Factor) -> Distribution:
     law = prior if isinstance(prior, Distribution) else prior(c)
     if not isinstance(law, Distribution):
         raise TypeError(f"prior must give a law, got {type(law).__name__}")
-    if tuple(law.event_shape) != (factor.width,) or tuple(law.batch_shape):
+    if tuple(law.event_shape) != (config.width,) or tuple(law.batch_shape):
         raise ValueError(
-            f"prior must have batch shape () and event shape {(factor.width,)}, got {tuple(law.batch_shape)} and "
+            f"prior must have batch shape () and event shape {(config.width,)}, got {tuple(law.batch_shape)} and "
             f"{tuple(law.event_shape)}"
         )
+    if not config.product:
+        return _on_space(law, c, config.factor)
+    product = law.component if isinstance(law, Mixture) else law
+    if not isinstance(product, Product) or product.widths("tangent") != tuple(f.width for f in config.factors):
+        raise ValueError(
+            f"prior must be a Product of laws on the factors of latent {config.latent!r}, or a Mixture of such, got "
+            f"{type(law).__name__}"
+        )
+    for own, curvature, factor in zip(product.laws, c, config.factors, strict=True):
+        _on_space(own, curvature, factor)
+    return law
+
+
+def _on_space(law: Any, c: Tensor, factor: Factor) -> Any:
+    """``law`` where it is one on a factor of the latent space; else ValueError."""
     if factor.compact:
         if not isinstance(law.support, UnitSphere if factor.space == "sphere" else Angles):
             raise ValueError(f"prior must be a law on the {factor.space}, got {type(law).__name__}")

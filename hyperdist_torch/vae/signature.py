@@ -21,6 +21,17 @@ class Factor:
         return self.d + (self.space == "sphere")
 
     @property
+    def curved(self) -> bool:
+        """Whether it has a curvature that can be chosen."""
+        return self.space in ("hyperbolic", "sphere")
+
+    @property
+    def text(self) -> str:
+        """Its signature."""
+        letter = next(letter for letter, space in SPACES.items() if space == self.space)
+        return f"{letter}{self.d}"
+
+    @property
     def compact(self) -> bool:
         """Whether its prior is the uniform law."""
         return self.space in ("sphere", "torus")

@@ -165,7 +165,6 @@ def test_own_parts_on_compact_spaces() -> None:
 
 
 BAD = [
-    ({"latent": "s2,h2"}, "latent must name one space, a product is not built yet, got 's2,h2'"),
     ({"latent": "s2", "latent_dim": 3}, "latent_dim must be left out or 2 for latent 's2', got 3"),
     ({"latent": "s2", "c": 0.5}, "c must be 1, since spheres are unit spheres, for latent 's2', got 0.5"),
     ({"latent": "h2", "c": 0.0}, "c must be > 0 for latent 'h2', got 0.0"),
