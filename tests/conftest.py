@@ -16,9 +16,21 @@ from hypothesis import settings
 
 collect_ignore_glob = [] if find_spec("torch") else ["support/torch/*", "hyperdist_torch/*"]
 
+EXTRAS = {
+    "hyperdist/distributed": "dask", "hyperdist/jax": "jax", "hyperdist/numpyro.py": "numpyro",
+    "hyperdist/plot": "matplotlib",
+}  # fmt: skip
+"""Parts that cannot be imported, so that pytest cannot collect their examples, without a package."""
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("free", deadline=None, database=None, max_examples=300, print_blob=True)
 settings.load_profile("free" if os.environ.get("FREE_SEEDS") == "1" else "repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out the examples of parts whose package is not installed; a conftest's own list is of its folder alone."""
+    lacking = [str(config.rootpath / part) for part, package in EXTRAS.items() if find_spec(package) is None]
+    config.option.ignore = [*(config.option.ignore or []), *lacking]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
