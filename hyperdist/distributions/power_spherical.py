@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence_forms import Divergence, form
+from hyperdist.distributions.observed import observed
 from hyperdist.distributions.sphere_rows import unit_points
 from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.summaries import SphericalSummary
@@ -129,38 +131,32 @@ class PowerSpherical(SphericalDistribution):
         >>> bool(abs(law.kappa / 20.0 - 1.0) < 0.1), bool(law.space.dist(law.mu, [0.0, 0.6, 0.8]) < 0.03)
         (True, True)
         """
-        points = unit_points(x)
-        shares = checks.shares(weights, len(points))
-        found = [_best_direction(points, share) for share in shares.reshape(len(points), -1).T]
-        batch, dtype = shares.shape[1:], checks.as_float(x, "x").dtype
+        blocks = observed(x, weights, unit_points)
+        batch, dtype = blocks.batch, blocks.dtype
+        found = [_best_direction(blocks.column(index)) for index in range(math.prod(batch))]
         mu, mean = (np.array(part) for part in zip(*found, strict=True))
-        kappa = _concentration(mean.reshape(batch), points.shape[-1] - 1, min_scale)
+        kappa = _concentration(mean.reshape(batch), blocks.width - 1, min_scale)
         return cls(mu.reshape((*batch, -1)).astype(dtype), kappa.astype(dtype))
 
 
 @quiet
-def _best_direction(points: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
-    """The mu (m,) of largest mean log((1 + mu.x)/2) over points (n, m) with shares (n,), and that.
+def _best_direction(blocks: Blocks) -> tuple[np.ndarray, float]:
+    """The mu (m,) of largest mean log((1 + mu.x)/2) over unit vectors (n, m) with shares (n, 1), and that.
 
     Steps along the gradient, over the mean of the second derivatives in all directions; halved until they rise.
     """
-    points, share = points[share > 0.0], share[share > 0.0]
-    one, d = np.ones(()), points.shape[-1] - 1
-    total = share @ points
+    d = blocks.width - 1
+    ((total,),) = blocks.total(_sum)
     length = math.sqrt(float(total @ total))
     mu = total / length if length > 0.0 else np.eye(1, d + 1)[0]
-    best = float(share @ log_kernel_of_points(points, mu, one))
+    best = _mean_log(blocks, mu)
     for _ in range(_STEPS):
-        # 1 + mu.x as half of |x + mu|^2, to its own digits; a point at -mu pulls no way
-        rise = 0.5 * rejection.row_squares(points + mu)
-        pull = np.where(rise > 0.0, share / np.where(rise > 0.0, rise, 1.0), 0.0)
-        gradient = pull @ points
-        gradient = gradient - (gradient @ mu) * mu
-        bend = float(pull @ ((2.0 - rise) + d * (rise - 1.0))) / d
+        (gradient,), (bend,) = blocks.total(partial(_pulls, mu))
+        gradient, bend = gradient - (gradient @ mu) * mu, float(bend) / d
         step = gradient / (bend if bend > 0.0 else 1.0)
         while float(step @ step) > _STILL:
             tried = (mu + step) / math.sqrt(float((mu + step) @ (mu + step)))
-            value = float(share @ log_kernel_of_points(points, tried, one))
+            value = _mean_log(blocks, tried)
             if value > best:
                 mu, best = tried, value
                 break
@@ -168,6 +164,37 @@ def _best_direction(points: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, 
         else:
             break
     return mu, best
+
+
+def _present(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points that count, and their shares (n,)."""
+    share = shares[:, 0]
+    return points[share > 0.0], share[share > 0.0]
+
+
+def _sum(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+    points, share = _present(x, w)
+    return ((share @ points)[None],)
+
+
+def _mean_log(blocks: Blocks, mu: np.ndarray) -> float:
+    """Mean log((1 + mu.x)/2)."""
+
+    def logs(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+        points, share = _present(x, w)
+        return (np.reshape(share @ log_kernel_of_points(points, mu, np.ones(())), 1),)
+
+    return float(blocks.total(logs)[0][0])
+
+
+def _pulls(mu: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The gradient in mu of the sum of log((1 + mu.x)/2), (1, m), and d times its mean second derivative, (1,)."""
+    points, share = _present(x, w)
+    # 1 + mu.x as half of |x + mu|^2, to its own digits; a point at -mu pulls no way
+    rise = 0.5 * rejection.row_squares(points + mu)
+    pull = np.where(rise > 0.0, share / np.where(rise > 0.0, rise, 1.0), 0.0)
+    d = len(mu) - 1
+    return (pull @ points)[None], np.reshape(pull @ ((2.0 - rise) + d * (rise - 1.0)), 1)
 
 
 @quiet

@@ -14,10 +14,13 @@ from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialNormal
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.observed import observed
 from hyperdist.distributions.summaries import Radial, RiemannianNormalSummary
+from hyperdist.geometry import conversions
 from hyperdist.radial.base import quiet
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius, check_scale
 from hyperdist.spaces import PoincareBall
+from hyperdist.spaces.frechet import hyperbolic_mean
 
 
 class RiemannianNormal(HyperbolicDistribution, RadialNormal):
@@ -108,11 +111,15 @@ class RiemannianNormal(HyperbolicDistribution, RadialNormal):
         array([0.2, 0.6])
         """
         c = one_curvature(c)
-        space, given = PoincareBall(c), checks.observations(x)
-        dtype, points = given.dtype, space.check_point(given).astype(np.float64)
-        mu = space.frechet_mean(points, weights)
-        n, d = points.shape
-        second = checks.weighted_mean(space.dist_sq(points.reshape(n, *(1,) * (mu.ndim - 1), d), mu), weights)
+        space = PoincareBall(c)
+        blocks = observed(x, weights, lambda x: space.check_point(checks.observations(x)).astype(np.float64))
+        d, wide = blocks.width, blocks.map(lambda x: x[:, None, :])
+        with np.errstate(all="ignore"):
+            mean = hyperbolic_mean(wide.map(lambda x: conversions.poincare_to_tangent(x, c)), np.asarray(c))
+            mu = conversions.tangent_to_poincare(mean, c).reshape(*blocks.batch, d)
+        centre = mu.reshape(-1, d)
+        (second,) = wide.total(lambda x, w: (np.sum(w * space.dist_sq(x, centre), axis=0),))
+        second, dtype = second.reshape(blocks.batch), blocks.dtype
         noise = ROUNDING * space.conformal_factor(mu) * np.sqrt(np.sum(mu * mu, axis=-1))
         sigma = scale_from_second_moment(second, lambda s: RiemannianNormalRadius(d, s, c), noise, min_scale)
         return cls(mu.astype(dtype), sigma.astype(dtype), c)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import dot
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.radial.rejection import row_squares
@@ -30,18 +31,31 @@ def unit_points(x: ArrayLike) -> np.ndarray:
     return points / lengths[:, None]
 
 
-def mean_versine(
-    points: np.ndarray, lengths: np.ndarray, shares: np.ndarray, mu: np.ndarray, length: np.ndarray
-) -> np.ndarray:
+def on_sphere(x: ArrayLike) -> np.ndarray:
+    """Observations (n, m) in float64, as they are given: what follows divides by their lengths."""
+    return rows_on_sphere(x)[0]
+
+
+def mean_vector(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray]:
+    """The sum of points over their lengths, (B, m)."""
+    return ((shares / np.sqrt(row_squares(points))[:, None]).T @ points,)
+
+
+def mean_versine(blocks: Blocks, mu: np.ndarray, length: np.ndarray) -> np.ndarray:
     """1 - |mean|, (*batch), of points over lengths; half the mean squared chord to its direction where that cancels."""
     versine = np.reshape(1.0 - length, -1)
-    centres, weights = mu.reshape(-1, points.shape[-1]), shares.reshape(len(points), -1)
     close = np.flatnonzero(versine < _CANCELS)
-    if close.size:
-        versine[close] = 0.0
-        for x, centre in zip(points.T, centres[close].T, strict=True):
+    centres = mu.reshape(-1, blocks.width)[close]
+
+    def chords(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray]:
+        found, lengths = np.zeros(len(versine)), np.sqrt(row_squares(points))
+        for x, centre in zip(points.T, centres.T, strict=True):
             square = np.square((x / lengths)[:, None] - centre)
-            versine[close] += 0.5 * np.einsum("nk,nk->k", weights[:, close], square)
+            found[close] += 0.5 * np.einsum("nk,nk->k", shares[:, close], square)
+        return (found,)
+
+    if close.size:
+        versine[close] = blocks.total(chords)[0][close]
     return versine.reshape(length.shape)
 
 

@@ -19,7 +19,8 @@ from hyperdist.distributions.fitting import (
     concentration_of_sample,
     scale_from_second_moment,
 )
-from hyperdist.distributions.sphere_rows import exp_polar_by_columns, mean_versine, rows_on_sphere, unit_points
+from hyperdist.distributions.observed import nothing, observed
+from hyperdist.distributions.sphere_rows import exp_polar_by_columns, mean_vector, mean_versine, on_sphere, unit_points
 from hyperdist.distributions.summaries import Radial, SphericalSummary
 from hyperdist.geometry import sphere
 from hyperdist.radial import rejection
@@ -28,6 +29,7 @@ from hyperdist.radial.riemannian_normal import check_scale
 from hyperdist.radial.spherical_normal import SphericalNormalRadius
 from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius
 from hyperdist.spaces import Sphere
+from hyperdist.spaces.frechet_sphere import spherical_mean
 
 
 class SphericalDistribution(RadialDistribution):
@@ -170,12 +172,13 @@ class SphericalRiemannianNormal(SphericalDistribution, RadialNormal):
         >>> float(law.sigma.round(1)), bool(law.space.dist(law.mu, [0.0, 0.6, 0.8]) < 0.05)
         (0.3, True)
         """
-        unit = unit_points(x)
-        mu = cls.space.frechet_mean(unit, weights)
-        angles = sphere.dist_sq(unit.reshape(len(unit), *(1,) * (mu.ndim - 1), -1), mu)
-        second, d, dtype = checks.weighted_mean(angles, weights), unit.shape[-1] - 1, checks.as_float(x, "x").dtype
+        blocks = observed(x, weights, unit_points)
+        with np.errstate(all="ignore"):
+            mu = spherical_mean(blocks)
+        (second,) = blocks.total(lambda x, w: (np.sum(w * sphere.dist_sq(x[:, None], mu), axis=0),))
+        second, d = second.reshape(blocks.batch), blocks.width - 1
         sigma = scale_from_second_moment(second, lambda s: SphericalNormalRadius(d, s), np.asarray(ROUNDING), min_scale)
-        return cls(mu.astype(dtype), sigma.astype(dtype))
+        return cls(mu.reshape(*blocks.batch, -1).astype(blocks.dtype), sigma.astype(blocks.dtype))
 
 
 class VonMisesFisher(SphericalDistribution):
@@ -278,20 +281,19 @@ class VonMisesFisher(SphericalDistribution):
         Traceback (most recent call last):
         ValueError: the data must have a positive spread...
         """
-        points, lengths = rows_on_sphere(x)
-        shares = checks.shares(weights, len(points))
-        total = np.tensordot(shares / lengths.reshape(-1, *(1,) * (shares.ndim - 1)), points, axes=(0, 0))
+        blocks = observed(x, weights, on_sphere)
+        (total,) = blocks.total(mean_vector)
+        total = total.reshape(*blocks.batch, -1)
         length = np.sqrt(np.sum(total * total, axis=-1))
         balanced = (length == 0.0)[..., None]
-        mu = np.where(balanced, np.eye(1, points.shape[-1])[0], total / np.where(balanced, 1.0, length[..., None]))
-        d, versine = points.shape[-1] - 1, mean_versine(points, lengths, shares, mu, length)
+        mu = np.where(balanced, np.eye(1, blocks.width)[0], total / np.where(balanced, 1.0, length[..., None]))
+        d, versine = blocks.width - 1, mean_versine(blocks, mu, length)
         kappa = concentration_from_resultant(versine, d, min_scale)
         if small_sample:
             if weights is not None:
                 raise ValueError("weights must be left out with small_sample=True, which counts the observations")
-            kappa = concentration_of_sample(kappa, versine, len(points), d)
-        dtype = checks.as_float(x, "x").dtype
-        return cls(mu.astype(dtype), kappa.astype(dtype))
+            kappa = concentration_of_sample(kappa, versine, len(blocks), d)
+        return cls(mu.astype(blocks.dtype), kappa.astype(blocks.dtype))
 
 
 class SphericalUniform(SphericalDistribution):
@@ -345,6 +347,6 @@ class SphericalUniform(SphericalDistribution):
     @classmethod
     def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> SphericalUniform:
         """The uniform law on the sphere of x, (n, m): it has no parameter."""
-        points = checks.on_sphere(checks.observations(x, "x", 2, "m"), "x")
-        checks.shares(weights, len(points))
-        return cls(points.shape[-1] - 1)
+        blocks = observed(x, weights, unit_points)
+        blocks.combined(nothing, sum)  # which looks at all of them
+        return cls(blocks.width - 1)

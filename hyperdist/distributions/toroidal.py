@@ -13,6 +13,7 @@ from hyperdist.arrays import lower
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import spread
 from hyperdist.distributions.base import Distribution, Drawn
+from hyperdist.distributions.observed import nothing, observed
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.geometry import torus
@@ -224,9 +225,14 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         >>> hd.ToroidalWrappedNormal.fit(x).sigma.round(1), hd.ToroidalWrappedNormal.fit(x).mean.round(1) + 0.0
         (array([0.5, 0.2]), array([0., 3.]))
         """
-        points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
-        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), checks.shares(weights, len(points)))
-        return cls(torus.wrap(mu.astype(points.dtype)), sigma.astype(points.dtype))
+        blocks = observed(x, weights, _angles)
+        mu, sigma = wrapped_normal_maximum(blocks)
+        return cls(torus.wrap(mu.astype(blocks.dtype)), sigma.astype(blocks.dtype))
+
+
+def _angles(x: ArrayLike) -> np.ndarray:
+    """Observations (n, d) as angles in radians, float64."""
+    return checks.radians(checks.finite(checks.observations(x), "x"), "x").astype(np.float64)
 
 
 class ToroidalUniform(ToroidalDistribution):
@@ -289,6 +295,6 @@ class ToroidalUniform(ToroidalDistribution):
         >>> hd.ToroidalUniform.fit(x).bic(x) < hd.ToroidalWrappedNormal.fit(x).bic(x)  # no direction is preferred
         True
         """
-        points = checks.radians(checks.finite(checks.observations(x), "x"), "x")
-        checks.shares(weights, len(points))
-        return cls(points.shape[-1])
+        blocks = observed(x, weights, _angles)
+        blocks.combined(nothing, sum)
+        return cls(blocks.width)

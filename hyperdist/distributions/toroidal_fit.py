@@ -15,6 +15,7 @@ import math
 
 import numpy as np
 
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
@@ -73,34 +74,37 @@ def _scaled_derivatives(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray
 
 
 class _Likelihood:
-    """Mean log likelihood of offsets x (n, 1, d) under shares (n, batch, 1)."""
+    """Mean log likelihood of offsets (n, d) under shares (n, batch)."""
 
-    def __init__(self, x: np.ndarray, shares: np.ndarray) -> None:
-        self.x, self.shares = x[:, None, :], shares[:, :, None]
-        rows = max(1, _BLOCK // (shares.shape[1] * x.shape[1]))
-        self.blocks = [slice(i, i + rows) for i in range(0, len(x), rows)]
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
 
     def value(self, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
         """The mean log likelihood, (batch, d)."""
-        total = np.zeros_like(mu)
-        for block in self.blocks:
-            a = np.minimum(np.abs(torus.wrap(self.x[block] - mu)), math.pi)
-            total += np.sum(self.shares[block] * circular.log_density(a, sigma), axis=0)
-        return total
+
+        def logs(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+            a = np.minimum(np.abs(torus.wrap(x[:, None, :] - mu)), math.pi)
+            return (np.sum(w[:, :, None] * circular.log_density(a, sigma), axis=0),)
+
+        return self.blocks.total(logs, self._rows(mu))[0]
 
     def averages(self, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
         """Means of r_1, r_2, r_2 - r_1^2, r_1 r_2 - r_3 and 2 r_2 + r_4 - r_2^2, (5, batch, d)."""
-        total = np.zeros((5, *mu.shape))
-        for block in self.blocks:
-            r1, r2, r3, r4 = _scaled_derivatives(torus.wrap(self.x[block] - mu), sigma)
+
+        def means(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+            r1, r2, r3, r4 = _scaled_derivatives(torus.wrap(x[:, None, :] - mu), sigma)
             terms = (r1, r2, r2 - r1 * r1, r1 * r2 - r3, 2.0 * r2 + r4 - r2 * r2)
-            total += np.stack([np.sum(self.shares[block] * term, axis=0) for term in terms])
-        return total
+            return tuple(np.sum(w[:, :, None] * term, axis=0) for term in terms)
+
+        return np.stack(self.blocks.total(means, self._rows(mu)))
+
+    def _rows(self, mu: np.ndarray) -> int:
+        return max(1, _BLOCK // mu.size)
 
 
-def _start(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     """Mean direction and sigma by moments: |E e^(i x)| = exp(-sigma^2/2)."""
-    sine, cosine = shares.T @ np.sin(x), shares.T @ np.cos(x)
+    sine, cosine = blocks.total(lambda x, w: (w.T @ np.sin(x), w.T @ np.cos(x)))
     length = np.hypot(sine, cosine)
     if not (length > _ROUNDING).all():
         raise ValueError(
@@ -108,31 +112,59 @@ def _start(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"the mean vector of a coordinate has length {float(length.min()):.1e}"
         )
     mu = np.arctan2(sine, cosine)
-    # 1 - |E e^(i x)| without cancellation.
-    lost = np.stack([shares[:, b] @ (2.0 * np.square(np.sin(0.5 * (x - mu[b])))) for b in range(len(mu))])
+
+    def versines(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+        """1 - |E e^(i x)| without cancellation."""
+        return (np.stack([w[:, b] @ (2.0 * np.square(np.sin(0.5 * (x - mu[b])))) for b in range(len(mu))]),)
+
+    (lost,) = blocks.total(versines)
     return mu, np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING)))
 
 
+def _heaviest(x: np.ndarray, w: np.ndarray) -> tuple[float, np.ndarray]:
+    """The largest share of an observation, and which that is."""
+    most = w.max(axis=1)
+    return float(most.max()), x[np.argmax(most)]
+
+
+def _range(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest angles of positive share, (batch, d)."""
+    there = (w > 0)[:, :, None]
+    wide = np.broadcast_to(x[:, None, :], (*w.shape, x.shape[1]))
+    return (
+        np.min(wide, axis=0, initial=np.inf, where=there),
+        np.max(wide, axis=0, initial=-np.inf, where=there),
+    )
+
+
+def _widest(ranges: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    low, high = zip(*ranges, strict=True)
+    return np.min(low, axis=0), np.max(high, axis=0)
+
+
+def _first_heaviest(found: list[tuple[float, np.ndarray]]) -> tuple[float, np.ndarray]:
+    return max(found, key=lambda each: each[0])
+
+
 @quiet
-def wrapped_normal_maximum(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(mu, sigma), (*batch, d), for angles x (n, d) and shares (n, *batch) of sum 1 over n.
+def wrapped_normal_maximum(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
+    """(mu, sigma), (*batch, d), for angles (n, d) and shares (n, *batch) of sum 1 over n.
 
     The gradient there, in units of sigma, is below 1e-12 for up to 1e6 points.
     Raises ValueError where no finite sigma > 0 is best.
     """
-    batch, d = shares.shape[1:], x.shape[1]
-    flat = shares.reshape(len(x), -1)
     # Offsets from one of the points are exact where points are close, however small sigma is.
-    origin = x[np.argmax(flat.max(axis=1))]
-    offset = torus.wrap(x - origin)
-    equal = np.stack([np.ptp(offset[flat[:, b] > 0], axis=0) == 0 for b in range(flat.shape[1])])
-    if equal.any():
+    origin = blocks.combined(_heaviest, _first_heaviest)[1]
+    offset = blocks.map(lambda x: torus.wrap(x - origin))
+    low, high = offset.combined(_range, _widest)
+    if (low == high).any():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
-    start = _start(offset, flat)
+    start = _start(offset)
     if not (start[1] > _LEAST).all():
         raise ValueError(f"the data must have a spread of at least {_LEAST:g}, got {float(start[1].min())!r}")
-    mu, sigma = _climb(_Likelihood(offset, flat), *start)
-    return torus.wrap(origin + mu).reshape(*batch, d), sigma.reshape(*batch, d)
+    mu, sigma = _climb(_Likelihood(offset), *start)
+    shape = (*blocks.batch, blocks.width)
+    return torus.wrap(origin + mu).reshape(shape), sigma.reshape(shape)
 
 
 def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

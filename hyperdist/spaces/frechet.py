@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.arrays.stable import tanhc_sq
 from hyperdist.geometry import conversions, poincare, tangent, torus
@@ -28,50 +30,54 @@ _TRUSTED = 1e-7
 """Steps below this part of the spread are taken as they are: the cost, rounded, cannot tell which of them go down."""
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
+_BINS = 4096
+"""Of a circle whose angles are not in memory."""
 _BALL_RADIUS = 8.0
 """Radius up to which ball coordinates are as good as tangent ones, and cheaper."""
 
 
 class Problem:
-    """Points, weights (n, B) that sum to 1, and one space's maps between points and frames."""
+    """Points, (n, 1 or B, k), their shares (n, B), and one space's maps between points and frames."""
 
     def __init__(
         self,
-        points: np.ndarray,
-        weights: np.ndarray,
+        blocks: Blocks,
         dist_sq: Callable[[np.ndarray, np.ndarray], np.ndarray],
         log_frame: Callable[[np.ndarray, np.ndarray], np.ndarray],
         exp_frame: Callable[[np.ndarray, np.ndarray], np.ndarray],
         across: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self.points, self.weights = points, weights
+        self.blocks = blocks
         self.dist_sq, self.log_frame, self.exp_frame, self.across = dist_sq, log_frame, exp_frame, across
 
-    def _blocks(self) -> list[slice]:
-        n, batch = self.weights.shape
-        rows = max(1, _BLOCK // (batch * self.points.shape[-1]))
-        return [slice(start, start + rows) for start in range(0, n, rows)]
+    def _rows(self, y: np.ndarray) -> int:
+        return max(1, _BLOCK // y.size)
 
-    def cost(self, y: np.ndarray) -> np.ndarray:
-        """Half the weighted mean of the squared distances to y (B, k), (B,)."""
-        total = np.zeros(len(y))
-        for block in self._blocks():
-            total += 0.5 * np.sum(self.weights[block] * self.dist_sq(y, self.points[block]), axis=0)
-        return total
+    def costs(self, *places: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Half the weighted mean of the squared distances to each of y (B, k), (B,)."""
+
+        def half(points: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+            return tuple(0.5 * np.sum(w * self.dist_sq(y, points), axis=0) for y in places)
+
+        return self.blocks.total(half, self._rows(places[0]))
+
+    def _derivatives(self, y: np.ndarray, points: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Cost (B,), minus the gradient (B, k'), and both parts of the Hessian (B, k', k') of some points."""
+        v = self.log_frame(y, points)
+        square = dot(v, v)
+        across = self.across(square)
+        along = (1.0 - across) / np.where(square > 0.0, square, 1.0)
+        rows = np.moveaxis(v, 1, 0)
+        return (
+            0.5 * np.sum(w * square, axis=0),
+            np.einsum("nb,nbi->bi", w, v),
+            np.swapaxes(rows * np.moveaxis(w * along, 1, 0)[..., None], -1, -2) @ rows
+            + np.sum(w * across, axis=0)[:, None, None] * np.eye(v.shape[-1]),
+        )
 
     def step(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(cost, Newton step in the frame at y), with absolute eigenvalues of the Hessian."""
-        cost, gradient, hessian = np.zeros(len(y)), 0.0, 0.0
-        for block in self._blocks():
-            v, w = self.log_frame(y, self.points[block]), self.weights[block]
-            square = dot(v, v)
-            across = self.across(square)
-            along = (1.0 - across) / np.where(square > 0.0, square, 1.0)
-            cost += 0.5 * np.sum(w * square, axis=0)
-            gradient = gradient + np.einsum("nb,nbi->bi", w, v)
-            rows = np.moveaxis(v, 1, 0)
-            hessian = hessian + np.swapaxes(rows * np.moveaxis(w * along, 1, 0)[..., None], -1, -2) @ rows
-            hessian = hessian + np.sum(w * across, axis=0)[:, None, None] * np.eye(v.shape[-1])
+        cost, gradient, hessian = self.blocks.total(partial(self._derivatives, y), self._rows(y))
         size, axes = np.linalg.eigh(hessian)
         size = np.abs(size)
         size = np.maximum(size, _LEAST_CURVATURE * size.max(axis=-1, keepdims=True))
@@ -84,7 +90,7 @@ def descend(problem: Problem, starts: list[np.ndarray]) -> np.ndarray:
 
     Ends where steps are a few eps of the spread of the points, or have stopped shrinking at the size of rounding.
     """
-    costs = np.stack([problem.cost(start) for start in starts])
+    costs = np.stack(problem.costs(*starts))
     y = np.stack(starts)[np.argmin(costs, axis=0), np.arange(len(starts[0]))]
     active, last = np.ones(len(y), bool), np.full(len(y), np.inf)
     for _ in range(_STEPS):
@@ -107,20 +113,20 @@ def _downhill(
     """(point, found): the first of y + step, y + step/2, ... whose cost is no higher; a trusted step as it is."""
     length = np.ones(len(y))
     candidate = problem.exp_frame(y, step)
-    lower = trusted | (problem.cost(candidate) <= cost)
+    lower = trusted | (problem.costs(candidate)[0] <= cost)
     for _ in range(_HALVINGS):
         if lower.all():
             break
         length = np.where(lower, length, 0.5 * length)
         candidate = problem.exp_frame(y, column(length) * step)
-        lower = trusted | (problem.cost(candidate) <= cost)
+        lower = trusted | (problem.costs(candidate)[0] <= cost)
     return candidate, lower
 
 
-def some(points: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
+def some(blocks: Blocks, batch: int) -> list[np.ndarray]:
     """Up to ``_CANDIDATES`` of the points (n, B or 1, k), evenly spaced, each repeated for every batch element."""
-    index = np.unique(np.linspace(0, len(points) - 1, _CANDIDATES).round().astype(int))
-    return [np.broadcast_to(points[i], (weights.shape[1], points.shape[-1])) for i in index]
+    index = np.unique(np.linspace(0, len(blocks) - 1, _CANDIDATES).round().astype(int))
+    return [np.broadcast_to(point, (batch, point.shape[-1])) for point in blocks.at(index)]
 
 
 def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -129,35 +135,47 @@ def hyperbolic(points: np.ndarray, weights: np.ndarray, c: np.ndarray) -> np.nda
     The gradient there, the weighted mean of the logarithms, is below 1e-12 of the spread where coordinates can tell.
     """
     batch, d = weights.shape[1:], points.shape[-1]
-    x, w = points.reshape(len(points), -1, d), weights.reshape(len(points), -1)
-    c = np.broadcast_to(c, batch).reshape(-1)
-    starts = [np.einsum("nb,nbi->bi", w, np.broadcast_to(x, (*w.shape, d))), np.zeros((w.shape[1], d))]
-    starts += some(x, w)
+    blocks = Blocks(points.reshape(len(points), -1, d), weights)
+    return hyperbolic_mean(blocks, np.broadcast_to(c, batch).reshape(-1)).reshape(*batch, d)
+
+
+def _average(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+    return (np.einsum("nb,nbi->bi", w, np.broadcast_to(x, (*w.shape, x.shape[-1]))),)
+
+
+def hyperbolic_mean(blocks: Blocks, c: np.ndarray) -> np.ndarray:
+    """``hyperbolic`` of blocks of tangent coordinates (n, B or 1, d), c (B,): (B, d)."""
+    (average,) = blocks.total(_average)
+    starts = [average, np.zeros(average.shape), *some(blocks, len(average))]
 
     def across(square: np.ndarray) -> np.ndarray:
         return 1.0 / tanhc_sq(c * square)
 
-    if np.sqrt(c * np.max(dot(x, x), axis=0)).max() > _BALL_RADIUS:
+    def largest(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return np.max(dot(x, x), axis=0)
+
+    def maximum(found: list[np.ndarray]) -> np.ndarray:
+        return np.max(found, axis=0)
+
+    if np.sqrt(c * blocks.combined(largest, maximum)).max() > _BALL_RADIUS:
         problem = Problem(
-            x,
-            w,
+            blocks,
             lambda y, z: tangent.dist_sq(y, z, c),
             lambda y, z: tangent.log_frame(y, z, c),
             lambda y, v: tangent.boost(y, v, c),
             across,
         )
-        return descend(problem, starts).reshape(*batch, d)
+        return descend(problem, starts)
 
     problem = Problem(
-        conversions.tangent_to_poincare(x, c),
-        w,
+        blocks.map(lambda x: conversions.tangent_to_poincare(x, c)),
         lambda y, z: poincare.dist_sq(y, z, c),
         lambda y, z: poincare.to_frame(y, poincare.log(y, z, c), c),
         lambda y, v: poincare.exp(y, poincare.from_frame(y, v, c), c),
         across,
     )
     mean = descend(problem, [conversions.tangent_to_poincare(start, c) for start in starts])
-    return conversions.poincare_to_tangent(mean, c).reshape(*batch, d)
+    return conversions.poincare_to_tangent(mean, c)
 
 
 def toroidal(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -179,3 +197,34 @@ def toroidal(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
         best = np.argmin(cost, axis=0)
         means[:, j] = mean[best, np.arange(w.shape[1])]
     return torus.wrap(means).reshape(*weights.shape[1:], d)
+
+
+def circular_mean(blocks: Blocks) -> np.ndarray:
+    """``toroidal`` of blocks of one angle (n, 1): (B, 1).
+
+    What is not in memory cannot be sorted: the best cuts between ``_BINS`` bins are moved to the antipode of the mean
+    that they give, until nothing changes, and the least of the minima so found is taken.
+    """
+    if type(blocks) is Blocks:
+        return toroidal(blocks.points, blocks.shares)
+    mass, moment = blocks.total(_bins)
+    low, up = (np.cumsum(part, axis=1) - part for part in (mass, moment))
+    mean = np.sum(moment, axis=1, keepdims=True) + 2.0 * math.pi * low
+    cost = 4.0 * math.pi * (up + math.pi * low) - mean * mean
+    best = np.argsort(cost, axis=1, kind="stable")[:, :: _BINS // 512][:, :_CANDIDATES]
+    best[:, 0] = np.argmin(cost, axis=1)
+    y = torus.wrap(np.take_along_axis(mean, best, axis=1))
+    for _ in range(_STEPS):
+        (offset,) = blocks.total(lambda x, w, y=y: (np.einsum("nb,nbm->bm", w, torus.wrap(x[:, :, None] - y)),))
+        y = torus.wrap(y + offset)
+        if (np.abs(offset) <= 4.0 * np.finfo(float).eps).all():
+            break
+    (square,) = blocks.total(lambda x, w: (np.einsum("nb,nbm->bm", w, np.square(torus.wrap(x[:, :, None] - y))),))
+    return np.take_along_axis(y, np.argmin(square, axis=1)[:, None], axis=1)
+
+
+def _bins(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Shares and first moments of the bins of one angle, (B, ``_BINS``)."""
+    place = np.clip((x[:, 0] + math.pi) * (0.5 * _BINS / math.pi), 0, _BINS - 1).astype(int)
+    mass = np.stack([np.bincount(place, weights, _BINS) for weights in w.T])
+    return mass, np.stack([np.bincount(place, weights * x[:, 0], _BINS) for weights in w.T])

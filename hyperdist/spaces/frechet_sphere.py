@@ -21,10 +21,11 @@ import math
 
 import numpy as np
 
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import dot
 from hyperdist.arrays.stable import sinc_sq
 from hyperdist.geometry import sphere
-from hyperdist.spaces.frechet import Problem, descend, some, toroidal
+from hyperdist.spaces.frechet import Problem, circular_mean, descend, some
 
 _UNSEEN = 1e-14
 """Weight of points that the first certificate leaves out: less than rounding makes of the sum."""
@@ -60,22 +61,30 @@ def spherical(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     The global minimum for k = 2 and wherever a certificate holds; else the least that descents from several dozen
     starts reach.
     """
-    batch, k = weights.shape[1:], points.shape[-1]
-    w = weights.reshape(len(points), -1)
-    if k == 2:
-        angle = toroidal(np.arctan2(points[:, 1:], points[:, :1]), w)
-        return np.concatenate([np.cos(angle), np.sin(angle)], axis=-1).reshape(*batch, k)
-    average = w.T @ points
+    return spherical_mean(Blocks(points, weights)).reshape(*weights.shape[1:], points.shape[-1])
+
+
+def spherical_mean(blocks: Blocks) -> np.ndarray:
+    """``spherical`` of blocks of unit vectors (n, k): (B, k)."""
+    if blocks.width == 2:
+        angle = circular_mean(blocks.map(lambda x: np.arctan2(x[:, 1:], x[:, :1])))
+        return np.concatenate([np.cos(angle), np.sin(angle)], axis=-1)
+    (average,) = blocks.total(_sum)
     norm = np.sqrt(dot(average, average))[:, None]
-    average = np.where(norm > 0.0, average / np.where(norm > 0.0, norm, 1.0), points[:1])
-    mean = _newton(points, w, [average, *some(points[:, None, :], w)])
-    for index in np.flatnonzero(~_certain(points, w, mean)):
-        mean[index] = _least(points, w[:, index], mean[index])
-    return mean.reshape(*batch, k)
+    first = blocks.at(np.zeros(1, int))
+    average = np.where(norm > 0.0, average / np.where(norm > 0.0, norm, 1.0), first)
+    mean = _newton(blocks, [average, *some(blocks, len(average))])
+    for index in np.flatnonzero(~_certain(blocks, mean)).tolist():
+        mean[index] = _least(blocks.column(index), mean[index])
+    return mean
 
 
-def _newton(points: np.ndarray, w: np.ndarray, starts: list[np.ndarray]) -> np.ndarray:
-    """The minimum (B, k) that Newton's method reaches from the best of some starts (B, k), w (n, B)."""
+def _sum(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
+    return (w.T @ x,)
+
+
+def _newton(blocks: Blocks, starts: list[np.ndarray]) -> np.ndarray:
+    """The minimum (B, k) that Newton's method reaches from the best of some starts (B, k)."""
 
     def across(square: np.ndarray) -> np.ndarray:
         """D cot D, kept from its pole at pi: the factor there steers the descent, not the mean."""
@@ -88,21 +97,23 @@ def _newton(points: np.ndarray, w: np.ndarray, starts: list[np.ndarray]) -> np.n
     def log_frame(y: np.ndarray, z: np.ndarray) -> np.ndarray:
         return sphere.to_frame(y, sphere.log(y, z))
 
-    return descend(Problem(points[:, None, :], w, sphere.dist_sq, log_frame, exp_frame, across), starts)
+    wide = blocks.map(lambda x: x[:, None, :])
+    return descend(Problem(wide, sphere.dist_sq, log_frame, exp_frame, across), starts)
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.sqrt(dot(x, x))[:, None]
 
 
-def _certain(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _certain(blocks: Blocks, y: np.ndarray) -> np.ndarray:
     """Whether a certificate says that the minima y (B, k) are global, (B,)."""
-    cost, beyond = np.zeros(len(y)), np.zeros(len(y))
-    for block in _blocks(points, y):
-        theta = _angles(points[block], y)
-        cost += np.sum(w[block] * np.square(theta), axis=0)
-        beyond += np.sum(w[block] * (theta >= 0.5 * math.pi), axis=0)
-    total = w.T @ points
+
+    def squares(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+        theta = _angles(x, y)
+        return np.sum(w * np.square(theta), axis=0), np.sum(w * (theta >= 0.5 * math.pi), axis=0)
+
+    cost, beyond = blocks.total(squares, _rows(y))
+    (total,) = blocks.total(_sum)
     length = np.sqrt(dot(total, total))
     bound = np.cos(np.sqrt(cost))
     known = (bound > 0.0) & (length > 0.0)
@@ -111,7 +122,7 @@ def _certain(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> np.ndarray:
     reach += np.arccos(np.clip(dot(y, total) / length, -1.0, 1.0))
     known &= reach < 0.5 * math.pi
     for _ in range(_ROUNDS):
-        heavy, bend = _bend(points, w, y, reach)
+        heavy, bend = _bend(blocks, y, reach)
         known &= bend >= _CONVEX
         reach = np.minimum(reach, 4.0 * math.pi * heavy / np.where(known, bend, 1.0))
         if (~known | (reach <= _AS_NEAR)).all():
@@ -119,21 +130,21 @@ def _certain(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (beyond <= _UNSEEN) | (known & (reach <= _AS_NEAR))
 
 
-def _bend(points: np.ndarray, w: np.ndarray, y: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bend(blocks: Blocks, y: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, ...]:
     """(weight of the points with t > ``_FAR``, mean of t cot t of the others), t = angle to y + reach, (B,)."""
-    heavy, bend = np.zeros(len(y)), np.zeros(len(y))
-    for block in _blocks(points, y):
-        t = _angles(points[block], y) + reach
+
+    def parts(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+        t = _angles(x, y) + reach
         far = t > _FAR
-        heavy += np.sum(w[block] * far, axis=0)
+        heavy = np.sum(w * far, axis=0)
         t = np.where(far, 0.0, t)
-        bend += np.sum(w[block] * ~far * (np.cos(t) / sinc_sq(t * t)), axis=0)
-    return heavy, bend
+        return heavy, np.sum(w * ~far * (np.cos(t) / sinc_sq(t * t)), axis=0)
+
+    return blocks.total(parts, _rows(y))
 
 
-def _blocks(points: np.ndarray, y: np.ndarray) -> list[slice]:
-    rows = max(1, _BLOCK // len(y))
-    return [slice(start, start + rows) for start in range(0, len(points), rows)]
+def _rows(y: np.ndarray) -> int:
+    return max(1, _BLOCK // len(y))
 
 
 def _angles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -141,54 +152,58 @@ def _angles(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.arccos(np.clip(x @ y.T, -1.0, 1.0))
 
 
-def _least(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The least minimum (k,) that descents from several starts reach, no higher than the minimum y; w (n,)."""
-    found = before = _starts(points, w, y)
+def _least(blocks: Blocks, y: np.ndarray) -> np.ndarray:
+    """The least minimum (k,) that descents from several starts reach, no higher than the minimum y; B = 1."""
+    found = before = _starts(blocks, y)
     for _ in range(_TIMES):
         for _ in range(_STEPS):
-            before, found = found, _step(points, w, found)[0]
-        found = _promising(points, w, y, before, found)
+            before, found = found, _step(blocks, found)[0]
+        found = _promising(blocks, y, before, found)
         if not len(found):
             return y
-    ends = np.concatenate([y[None], _newton(points, np.broadcast_to(w[:, None], (len(w), len(found))), [found])])
-    return ends[np.argmin(_step(points, w, ends)[1])]
+    ends = np.concatenate([y[None], _newton(blocks.repeated(len(found)), [found])])
+    return ends[np.argmin(_step(blocks, ends)[1])]
 
 
-def _starts(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _starts(blocks: Blocks, y: np.ndarray) -> np.ndarray:
     """Starts (m, k); the same for the same data."""
-    k = points.shape[-1]
-    axes = np.linalg.eigh((w[:, None] * points).T @ points)[1].T[:_AXES]
-    spaced = points[np.unique(np.linspace(0, len(points) - 1, _POINTS).round().astype(int))]
+    k = blocks.width
+    ((moments,),) = blocks.total(lambda x, w: (((w * x).T @ x)[None],))
+    axes = np.linalg.eigh(moments)[1].T[:_AXES]
+    spaced = blocks.at(np.unique(np.linspace(0, len(blocks) - 1, _POINTS).round().astype(int)))
     others = _unit(np.random.default_rng(0).standard_normal((_OTHERS, k)))
-    return np.concatenate([-y[None], axes, -axes, others, spaced, -spaced])[: max(_FEWEST, _PAIRS // len(points))]
+    return np.concatenate([-y[None], axes, -axes, others, spaced, -spaced])[: max(_FEWEST, _PAIRS // len(blocks))]
 
 
-def _step(points: np.ndarray, w: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _step(blocks: Blocks, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(exp_y of the mean logarithm, half the mean squared distance at y) of each y (m, k)."""
-    toward, cost = np.zeros(y.shape), np.zeros(len(y))
-    for block in _blocks(points, y):
-        cosine = np.clip(points[block] @ y.T, -1.0, 1.0)
+
+    def parts(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+        w = w[:, 0]
+        cosine = np.clip(x @ y.T, -1.0, 1.0)
         theta = np.arccos(cosine)
-        cost += 0.5 * (w[block] @ np.square(theta))
         # log_y x = theta/sin(theta) (x - cos(theta) y); at y and at -y it is left out.
         sine = np.sqrt(1.0 - cosine * cosine)
-        share = w[block, None] * np.where(sine > 0.0, theta / np.where(sine > 0.0, sine, 1.0), 0.0)
-        toward += share.T @ points[block] - np.sum(share * cosine, axis=0)[:, None] * y
+        share = w[:, None] * np.where(sine > 0.0, theta / np.where(sine > 0.0, sine, 1.0), 0.0)
+        toward = share.T @ x - np.sum(share * cosine, axis=0)[:, None] * y
+        return toward[None], 0.5 * (w @ np.square(theta))[None]
+
+    (toward,), (cost,) = blocks.total(parts, _rows(y))
     return _unit(sphere.exp(y, toward)), cost
 
 
-def _promising(points: np.ndarray, w: np.ndarray, y: np.ndarray, before: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _promising(blocks: Blocks, y: np.ndarray, before: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Those of ``found`` that may end below the minimum y, the lowest first, one of those that have met.
 
     ``before`` is a step before ``found``. Costs fall in the end as a geometric series does, by as much again as the
     last two differences say; twice that is allowed for.
     """
-    after = _step(points, w, found)[0]
-    costs = np.stack([_step(points, w, each)[1] for each in (before, found, after)])
+    after = _step(blocks, found)[0]
+    costs = np.stack([_step(blocks, each)[1] for each in (before, found, after)])
     first, second = costs[0] - costs[1], costs[1] - costs[2]
     rest = second * second / np.where(first > second, first - second, np.inf)
     rest = np.where(first > second, rest, np.where(second > 0.0, np.inf, 0.0))
-    (best,) = _step(points, w, y[None])[1]
+    (best,) = _step(blocks, y[None])[1]
     kept = [y]
     for index in np.argsort(costs[2], kind="stable"):
         promises = costs[2, index] - 2.0 * rest[index] < best - _GAIN * best

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hyperdist as hd
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.spaces import frechet_sphere
 from tests.support.strategies import angles, seeds
 
@@ -110,7 +111,7 @@ def test_a_certificate_spares_the_search(rng: np.random.Generator, monkeypatch: 
     x = np.concatenate([unit(mean + 0.1 * rng.standard_normal((50, 3))), -mean[None]])
     SPHERE.frechet_mean(x, np.append(np.ones(50), 1e-12))
     monkeypatch.undo()
-    assert not frechet_sphere._certain(np.eye(3), np.full((3, 1), 1 / 3), -unit(np.ones((1, 3)))).any()
+    assert not frechet_sphere._certain(Blocks(np.eye(3), np.full((3, 1), 1 / 3)), -unit(np.ones((1, 3)))).any()
 
 
 def test_certificates_are_never_wrong(rng: np.random.Generator) -> None:
@@ -120,8 +121,8 @@ def test_certificates_are_never_wrong(rng: np.random.Generator) -> None:
         for n in (3, 10, 60):
             x = hd.VonMisesFisher([0.0, 0.0, 1.0], kappa).sample(n, rng)
             w = np.full((n, 1), 1 / n)
-            mean = frechet_sphere._newton(x, w, [unit(x.mean(axis=0))[None]])
-            if frechet_sphere._certain(x, w, mean)[0]:
+            mean = frechet_sphere._newton(Blocks(x, w), [unit(x.mean(axis=0))[None]])
+            if frechet_sphere._certain(Blocks(x, w), mean)[0]:
                 held += 1
                 assert cost(x, w[:, 0], mean)[0] <= least_cost(x, w[:, 0], rng) + 1e-9
     assert 3 <= held <= 15

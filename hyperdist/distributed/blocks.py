@@ -1,0 +1,199 @@
+"""Observations in a ``dask.array``, of which sums are taken a block at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import dask.array as da
+import numpy as np
+from dask.delayed import delayed
+
+from hyperdist import checks
+from hyperdist.arrays.blocks import Blocks, Statistic, summed
+
+_FAN_IN = 16
+"""Partial sums that are added up at a time, in the order of the blocks: a sum follows from the chunks alone."""
+
+
+class Responsibilities:
+    """Weights (n, runs, K) that are worked out from the points, with sums that come along with any other.
+
+    of     : of points (rows, k) the responsibilities (rows, runs, K) and, for each point, a value (rows, runs).
+    sums   : once a sum has been taken: weighted means of the values (runs,), and of the responsibilities (runs, K).
+    """
+
+    def __init__(self, of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], weights: Any, shape: tuple[int, int]):
+        self.of, self.weights, self.shape = of, weights, shape
+        self.columns = (0, shape[1])
+        self.sums: list[np.ndarray] = []
+
+    def __getitem__(self, index: tuple[Any, slice]) -> Responsibilities:
+        """Those of some components."""
+        made = Responsibilities(self.of, self.weights, self.shape)
+        made.columns, made.sums = index[-1].indices(self.shape[1])[:2], self.sums
+        return made
+
+    @property
+    def batch(self) -> tuple[int, int]:
+        """Runs and components."""
+        return self.shape[0], self.columns[1] - self.columns[0]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What makes points and shares of a block's rows."""
+
+    read: Callable[[Any], np.ndarray]
+    of: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
+    columns: tuple[int, int] = (0, 0)
+    maps: tuple[Callable[[np.ndarray], np.ndarray], ...] = ()
+    weighings: tuple[Callable[[np.ndarray], np.ndarray], ...] = ()
+
+    def points(self, read: np.ndarray) -> np.ndarray:
+        for function in self.maps:
+            read = function(read)
+        return read
+
+    def shares(self, read: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """(shares (rows, B), further sums)."""
+        more: list[np.ndarray] = []
+        if self.of is not None:
+            found, value = self.of(read)
+            weighted = given[:, :, None] * found
+            more = [given.T @ value, np.sum(weighted, axis=0)]
+            given = weighted[..., slice(*self.columns)].reshape(len(read), -1)
+        for function in self.weighings:
+            given = function(given)
+        return given, more
+
+    def rows(self, x: Any, w: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Points as they are read, and the weights they were given, (rows, B)."""
+        read = self.read(np.asarray(x))
+        if w is None:
+            return read, np.ones((len(read), 1))
+        return read, checks.non_negative(np.asarray(w), "weights").astype(np.float64).reshape(len(read), -1)
+
+
+def _sums(x: Any, w: Any, reading: _Reading, statistic: Statistic, rows: int | None) -> tuple[np.ndarray, ...]:
+    """Of one block: sums of the weights as given and as used, of what comes along, and of the statistic."""
+    read, given = reading.rows(x, w)
+
+    def whole(read: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, ...]:
+        shares, more = reading.shares(read, given)
+        own = np.sum(given, axis=0), np.sum(shares, axis=0)
+        return (*own, *more, *statistic(reading.points(read), shares))
+
+    with np.errstate(all="ignore"):
+        return summed(whole, read, given, rows or _ROWS)
+
+
+_ROWS = 1 << 16
+"""Rows of a block that are worked on at a time, where a statistic does not say."""
+
+
+def _value(x: Any, w: Any, reading: _Reading, function: Callable[[np.ndarray, np.ndarray], Any]) -> Any:
+    read, given = reading.rows(x, w)
+    return function(reading.points(read), reading.shares(read, given)[0])
+
+
+def _added(parts: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    total = parts[0]
+    for part in parts[1:]:
+        total = tuple(a + b for a, b in zip(total, part, strict=True))
+    return total
+
+
+class LazyBlocks(Blocks):
+    """``Blocks`` that are read anew for every sum; of weights that have any sum."""
+
+    def __init__(self, x: Any, weights: Any, read: Callable[[Any], np.ndarray]) -> None:
+        if x.ndim != 2 or math.isnan(x.shape[0]):
+            raise ValueError(
+                f"x must have shape (n, k) with chunks of known sizes, got shape {x.shape}: "
+                "x.compute_chunk_sizes() finds them"
+            )
+        self._x, self._along = x.rechunk({1: -1}), None
+        self.dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        if isinstance(weights, Responsibilities):
+            self._along, self.batch = weights.sums, weights.batch
+            self._reading = _Reading(read, weights.of, weights.columns)
+            weights = weights.weights
+        else:
+            self.batch = () if weights is None else tuple(np.shape(weights)[1:])
+            self._reading = _Reading(read)
+        self._w = None if weights is None else _beside(self._x, weights)
+
+    def __len__(self) -> int:
+        return self._x.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self._x.shape[1]
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
+        return self._changed(maps=(*self._reading.maps, function))
+
+    def weighted(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
+        return self._changed(weighings=(*self._reading.weighings, function))
+
+    def _changed(self, **fields: Any) -> Self:
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _reading=replace(self._reading, **fields))
+        return made
+
+    def total(self, statistic: Statistic, rows: int | None = None) -> tuple[np.ndarray, ...]:
+        parts = self._each(_sums, statistic, rows)
+        while len(parts) > 1:
+            parts = [delayed(_added)(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+        given, mass, *found = parts[0].compute()
+        if not (mass > 0.0).all():
+            raise ValueError(f"weights must have a positive sum, got {float(np.min(mass))!r}")
+        if self._along is not None:
+            value, shares, *found = found
+            self._along[:] = [value[0] / given[0], shares / given[0]]
+        return tuple(part / mass.reshape(-1, *(1,) * (part.ndim - 1)) for part in found)
+
+    def combined(self, function: Callable[[np.ndarray, np.ndarray], Any], merge: Callable[[list[Any]], Any]) -> Any:
+        return merge(delayed(list)(self._each(_value, function)).compute())
+
+    def one(self, index: int, function: Callable[[np.ndarray, np.ndarray], Any]) -> Any:
+        """The function's value at the block of this number."""
+        return self._each(_value, function)[index].compute()
+
+    def at(self, index: np.ndarray) -> np.ndarray:
+        return self._reading.points(self._reading.read(self._x[np.asarray(index)].compute()))
+
+    def _each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """A function's value at every block, in one task with what makes the block."""
+        fixed = [delayed(argument, traverse=False) for argument in (self._reading, *arguments)]
+        weights = () if self._w is None else (self._w, "i" + "bcdefgh"[: self._w.ndim - 1])
+        call = _with_weights if weights else _without_weights
+        found = da.blockwise(
+            call, "i", self._x, "ik", *weights, concatenate=True, dtype=object, meta=np.empty(0, object),
+            align_arrays=False, function=function, fixed=fixed,
+        )  # fmt: skip
+        return list(found.to_delayed())
+
+
+def _with_weights(x: Any, w: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
+    return function(x, w, *fixed)
+
+
+def _without_weights(x: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
+    return function(x, None, *fixed)
+
+
+def _beside(x: Any, weights: Any) -> Any:
+    """Weights (n, *batch) in the blocks of x."""
+    w: Any = weights if isinstance(weights, da.Array) else da.from_array(np.asarray(weights))
+    if w.ndim == 0 or w.shape[0] != x.shape[0]:
+        raise ValueError(f"weights must have length {x.shape[0]}, one for each observation, got shape {w.shape}")
+    return w.rechunk((x.chunks[0], *(-1 for _ in w.shape[1:])))
+
+
+def observed(x: Any, weights: Any, read: Callable[[Any], np.ndarray]) -> LazyBlocks:
+    """``hyperdist.distributions.observed.observed`` of a ``dask.array``."""
+    return LazyBlocks(x, weights, read)
