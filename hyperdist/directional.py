@@ -24,7 +24,7 @@ __all__ = ["Cone", "TestResult", "bingham_test", "common_mean_test", "confidence
 
 
 class TestResult(NamedTuple):
-    """A test's statistic and p-value.
+    """A test's statistic, and the probability of one at least as large where what is tested holds.
 
     >>> import hyperdist as hd
     >>> result = hd.directional.rayleigh_test(hd.SphericalUniform(2).sample(100, rng=0))

@@ -228,7 +228,7 @@ class Distribution(Judged):
 
     @final
     def prob(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
-        """Density at x with respect to Riemannian volume.
+        """Density at x with respect to Riemannian volume, (*broadcast), as of ``log_prob``.
 
         >>> import hyperdist as hd
         >>> hd.SphericalUniform(1).prob([1.0, 0.0]).round(6)  # 1/(2 pi)

@@ -58,7 +58,7 @@ class RiemannianNormal(HyperbolicDistribution, RadialNormal):
         return f"RiemannianNormal(mu={self.mu!r}, sigma={self.sigma!r}, c={self.c!r}, model={self.model!r})"
 
     def log_normalizer(self) -> np.ndarray:
-        """log Z = log(2 pi^(d/2)/Gamma(d/2)) + the radius's log-normaliser, (*batch)."""
+        """Log integral of exp(-dist(x, mu)^2/(2 sigma^2)) over the space, in nats, (*batch)."""
         return self._cast(self._log_z)
 
     @cached_property

@@ -107,7 +107,7 @@ class SphericalDistribution(RadialDistribution):
 
     @quiet
     def log_normalizer(self) -> np.ndarray:
-        """log area(S^(d-1)) + the radius's log-normaliser, (*batch).
+        """Log integral of the kernel that the class names over the sphere, in nats, (*batch).
 
         >>> import hyperdist as hd
         >>> hd.VonMisesFisher([0.0, 0.0, 1.0], [0.0, 1.0]).log_normalizer().round(6)  # log(4 pi sinh(kappa)/kappa)

@@ -44,7 +44,10 @@ class Settings:
     tol: float
 
     def starts(self, components: int) -> int:
-        """Few components need many starts; hundreds, spread by k-means++, hardly differ from start to start."""
+        """Random starts of a mixture of so many components, 1 to 8.
+
+        Few components need many; hundreds, spread by k-means++, hardly differ from start to start.
+        """
         return max(1, min(8, 64 // components))
 
 
@@ -150,7 +153,10 @@ class KernelEstimate:
         return log_blend(first, second, self.share)
 
     def sample(self, size: int, rng: Seed = None) -> np.ndarray:
-        """Draws (size, 3), a smoothed bootstrap of the points (Silverman & Young 1987, Biometrika 74)."""
+        """Draws (size, 3), size >= 1: a smoothed bootstrap of the points (Silverman & Young 1987, Biometrika 74).
+
+        rng  what ``numpy.random.default_rng`` takes.
+        """
         size, generator = checks.dimension(size, "size"), checks.generator(rng)
         rows = generator.integers(len(self.points), size=size)
         narrow, wide = np.broadcast_to(self.bandwidths, (2, len(self.points)))[:, rows]

@@ -176,7 +176,9 @@ def split(degrees: ArrayLike, kind: str, seed: int, *, source: str = "degrees") 
 
 
 def load_parts(folder: str | os.PathLike[str], name: str, kind: str, seed: int) -> Parts:
-    """``split`` of what ``load`` reads; a part that is empty is an error that names the file.
+    """``split`` by ``kind`` and ``seed`` of the set ``name`` that ``load`` reads in ``folder``.
+
+    Raises  what these two raise; a part that is empty is a ValueError that names the file.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -209,7 +211,7 @@ def nested_subset(n: int, size: int, seed: int) -> np.ndarray:
 
 
 def coinciding(test: np.ndarray, training: np.ndarray) -> float:
-    """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2).
+    """The share of test rows (n, 2) whose coordinates are those of a training row (m, 2); ValueError where n is 0.
 
     >>> from hyperdist import earth
     >>> earth.coinciding([[10.0, 20.0], [30.0, 40.0]], [[10.0, 20.0], [50.0, 60.0]])

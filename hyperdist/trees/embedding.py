@@ -188,7 +188,7 @@ class TreeEmbedding(Frozen):
         return self._pairs(i, j)[0] / math.sqrt(self.c)
 
     def tree_dist(self, i: Any, j: Any) -> np.ndarray:
-        """Distances along the tree of nodes i and j."""
+        """Distances along the tree of nodes i and j, which are given as to ``dist``: sums of lengths."""
         return self._pairs(i, j)[1]
 
     def _pairs(self, i: Any, j: Any) -> tuple[np.ndarray, np.ndarray]:

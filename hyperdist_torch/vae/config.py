@@ -77,6 +77,9 @@ class VAEConfig:
     >>> VAEConfig(latent_dim=2, data_shape=(28, 28), c=0.0, learn_c=True)
     Traceback (most recent call last):
     ValueError: learn_c needs c > 0 to start from, got c = 0.0
+    >>> both = VAEConfig(latent="h2,s2", data_shape=(28, 28), posterior="wrapped,")
+    >>> both.product, both.width, [factor.space for factor in both.factors], [part.posterior for part in both.parts]
+    (True, 5, ['hyperbolic', 'sphere'], ['wrapped', 'von_mises_fisher'])
     """
 
     latent_dim: int = 0

@@ -144,7 +144,15 @@ class PoincareVAE(nn.Module):
         return factors.prior(config, self.origin[: config.latent_dim], self.prior_std(), c())
 
     def log_priors(self) -> list[factors.Density]:
-        """The log density of each factor's ready prior, as ``log_prior``; of a single space one."""
+        """The log density of each factor's ready prior, as ``log_prior``; of a single space one.
+
+        >>> import torch
+        >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig
+        >>> model = PoincareVAE(VAEConfig(latent="e2,s2", data_shape=(8,), hidden=8))
+        >>> flat, sphere = model.log_priors()
+        >>> round(float(flat(torch.zeros(2))), 4), round(float(sphere(torch.eye(3)[0])), 4)  # -log(2 pi), -log(4 pi)
+        (-1.8379, -2.531)
+        """
         return [
             factors.log_prior(config, functools.partial(self._prior_of, i), c.initial)
             for i, (config, c) in enumerate(zip(self.config.parts, factors.each(self.curvature), strict=True))
