@@ -6,12 +6,14 @@ from hyperdist.distributions.divergence import kl_divergence
 from hyperdist.distributions.mixture import Mixture
 from hyperdist.distributions.power_spherical import PowerSpherical
 from hyperdist.distributions.product import Product
+from hyperdist.distributions.quasi import Antithetic
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
 from hyperdist.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
 from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
 from hyperdist.distributions.wrapped_normal import WrappedNormal
 
 __all__ = [
+    "Antithetic",
     "Components",
     "Distribution",
     "Mixture",

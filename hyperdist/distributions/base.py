@@ -16,7 +16,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, SampleShape, Seed, Which
-from hyperdist.distributions import density
+from hyperdist.distributions import density, quasi
 from hyperdist.distributions.criteria import Judged
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial import rejection
@@ -108,12 +108,21 @@ class Distribution(Judged):
 
     @final
     def sample(
-        self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection", model: str | None = None
+        self,
+        sample_shape: SampleShape = (),
+        rng: Seed | quasi.Engine = None,
+        *,
+        method: str = "rejection",
+        model: str | None = None,
     ) -> np.ndarray:
         """Independent draws, sample_shape + batch_shape + event_shape.
 
         sample_shape : an integer or a tuple of integers >= 0; () adds no axis.
-        rng    : what ``numpy.random.default_rng`` takes.
+        rng    : what ``numpy.random.default_rng`` takes, or a quasi-Monte Carlo engine, as those of
+                 ``scipy.stats.qmc``, whose points are drawn from by inversion whatever the method. Its d must be the
+                 dimension of the space, a mixture needs one more: radius first, then d - 1 of the direction; wrapped
+                 normals take one for each coordinate. A batch takes one point a draw for all its laws, or one for each
+                 law from an engine of as many times d.
         method : "rejection" (default; exact) or "inverse" (one uniform a radius; many of one law by a table of its
                  quantiles, right to 1e-13, which it keeps).
         model  : on hyperbolic space "poincare", "lorentz" or "tangent" coordinates of the draws (default: the law's).
@@ -134,7 +143,12 @@ class Distribution(Judged):
 
     @final
     def sample_and_log_prob(
-        self, sample_shape: SampleShape = (), rng: Seed = None, *, method: str = "rejection", model: str | None = None
+        self,
+        sample_shape: SampleShape = (),
+        rng: Seed | quasi.Engine = None,
+        *,
+        method: str = "rejection",
+        model: str | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws as ``sample`` makes them, and their log density from the radius that each was drawn with.
 
@@ -149,27 +163,36 @@ class Distribution(Judged):
         return self._sample(sample_shape, rng, method, model, density=True)
 
     def _sample(
-        self, sample_shape: SampleShape, rng: Seed, method: str, model: str | None, *, density: bool
+        self, sample_shape: SampleShape, rng: Seed | quasi.Engine, method: str, model: str | None, *, density: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         model = self._check_model(model)
         width = self._width(model)
         shape = checks.sample_shape(sample_shape, (*self.batch_shape, width)) + self.batch_shape
         checks.choice(method, "method", METHODS)
-        generator = checks.generator(rng)
         n = math.prod(shape)
+        method, source = self._source(rng, method, n)
         points = np.empty((n, width), self.dtype)
         log_prob = np.empty(n if density else 0, self.dtype)
         with np.errstate(all="ignore"):
             for block in rejection.blocks(n, width, self._batch):
                 view = points[block]
                 out = view if self.dtype == np.float64 else np.empty(view.shape)
-                drawn = self._draw(out, block.start, generator, method, model)
+                drawn = self._draw(out, block.start, source(block), method, model)
                 if out is not view:
                     view[...] = out
                 self._check_draws(view, block, model, drawn.reach)
                 if density:
                     log_prob[block] = drawn.log_density()
         return points.reshape((*shape, width)), log_prob.reshape(shape)[()] if density else log_prob
+
+    def _source(self, rng: Seed | quasi.Engine, method: str, n: int) -> tuple[str, Callable[[slice], Any]]:
+        """(method, the random numbers of a block) of n flattened draws."""
+        if isinstance(rng, np.random.Generator) or not isinstance(rng, quasi.Engine):
+            generator = checks.generator(rng)
+            return method, lambda block: generator
+        draws = n // self._batch if self._batch else 0
+        u = quasi.points(rng, draws, self._batch, self._coordinates, type(self).__name__)
+        return "inverse", lambda block: quasi.Points(u[block])
 
     @final
     @quiet
@@ -245,6 +268,11 @@ class Distribution(Judged):
         """The draws start, start + 1, ... in the coordinates of ``model``, from tangent ones x (n, d), where there are
         models."""
         return x
+
+    @property
+    def _coordinates(self) -> int:
+        """Uniform numbers that a draw by inversion takes."""
+        return self.event_shape[0] - self.space._extra
 
     @property
     def _batch(self) -> int:
@@ -389,10 +417,13 @@ class RadialDistribution(CentredDistribution):
             y, norm = rejection.vectors(select(self.radius._proposal, which), normals, rng)
             radius = self.radius._radius(y, which)
         else:
-            rng.standard_normal(out=normals)
-            norm = np.sqrt(rejection.row_squares(normals))
             law = self.radius if self._batch == 1 else self._radius_of(which)
-            radius = law._by_inversion(rng.random(n)).reshape(n)
+            if isinstance(rng, quasi.Points):
+                radius, norm = rng.polar(normals, lambda u: law._by_inversion(u).reshape(n)), np.ones(1)
+            else:
+                rng.standard_normal(out=normals)
+                norm = np.sqrt(rejection.row_squares(normals))
+                radius = law._by_inversion(rng.random(n)).reshape(n)
         reach = self._place(out, normals, norm, radius, which, model)
         return Drawn(lambda: self._log_density(which, radius), reach)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.distributions.base import Distribution, Drawn
+from hyperdist.distributions.quasi import of_rows
 from hyperdist.spaces import ProductSpace
 
 
@@ -163,7 +164,7 @@ class Components(Distribution):
         drawn, reach = [], 0.0
         for law, rows in self._split(start, start + len(out)):
             part = np.empty((len(rows), out.shape[1]))
-            drawn.append((rows, law._draw(part, 0, rng, method, model)))
+            drawn.append((rows, law._draw(part, 0, of_rows(rng, rows), method, model)))
             out[rows], reach = part, max(reach, drawn[-1][1].reach)
 
         def log_density() -> np.ndarray:

@@ -159,6 +159,10 @@ class Mixture(AnyMixture, Clustering):
         which = self._elements(block.start, block.stop) * self._shares.shape[-1]
         self.component._in_order(which)._check_draws(points, slice(0, len(points)), model, reach)
 
+    @property
+    def _coordinates(self) -> int:
+        return 1 + self.component._coordinates
+
     def _elements(self, start: int, stop: int) -> np.ndarray:
         """Elements of the flattened batch that the flattened draws start..stop belong to, as an array."""
         which: Which = self._which(start, stop)

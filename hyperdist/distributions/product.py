@@ -162,6 +162,10 @@ class Product(Distribution):
     def _curvatures(self) -> list[np.ndarray]:
         return [c for law in self.laws for c in law._curvatures()]
 
+    @property
+    def _coordinates(self) -> int:
+        return sum(law._coordinates for law in self.laws)
+
     def _places(self, law: Distribution) -> np.ndarray:
         """For each element of the flattened batch, the one of the law's."""
         return np.broadcast_to(np.arange(law._batch).reshape(law.batch_shape), self.batch_shape).reshape(-1)
