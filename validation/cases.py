@@ -13,7 +13,7 @@ import numpy as np
 from validation.families import SPHERICAL
 
 FAMILIES = ("RiemannianNormal", "WrappedNormal", *SPHERICAL, "SphericalUniform", "ToroidalWrappedNormal",
-            "ToroidalUniform", "Mixture")  # fmt: skip
+            "ToroidalUniform", "Mixture", "Product")  # fmt: skip
 HYPERBOLIC = ("RiemannianNormal", "WrappedNormal")
 GRID_D = (2, 3, 5, 10, 20, 40, 50, 100)
 GRID_S = (1e-3, 1e-2, 0.1, 0.3, 1.0, 1.18, 2.0, 5.0, 7.0)
@@ -40,11 +40,19 @@ class Case:
 
     @property
     def hyperbolic(self) -> bool:
-        return self.family in HYPERBOLIC or (self.family == "Mixture" and self.model != "")
+        return self.family in HYPERBOLIC or (self.family in ("Mixture", "Product") and self.model != "")
 
     @property
     def mixture(self) -> bool:
         return self.family == "Mixture"
+
+    @property
+    def factors(self) -> tuple[Case, ...]:
+        """The laws of a product: a Riemannian normal with the case's settings, then laws of other kinds."""
+        others = (Case("VonMisesFisher", 2, 11.0), Case("ToroidalWrappedNormal", 2, 0.7))
+        shared = {"dtype": self.dtype, "method": self.method, "batch": self.batch, "n": self.n}
+        first = replace(self, family="RiemannianNormal", mmd=False)
+        return (first, *(replace(other, **shared) for other in others))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -153,9 +161,18 @@ def _mixtures() -> Iterator[Case]:
     yield Case("Mixture", 2, 20.0, mmd=True)
 
 
+def _products() -> Iterator[Case]:
+    for d, s in ((2, 1.0), (10, 0.3)):
+        yield _hyperbolic("Product", d, s, centre=0.7, mmd=True)
+    yield _hyperbolic("Product", 2, 0.5, model="lorentz", centre=2.0, c=2.0)
+    yield _hyperbolic("Product", 2, 0.5, dtype="float32", centre=0.7)
+    yield _hyperbolic("Product", 2, 0.5, method="inverse", centre=0.7)
+    yield _hyperbolic("Product", 3, 0.8, centre=0.7, batch=True, n=5_000)
+
+
 def grid(full: bool = False) -> list[Case]:
     """Every case of a run; ``full`` crosses the Riemannian normal with curvatures and centres, 10 times the draws."""
-    found = [*_riemannian(full), *_wrapped(full), *_spherical(full), *_toroidal(full), *_mixtures()]
+    found = [*_riemannian(full), *_wrapped(full), *_spherical(full), *_toroidal(full), *_mixtures(), *_products()]
     cases = {case.key: case for case in found}.values()
     return [replace(case, n=_draws(case, full)) for case in cases]
 

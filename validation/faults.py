@@ -232,6 +232,18 @@ def _equal_weights(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
     return law.sample((n,), rng, model=case.model)[np.arange(n), rng.integers(0, len(p.scale), n)]
 
 
+def _factor_without_jacobian(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    """A product whose hyperbolic factor is a wrapped normal, as where (sinh r/r)^(d - 1) is left out of its density."""
+    first, *others = case.factors
+    return np.concatenate([_wrapped_as_riemannian(first, n, rng), *(build(f).sample((n,), rng) for f in others)], -1)
+
+
+def _shared_generator(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Every factor of a product from the same state."""
+    state = int(rng.integers(2**63))
+    return np.concatenate([build(factor).sample((n,), state) for factor in case.factors], axis=-1)
+
+
 def _riemannian(d: int, s: float, **options: Any) -> Case:
     return Case("RiemannianNormal", d, s, **({"model": "poincare", "centre": 0.7} | options))
 
@@ -276,6 +288,10 @@ FAULTS = (
     Fault("clipped, not wrapped", "torus, sigma = 2", Case("ToroidalWrappedNormal", 2, 2.0), _clipped_torus),
     Fault("weights ignored", "mixture with equal weights for 0.5, 0.3, 0.2",
           Case("Mixture", 2, 0.5, model="poincare", centre=1.5, mmd=True), _equal_weights),
+    Fault("a factor's Jacobian dropped", "product, chi radius on its hyperbolic factor, d = 3, s = 1",
+          Case("Product", 3, 1.0, model="poincare", centre=0.7), _factor_without_jacobian),
+    Fault("a shared generator", "product, every factor from one state",
+          Case("Product", 2, 1.0, model="poincare", centre=0.7), _shared_generator),
 )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def parameters(case: Case) -> Parameters:
 
 def build(case: Case, exact: bool = False) -> Any:
     """The case's law; ``exact`` is the float64 law of the same rounded parameters, to check float32 draws against."""
+    if case.family == "Product":
+        return hd.Product(*(build(factor, exact) for factor in case.factors))
     p = parameters(case)
     if exact:
         p = Parameters(p.mu.astype(np.float64), p.scale.astype(np.float64), p.c)

@@ -90,6 +90,8 @@ def _component(case: Case, p: Parameters, n: int, rng: np.random.Generator) -> n
 
 def sample(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
     """n draws (n, k) of a case's law, of its first batch element, in the form of ``views.represent``."""
+    if case.family == "Product":
+        return np.concatenate([sample(factor, n, rng) for factor in case.factors], axis=1)
     p = parameters(case)
     if case.mixture:
         label = rng.choice(len(WEIGHTS), n, p=WEIGHTS)
