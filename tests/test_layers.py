@@ -38,6 +38,7 @@ LAYERS = (
     "distributions",
     "",  # hyperdist/__init__.py itself
     "jax",
+    "numpyro",
     "directional",
     "distributed",
     "runs",
@@ -86,13 +87,15 @@ OPTIONAL = {
     "tqdm": ("hyperdist.distributions.mixture_fit", "hyperdist.runs.progress"),
     "dask": ("hyperdist.distributed",),
     "distributed": ("hyperdist.runs.places",),
-    "jax": ("hyperdist.jax",),
+    "jax": ("hyperdist.jax", "hyperdist.numpyro"),
+    "numpyro": ("hyperdist.numpyro",),
 }
 """Packages that may be missing, and the places that ask for each."""
 
 HEAVY = (
     "torch",
     "jax",
+    "numpyro",
     "mpmath",
     "matplotlib",
     "arviz",
