@@ -57,7 +57,7 @@ class BatchedDistribution(Distribution):
         return value.expand(batch + shape[len(self.batch_shape) :])
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
-        """This law with its parameters expanded to ``batch_shape``.
+        """This law with its parameters expanded to ``batch_shape``, to which its own must broadcast; no copies.
 
         >>> import torch, hyperdist_torch as ht
         >>> law = ht.WrappedNormal(torch.tensor([0.3, 0.1]), 0.5).expand((4, 3))

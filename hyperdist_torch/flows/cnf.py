@@ -160,7 +160,7 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
         return base._dtype if isinstance(base, ManifoldDistribution) else base.mean.dtype
 
     def log_prob(self, value: Tensor, *, model: str | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Log density at ``value``, sample_shape + batch_shape + event_shape; ``generator`` is of the noise."""
+        """Log density in nats at ``value``, sample_shape + batch_shape + event_shape; ``generator`` is of the noise."""
         model = self._check_model(model)
         x = self._read(value, model)
         solution = self._carry(x, 1.0, 0.0, generator, True)

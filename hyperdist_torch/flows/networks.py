@@ -111,7 +111,7 @@ class Network(nn.Module):
             self.hidden[0].get_parameter("weight").mul_(float(checks.positive(scale, "scale")))
 
     def forward(self, h: Tensor) -> Tensor:
-        """The values."""
+        """The values, (*batch, out_features), at h (*batch, in_features)."""
         act = ACTIVATIONS[self.activation].value
         for layer in self.hidden:
             h = act(layer(h))

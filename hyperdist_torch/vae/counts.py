@@ -58,7 +58,7 @@ class Counts(Likelihood):
         return output
 
     def bias(self, mean: Tensor) -> Tensor:
-        """The log mean."""
+        """The log mean; means below 1e-4 count as that."""
         return mean.clamp_min(_LEAST_MEAN).log()
 
     def check(self, x: Tensor, name: str) -> None:

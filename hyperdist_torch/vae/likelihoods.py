@@ -78,7 +78,7 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def bias(self, mean: Tensor) -> Tensor:
-        """The output at which the law has this mean."""
+        """The output at which the law has this mean, number by number."""
 
     @abstractmethod
     def check(self, x: Tensor, name: str) -> None:
@@ -139,7 +139,7 @@ class BernoulliLikelihood(Lean):
         return Bernoulli(logits=output, validate_args=False)
 
     def bias(self, mean: Tensor) -> Tensor:
-        """The logit."""
+        """The logit; means nearer 0 or 1 than 1e-4 count as that far."""
         return torch.logit(mean, eps=_LEAST_MEAN)
 
     def check(self, x: Tensor, name: str) -> None:

@@ -96,7 +96,7 @@ class FlowSpace(ABC):
         return self.retract(x)
 
     def from_frame(self, x: Tensor, v: Tensor) -> Tensor:
-        """The tangent at x with orthonormal coordinates v (*batch, d)."""
+        """The tangent at x with orthonormal coordinates v (*batch, d), (*batch, width)."""
         return self._map("from_frame", x, v)
 
     def basis(self, x: Tensor) -> Tensor:
@@ -134,15 +134,15 @@ class FlowSpace(ABC):
         return self._map("dist_sq", x, y)
 
     def exp(self, x: Tensor, u: Tensor) -> Tensor:
-        """Where the geodesic with velocity u at x is after time 1."""
+        """Where the geodesic with velocity u at x is after time 1, (*batch, width)."""
         return self._map("exp", x, u)
 
     def log(self, x: Tensor, y: Tensor) -> Tensor:
-        """The velocity at x of the geodesic that reaches y at time 1."""
+        """The velocity at x of the geodesic that reaches y at time 1, (*batch, width)."""
         return self._map("log", x, y)
 
     def transport(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
-        """The tangent u at x carried to y along the geodesic."""
+        """The tangent u at x carried to y along the geodesic, (*batch, width)."""
         return self._map("transport", x, y, u)
 
     def path(self, x: Tensor, y: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ class FlowSpace(ABC):
         return x
 
     def check(self, x: Tensor, name: str = "value") -> Tensor:
-        """x where all its rows are points, else ValueError with the first that is not."""
+        """x (*batch, width) where all its rows are points, else ValueError with the first that is not."""
         checks.last_axis(tuple(x.shape), name, self.width)
         inside = self.support.check(x)
         if not holds(inside):
