@@ -18,6 +18,7 @@ import docstrings  # noqa: E402
 import pages  # noqa: E402
 
 import hyperdist  # noqa: E402
+import hyperdist_torch  # noqa: E402
 
 FULL = os.environ.get("HYPERDIST_DOCS", "quick") == "full"
 """Whether examples run at full size, and names of other packages become links to their sites."""
@@ -41,25 +42,31 @@ templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]  # the gallery's settings hold classes
 
 # What is written for this build; git ignores these folders.
-PACKAGES = {
-    "hyperdist": "Laws and spaces: hyperdist",
-    "hyperdist.directional": "Directions: hyperdist.directional",
-    "hyperdist.trees": "Trees: hyperdist.trees",
-    "hyperdist.earth": "The globe: hyperdist.earth",
-    "hyperdist.plot": "Pictures: hyperdist.plot",
-    "hyperdist.testing": "Samplers under test: hyperdist.testing",
-    "hyperdist.spaces": "Spaces: hyperdist.spaces",
-    "hyperdist_torch": "Laws in PyTorch: hyperdist_torch",
-    "hyperdist_torch.constraints": "Constraints: hyperdist_torch.constraints",
-    "hyperdist_torch.transforms": "Transforms: hyperdist_torch.transforms",
-    "hyperdist_torch.nn": "Layers: hyperdist_torch.nn",
-    "hyperdist_torch.vae": "Auto-encoders: hyperdist_torch.vae",
-    "hyperdist_torch.flows": "Flows: hyperdist_torch.flows",
-    "hyperdist_torch.training": "Training: hyperdist_torch.training",
-    "hyperdist_torch.datasets": "Data: hyperdist_torch.datasets",
-    "hyperdist_torch.fast": "Fast twins: hyperdist_torch.fast",
-    "hyperdist_torch.pyro": "Pyro: hyperdist_torch.pyro",
+TITLES = {
+    "hyperdist": "Laws and spaces",
+    "hyperdist.directional": "Directions",
+    "hyperdist.distributed": "Larger than one machine",
+    "hyperdist.earth": "The globe",
+    "hyperdist.plot": "Pictures",
+    "hyperdist.spaces": "Spaces",
+    "hyperdist.testing": "Samplers under test",
+    "hyperdist.trees": "Trees",
+    "hyperdist_torch": "Laws in PyTorch",
+    "hyperdist_torch.constraints": "Constraints",
+    "hyperdist_torch.datasets": "Data",
+    "hyperdist_torch.fast": "Fast twins",
+    "hyperdist_torch.flows": "Flows",
+    "hyperdist_torch.nn": "Layers",
+    "hyperdist_torch.pyro": "Pyro",
+    "hyperdist_torch.training": "Training",
+    "hyperdist_torch.transforms": "Transforms",
+    "hyperdist_torch.vae": "Auto-encoders",
 }
+"""Of packages whose pages have a title beside their name; others that load on demand have a page too."""
+PACKAGES = {name: f"{title}: {name}" for name, title in TITLES.items()}
+for package in (hyperdist, hyperdist_torch):
+    for part in package._ON_DEMAND:
+        PACKAGES.setdefault(f"{package.__name__}.{part}", f"{package.__name__}.{part}")
 pages.examples(HERE / "examples", HERE / "_made" / "examples", quick=not FULL)
 pages.tables(HERE / "tables" / "records")
 pages.api(HERE / "api" / "packages", PACKAGES)
@@ -128,7 +135,17 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
-ALONE = ("index", "choosing", "accuracy", "extending", "migration", "changelog", "api/packages/objects/**")
+ALONE = (
+    "index",
+    "choosing",
+    "accuracy",
+    "guides/*",
+    "extending",
+    "migration",
+    "changelog",
+    "api/packages/objects/**",
+    "*/*_*",
+)
 html_sidebars = {name: [] for name in ALONE}
 html_theme_options = {
     "collapse_navigation": True,

@@ -44,8 +44,8 @@ plt.tight_layout()
 
 labels = best.predict(x)
 plt.figure(figsize=(9, 4.5))
-for group in np.unique(labels):
-    hd.plot.sphere_points(x[labels == group], color=f"C{group}", s=8)
+hd.plot.sphere_points(x, groups=labels, s=8)
+hd.plot.legend()
 plt.title(f"{best.weights.size} components, the uniform one among them")
 best.predict_proba(x[:3]).round(3)
 

@@ -56,25 +56,14 @@ with torch.no_grad():
 # What it learnt
 # --------------
 
-
-class Density:
-    """What a picture asks of a law, in NumPy."""
-
-    batch_shape, event_shape, space = (), (3,), hd.Sphere()
-
-    def log_prob(self, x):
-        """Log density of unit vectors (n, 3)."""
-        with torch.no_grad():
-            return flow.log_prob(torch.as_tensor(x, dtype=torch.float32)).double().numpy()
-
-
 PIXELS = 120  # quick: 24
 plt.figure(figsize=(9, 4.5))
-hd.plot.sphere_density(Density(), pixels=PIXELS)
-hd.plot.sphere_points(test.numpy(), s=3)
+hd.plot.sphere_density(flow, pixels=PIXELS)
+hd.plot.sphere_points(test, s=3)
 
 # %%
-# Is the density one? Its integral over the sphere, from uniform points:
+# Pictures take laws of either package, flows, and functions. Is the density one? Its integral over the sphere, from
+# uniform points:
 
 with torch.no_grad():
     uniform = ht.SphericalUniform(2).sample((4000,))

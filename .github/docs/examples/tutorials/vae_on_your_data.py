@@ -68,8 +68,7 @@ plt.figure(figsize=(7, 7))
 hd.plot.disc(c=config.c)
 hd.plot.disc_points(y, color="0.7", s=6)
 hd.plot.disc_geodesic(x[data.edges[:, 0]], x[data.edges[:, 1]], color="0.35", linewidth=0.8)
-for depth in data.depth.unique():
-    hd.plot.disc_points(x[data.depth == depth], color=plt.cm.viridis(1 - int(depth) / 6), s=60 - 8 * int(depth))
+hd.plot.disc_points(x, values=data.depth, label="depth in the tree", cmap="viridis_r", s=24, alpha=1.0)
 
 # %%
 # Lightning, files, the command

@@ -21,5 +21,5 @@ for sample in samples.swapaxes(1, 2).reshape(-1, 10, 3):
     cone = hd.directional.confidence_cone(sample)
     basis = np.linalg.svd(cone.mean[None])[2][1:]  # two directions across the mean
     circle = np.stack([np.cos(around), np.sin(around)], axis=-1) @ basis
-    hd.plot.sphere_points(np.cos(cone.angle) * cone.mean + np.sin(cone.angle) * circle, color="#d1495b", s=1)
+    hd.plot.sphere_curve(np.cos(cone.angle) * cone.mean + np.sin(cone.angle) * circle, color="#d1495b", linewidth=1)
 hd.plot.sphere_points(means, color="k", s=30, alpha=1.0)
