@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 import sys
 from importlib import import_module
@@ -108,6 +109,36 @@ def test_an_example_begins_with_a_title(path):
     assert len(lines) > 2
     assert set(lines[1]) == {"="}
     assert len(lines[1]) == len(lines[0])
+
+
+def pages_with_code() -> list[Path]:
+    return [
+        path
+        for path in (*DOCS.glob("*.md"), *(DOCS / "guides").glob("*.md"))
+        if "```python" in path.read_text(encoding="utf-8")
+    ]
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+@pytest.mark.parametrize("path", pages_with_code(), ids=lambda path: path.stem)
+def test_code_on_a_page_runs(path, request):
+    """What it shows as output is what comes."""
+    if path.stem == "distributed":
+        pytest.importorskip("dask")
+    if path.stem == "jax":
+        config = pytest.importorskip("jax").config
+        before = config.jax_enable_x64
+        request.addfinalizer(lambda: config.update("jax_enable_x64", before))
+    import_module("matplotlib").use("agg")
+    scope: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        if ">>>" in block:
+            test = doctest.DocTestParser().get_doctest(block, scope, path.name, path.name, 0)
+            report: list[str] = []
+            runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+            assert runner.run(test, out=report.append).failed == 0, "".join(report)
+        else:
+            exec(compile(block, path.name, "exec"), scope)
 
 
 def test_links_between_pages_lead_somewhere():

@@ -47,6 +47,7 @@ TITLES = {
     "hyperdist.directional": "Directions",
     "hyperdist.distributed": "Larger than one machine",
     "hyperdist.earth": "The globe",
+    "hyperdist.jax": "Laws under JAX",
     "hyperdist.plot": "Pictures",
     "hyperdist.spaces": "Spaces",
     "hyperdist.testing": "Samplers under test",

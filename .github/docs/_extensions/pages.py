@@ -24,12 +24,16 @@ _HEADINGS = {"timing-flows": "# Processor time of flows", "earth": "# Mixtures a
 
 
 def examples(source: Path, target: Path, quick: bool) -> None:
-    """The examples of a folder, at full size or quick."""
+    """The examples of a folder, at full size or quick; pages that the gallery made of examples now gone are removed."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     for path in target.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         path.write_text(QUICK.sub(r"\g<set>\g<quick>" if quick else r"\g<set>\g<full>", text), encoding="utf-8")
+    for folder in source.iterdir():
+        for page in (source.parent / folder.name).glob("*.rst"):
+            if page.stem != "index" and not page.name.startswith("sg_") and not (folder / f"{page.stem}.py").exists():
+                page.unlink()
 
 
 def tables(target: Path) -> None:
