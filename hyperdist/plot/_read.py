@@ -22,8 +22,8 @@ from hyperdist.geometry import conversions
 from hyperdist.spaces import Euclidean, Lorentz, Sphere, Tangent, Torus
 from hyperdist.spaces.hyperbolic import Hyperbolic
 
-_DRAWS = 4000
-"""Draws that say where the mass of a law lies."""
+_DRAWS, _DRAWS_OF_A_FLOW = 4000, 1000
+"""Draws that say where the mass of a law lies; a flow's cost a solve each."""
 _EDGE = 1.0 - 1e-12
 """Radius, in that of the ball, at which a point is drawn that lies further out."""
 _BLOCK = 1 << 18
@@ -46,7 +46,9 @@ def numeric(x: Any) -> Any:
     return numbers(x) if hasattr(x, "requires_grad") or hasattr(x, "_array") else x
 
 
-def on_ball(q: Any, d: int, c: Any, model: str | None, default: float, count: int = _DRAWS) -> tuple[Density, float]:
+def on_ball(
+    q: Any, d: int, c: Any, model: str | None, default: float, count: int | None = None
+) -> tuple[Density, float]:
     """(density at ball points, c) of q on hyperbolic space.
 
     model   : the coordinates that a function takes, or an object that does not say its own.
@@ -204,8 +206,9 @@ class _Reader:
         draws = self.draws()
         return Density(self.log_prob, draws, None if draws is None else self.log_prob(draws))
 
-    def draws(self, count: int = _DRAWS, **options: Any) -> np.ndarray | None:
+    def draws(self, count: int | None = None, **options: Any) -> np.ndarray | None:
         """Some thousand draws (m, k) of a law; None where there are none. Torch's own generator stays as it is."""
+        count = count or (_DRAWS if self.like is None else _DRAWS_OF_A_FLOW)
         shape = (-(-count // max(1, int(np.prod(self.batch)))),)
         if self.torch is None:
             if not isinstance(self.q, Distribution):

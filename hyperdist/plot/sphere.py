@@ -3,23 +3,20 @@ sphere, or on the globe as it is seen from far away."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.image import AxesImage
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 from matplotlib.projections.geo import GeoAxes
 
 from hyperdist import checks
 from hyperdist.arrays.types import AnyArray, ArrayLike
 from hyperdist.geometry.sphere import from_angles
-from hyperdist.plot import _density, _read, _shoreline, _style
-from hyperdist.plot._globe import VIEWS, Orthographic, Oval, View
+from hyperdist.plot import _density, _map, _read, _shoreline, _style
+from hyperdist.plot._globe import VIEWS, Oval
 from hyperdist.spaces import Sphere
 
 _MAPS = ("mollweide", "hammer")
@@ -27,19 +24,6 @@ _STEPS = 181
 """Points along one geodesic, a degree apart at most."""
 _LAND = ("1", "5")
 """Kinds of shoreline that are drawn: the sea's, and that of Antarctica's ice."""
-
-
-class _Outline(PathPatch):
-    """The drawn sphere: the rim that artists are clipped to, and the way the sphere lies in it."""
-
-    def __init__(self, ax: Axes, view: View) -> None:
-        self.view = view
-        middle, radius = ((0.5, 0.5), 0.5) if isinstance(view, Oval) else ((0.0, 0.0), 1.0)
-        super().__init__(
-            Path.circle(middle, radius), facecolor="none", edgecolor="0.25", linewidth=1.0, zorder=4,
-            label="_nolegend_",
-        )  # fmt: skip
-        self.set_transform(ax.transAxes if isinstance(view, Oval) else ax.transData)
 
 
 def sphere(
@@ -68,7 +52,7 @@ def sphere(
     if projection is not None:
         checks.choice(projection, "projection", tuple(VIEWS))
     ax = _current(projection or "mollweide") if ax is None else ax
-    drawn = _find(ax)
+    drawn = _map.find(ax)
     if drawn is not None:
         if projection not in (None, drawn.view.name) or place != drawn.view.centre:
             raise ValueError(f"ax must be free, got axes that are a globe with the centre {drawn.view.centre} already")
@@ -80,12 +64,12 @@ def sphere(
     if ax.name != needed:
         raise ValueError(f"ax must have projection {needed}, got {ax.name}")
     view = VIEWS[projection or ax.name](place)
-    _prepare_axes(ax, view)
-    ax.add_patch(_Outline(ax, view))
+    _map.prepare(ax, view)
+    ax.add_patch(_map.Outline(ax, view))
     if grid:
-        _draw(ax, _graticule(view), _style.GRID)
+        _map.draw(ax, _map.graticule(view), _style.GRID)
     if degrees:
-        _label_degrees(ax, view)
+        _map.label_degrees(ax, view)
     return ax
 
 
@@ -218,6 +202,11 @@ def sphere_coastlines(ax: Axes | None = None, *, resolution: str = "crude", **st
 
     >>> from matplotlib.figure import Figure
     >>> from hyperdist import plot
+    >>> ax = Figure().add_subplot(projection="mollweide")
+    >>> artist = plot.sphere_coastlines(ax, color="0.5")  # doctest: +SKIP
+
+    >>> from matplotlib.figure import Figure
+    >>> from hyperdist import plot
     >>> globe = plot.sphere(Figure().add_subplot(), projection="orthographic", centre=(30.0, 10.0))
     >>> len(plot.sphere_coastlines(globe).get_segments()) > 100  # doctest: +SKIP
     True
@@ -225,7 +214,7 @@ def sphere_coastlines(ax: Axes | None = None, *, resolution: str = "crude", **st
     lines = _shoreline.lines(resolution, _LAND)
     ax, _ = _prepare(ax)
     defaults = {"colors": "0.3", "linewidths": 0.5, "zorder": 3.5, "label": "_nolegend_"}
-    return _draw(ax, [from_angles(*np.radians(line.T)) for line in lines], _style.lines(style, **defaults))
+    return _map.draw(ax, [from_angles(*np.radians(line.T)) for line in lines], _style.lines(style, **defaults))
 
 
 def unit_vectors(latitude: ArrayLike, longitude: ArrayLike) -> np.ndarray:
@@ -264,92 +253,25 @@ def _unit(x: AnyArray, name: str) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def _find(ax: Axes) -> _Outline | None:
-    return next((patch for patch in ax.patches if isinstance(patch, _Outline)), None)
-
-
 def _current(projection: str) -> Axes:
     """The current axes where they show a sphere or are a map, else new ones."""
-    if plt.gcf().axes and (isinstance(plt.gca(), GeoAxes) or _find(plt.gca()) is not None):
+    if plt.gcf().axes and (isinstance(plt.gca(), GeoAxes) or _map.find(plt.gca()) is not None):
         return plt.gca()
     return plt.subplot(projection=None if projection == "orthographic" else projection)
 
 
-def _prepare(ax: Axes | None) -> tuple[Axes, _Outline]:
+def _prepare(ax: Axes | None) -> tuple[Axes, _map.Outline]:
     """The axes as a map or a globe, made one if need be."""
-    if ax is None and plt.gcf().axes and _find(plt.gca()) is not None:
+    if ax is None and plt.gcf().axes and _map.find(plt.gca()) is not None:
         ax = plt.gca()
-    outline = None if ax is None else _find(ax)
+    outline = None if ax is None else _map.find(ax)
     if ax is None or outline is None:
         ax = sphere(ax)
-        outline = _find(ax)
+        outline = _map.find(ax)
         assert outline is not None
     return ax, outline
 
 
-def _prepare_axes(ax: Axes, view: View) -> None:
-    if isinstance(view, Orthographic):
-        ax.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
-        ax.set_axis_off()
-        return
-    ax.grid(False)
-    ax.tick_params(labelbottom=False, labelleft=False)
-    ax.spines["geo"].set_visible(False)
-
-
 def _curves(ax: Axes, curves: Any, style: dict[str, Any]) -> LineCollection:
     defaults = {"colors": "#e0912f", "linewidths": 1.4, "zorder": 4.5, "capstyle": "round", "label": "_nolegend_"}
-    return _draw(ax, curves, _style.lines(style, **defaults))
-
-
-def _draw(ax: Axes, curves: Any, style: dict[str, Any]) -> LineCollection:
-    """Curves, each of near unit vectors (n, 3), as far as they are seen."""
-    outline = cast(_Outline, _find(ax))
-    pieces = [piece for curve in curves for piece in outline.view.curve(curve)]
-    artist = LineCollection(pieces, **style)
-    artist.set_transform(ax.transAxes if isinstance(outline.view, Oval) else ax.transData)
-    artist = cast(LineCollection, ax.add_collection(artist, autolim=False))
-    artist.set_clip_path(outline)
-    return artist
-
-
-def _graticule(view: View) -> list[np.ndarray]:
-    """Meridians, but for one that is the edge of the map, and parallels."""
-    along = np.linspace(-90.0, 90.0, _STEPS)
-    edge = (view.centre[1] + 180.0) % 360.0 if isinstance(view, Oval) and view.centre[0] == 0.0 else None
-    meridians = [unit_vectors(along, lon) for lon in range(-180, 180, 30) if lon % 360.0 != edge]
-    # Begun at the edge of the map, so that no parallel is cut a hair beside it.
-    start = view.centre[1] % 360.0 - 180.0
-    parallels = [from_angles(np.radians(lat), np.radians(start + 2.0 * (along + 90.0))) for lat in range(-60, 61, 30)]
-    return meridians + parallels
-
-
-def _label_degrees(ax: Axes, view: View) -> None:
-    """Parallels are labelled at the map's left edge or on the middle meridian, meridians along the middle."""
-    latitude, longitude = view.centre
-    oval = isinstance(view, Oval)
-    edge = oval and latitude == 0.0
-    row = 0.0 if oval or abs(latitude) < 60.0 else float(np.copysign(60.0, latitude))
-    side = longitude - (179.999 if edge else 0.0)
-    halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.8)]
-    places = [(float(lat), side, _words(lat, "N", "S"), edge) for lat in range(-60, 61, 30) if edge or lat != row]
-    places += [
-        (row, float(lon), _words(lon, "E", "W"), False)
-        for lon in range(-120 if oval else -150, 181, 60 if oval else 30)
-    ]
-    for lat, lon, words, outside in places:
-        x = from_angles(*np.radians([[lat], [lon]]))
-        away = abs((lon - longitude + 180.0) % 360.0 - 180.0)
-        if (oval and not outside and away > 170.0) or (not oval and view.turned(x)[0, 0] < 0.2):
-            continue
-        offset, align = ((-4, 0), ("right", "center")) if outside else ((2, 2), ("left", "bottom"))
-        ax.annotate(
-            words, view.place(x)[0], xycoords=ax.transAxes if oval else ax.transData, xytext=offset,
-            textcoords="offset points", ha=align[0], va=align[1], fontsize=7, color="0.3", zorder=4.2,
-            path_effects=halo, annotation_clip=False,
-        )  # fmt: skip
-
-
-def _words(angle: float, positive: str, negative: str) -> str:
-    side = "" if angle % 180 == 0 else positive if angle > 0 else negative
-    return f"{abs(angle):g}\N{DEGREE SIGN}{side}"
+    return _map.draw(ax, curves, _style.lines(style, **defaults))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from hyperdist import plot  # noqa: E402
-from hyperdist.plot import _globe, _shoreline  # noqa: E402
+from hyperdist.plot import _globe, _map, _shoreline  # noqa: E402
 
 CENTRES = [(0.0, 0.0), (40.0, -100.0), (-90.0, 30.0)]
 RNG = np.random.default_rng(7)
@@ -132,7 +131,7 @@ def test_points_lie_where_densities_do_on_a_turned_map():
 def test_degrees_stand_on_their_lines(projection):
     plain = None if projection == "orthographic" else projection
     ax = plot.sphere(plt.figure().add_subplot(projection=plain), projection=projection, degrees=True)
-    view = sys.modules["hyperdist.plot.sphere"]._find(ax).view
+    view = _map.find(ax).view
     found = {text.get_text(): text.xy for text in ax.texts}
     assert {"30°N", "60°S", "60°W", "60°E"} <= set(found)
     np.testing.assert_allclose(found["60°W"], view.place(plot.unit_vectors([0.0], [-60.0]))[0], atol=1e-9)

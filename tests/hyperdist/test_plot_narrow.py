@@ -39,7 +39,7 @@ def chart_of(ax: Any, pixels: int = PIXELS) -> tuple[Any, Any]:
     drawn = module("disc")._find(ax)
     if drawn is not None:
         return module("disc")._chart(drawn.c, drawn.window, pixels), lambda x: drawn.c * np.sum(x * x, -1) < 1.0
-    view = module("sphere")._find(ax).view
+    view = module("_map").find(ax).view
     if isinstance(view, module("_globe").Orthographic):
         return view.chart(pixels), lambda x: np.sum(x * x, -1) < 1.0
     return view.chart(pixels), lambda x: np.sum((x - 0.5) ** 2, -1) < 0.25
@@ -92,7 +92,7 @@ def test_mass_on_the_sphere_is_one(projection, kappa, mu):
     plot.sphere(ax, projection=projection)
     image = plot.sphere_density(hd.VonMisesFisher(mu, kappa), ax, pixels=PIXELS)
     assert mass_shown(image) == pytest.approx(1.0, abs=TOLERANCE)
-    view = module("sphere")._find(ax).view
+    view = module("_map").find(ax).view
     if kappa == 1e8:
         np.testing.assert_allclose(rings(ax), view.place(np.array([mu])), atol=1e-3)
 
