@@ -62,7 +62,19 @@ class Climb:
 
     def fit(self, weights: np.ndarray) -> Any:
         """The M-step: one law for each column of weights (n, *batch)."""
-        return self.family.fit(self.x, weights=weights, **self.options)
+        return self.fit_of(self.x, weights)
+
+    def fit_of(self, x: Any, weights: Any) -> Any:
+        """``fit`` to other observations."""
+        return self.family.fit(x, weights=weights, **self.options)
+
+    def reason(self, gain: float) -> str:
+        """Why a run ends that has gained so much in its last step."""
+        if gain <= -self.tol:
+            return f"the M-step lost {-gain:.3g} nats an observation: fit found no maximum"
+        if gain < self.tol:
+            return f"gained less than tol = {self.tol:g}"
+        return f"max_iter = {self.max_iter}"
 
     def log_density(self, law: Distribution, block: slice) -> np.ndarray:
         """Log density of every component at a block of the observations, (rows, *batch of the law)."""
@@ -74,6 +86,17 @@ class Climb:
             cosine *= law.kappa
             return np.subtract(cosine, law._log_z, out=cosine)
         return law.log_prob(x.reshape(len(x), *(1,) * len(law.batch_shape), -1))
+
+
+def share_out(joint: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Into ``out`` the responsibilities of log joint densities (..., K), which are lost; the log of their sum."""
+    peak = np.max(joint, axis=-1, keepdims=True)
+    joint -= peak
+    np.exp(np.maximum(joint, NEGLIGIBLE, out=joint), out=joint)
+    joint -= np.exp(NEGLIGIBLE)
+    total = np.sum(joint, axis=-1, keepdims=True)
+    np.divide(joint, total, out=out)
+    return (peak + np.log(total))[..., 0]
 
 
 def climb(
@@ -137,17 +160,10 @@ class _Group:
             for index in np.flatnonzero(done):
                 tell(plan.max_iter - step - 1)
                 run = self.runs[index]
-                yield run.element, run.end(bool(abs(gain[index]) < plan.tol), self._reason(gain[index])), run.state
+                yield run.element, run.end(bool(abs(gain[index]) < plan.tol), plan.reason(gain[index])), run.state
             self._keep(~done)
             if not self.runs:
                 return
-
-    def _reason(self, gain: float) -> str:
-        if gain <= -self.plan.tol:
-            return f"the M-step lost {-gain:.3g} nats an observation: fit found no maximum"
-        if gain < self.plan.tol:
-            return f"gained less than tol = {self.plan.tol:g}"
-        return f"max_iter = {self.plan.max_iter}"
 
     def _revive(self, step: int) -> None:
         """Place a component that has lost all its observations at the one that the mixture explains worst."""
@@ -211,13 +227,7 @@ class _Group:
             for block in (slice(start, start + rows) for start in range(0, n, rows)):
                 joint = self.plan.log_density(law, block)
                 joint += log_mass
-                peak = np.max(joint, axis=-1, keepdims=True)
-                joint -= peak
-                np.exp(np.maximum(joint, NEGLIGIBLE, out=joint), out=joint)
-                joint -= np.exp(NEGLIGIBLE)
-                total = np.sum(joint, axis=-1, keepdims=True)
-                np.divide(joint, total, out=self.responsible[block])
-                self.top[block] = (peak + np.log(total))[..., 0]
+                self.top[block] = share_out(joint, self.responsible[block])
         value = np.sum(self.shares * self.top, axis=0)
         gain = np.full(len(self.runs), np.inf)
         for index, run in enumerate(self.runs):

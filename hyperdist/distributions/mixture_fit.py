@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -73,14 +74,20 @@ def seed(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np
         distances[:, j] = plan.space._apply("dist_sq", {"x": x, "y": x[centre]})
         nearest = np.minimum(nearest, distances[:, j])
         chance = share * nearest
-    width = float(np.sum(chance))
     distances -= nearest[:, None]
+    return soft_shares(distances, float(np.sum(chance)), 0.0 if plan.bounded else min(0.5, k / n))
+
+
+def soft_shares(excess: np.ndarray, width: float, spread: float) -> np.ndarray:
+    """Responsibilities (n, k) from squared distances less the least of each row, for a normal's mean square ``width``.
+
+    spread : the part that is spread over all.
+    """
     # Where every observation is a centre the width is 0, and each belongs to its own.
-    exponent = -0.5 / width * distances if width > 0.0 else np.where(distances > 0.0, NEGLIGIBLE, 0.0)
+    exponent = -0.5 / width * excess if width > 0.0 else np.where(excess > 0.0, NEGLIGIBLE, 0.0)
     soft = np.exp(np.maximum(exponent, NEGLIGIBLE))
     soft /= np.sum(soft, axis=1, keepdims=True)
-    spread = 0.0 if plan.bounded else min(0.5, k / n)
-    return (1.0 - spread) * soft + spread / k
+    return (1.0 - spread) * soft + spread / excess.shape[1]
 
 
 def begin(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -114,10 +121,15 @@ def fit_mixture(
     max_iter, tol = checks.dimension(max_iter, "max_iter"), checks.single(checks.non_negative(tol, "tol"), "tol")
     if options.get("min_scale") is not None:
         checks.one_positive(options["min_scale"], "min_scale")
+    if hasattr(x, "__dask_graph__"):
+        plan = Climb(family, options, np.empty((0, 1)), space_of(family, options), _eps(x.dtype), max_iter, tol)
+        found = _fit_blocks(plan, x, weights, k, starts, rng, progress)
+        _warn([found[2]])
+        return found
     points, space = prepare(family, options, x)
     shares = checks.shares(weights, len(points))
     batch, flat = shares.shape[1:], shares.reshape(len(points), -1)
-    resolution = float(np.finfo(checks.as_float(x, "x").dtype).eps)
+    resolution = _eps(checks.as_float(x, "x").dtype)
     plan = Climb(family, options, points, space, resolution, max_iter, tol)
     elements = range(flat.shape[1])
     runs = ((e, begin(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
@@ -131,26 +143,55 @@ def fit_mixture(
     states, records = [], np.empty(len(elements), object)
     for e in elements:
         if e not in best:
-            where = f" for batch element {np.unravel_index(e, batch)}" if batch else ""
-            raise ValueError(
-                f"none of the {starts} starts has a maximum{where}: {ends[e][0].reason}; "
-                "give min_scale, fewer components, or more starts"
-            )
+            raise _none(ends[e], f" for batch element {np.unravel_index(e, batch)}" if batch else "")
         states.append(best[e][2])
         records[e] = Record(tuple(ends[e]), best[e][1])
-    reasons = [record.starts[record.best].reason for record in records if not record.converged]
-    if reasons:
-        which = "the best start" if len(elements) == 1 else f"the best start of {len(reasons)} of {len(elements)} laws"
-        warnings.warn(
-            f"{which} has not converged: {reasons[0]}; raise max_iter, or tol where less is enough "
-            "(each start's likelihoods are in record.starts)",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+    _warn(list(records))
     weighted = np.stack(states, axis=1).reshape(len(points), *batch, k)
     mass = np.sum(weighted, axis=0)
     laws = plan.family.fit(x, weights=weighted, **options)
     return mass / np.sum(mass, axis=-1, keepdims=True), laws, records.reshape(batch)[()]
+
+
+def _eps(dtype: Any) -> float:
+    return float(np.finfo(dtype if dtype in (np.float32, np.float64) else np.float64).eps)
+
+
+def _none(ends: list[Start], where: str) -> ValueError:
+    return ValueError(
+        f"none of the {len(ends)} starts has a maximum{where}: {ends[0].reason}; "
+        "give min_scale, fewer components, or more starts"
+    )
+
+
+def _warn(records: list[Record]) -> None:
+    """Say which mixtures have not converged, to the caller of ``Mixture.fit``."""
+    reasons = [record.starts[record.best].reason for record in records if not record.converged]
+    if reasons:
+        which = "the best start" if len(records) == 1 else f"the best start of {len(reasons)} of {len(records)} laws"
+        warnings.warn(
+            f"{which} has not converged: {reasons[0]}; raise max_iter, or tol where less is enough "
+            "(each start's likelihoods are in record.starts)",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def _fit_blocks(
+    plan: Climb, x: Any, weights: Any, k: int, starts: int, rng: np.random.Generator, progress: bool
+) -> tuple[np.ndarray, Any, Record]:
+    """``fit_mixture`` of a ``dask.array``."""
+    # Loaded by whoever has Dask, and so below this module in the order of layers.
+    ascent = import_module("hyperdist.distributed.mixtures").Ascent(plan, x, weights, k)
+    with _bar(progress, starts * plan.max_iter) as tell:
+        runs = ascent.climb(starts, rng, tell)
+    ends = [run.end for run in runs]
+    able = [index for index, run in enumerate(runs) if run.state is not None]
+    if not able:
+        raise _none(ends, "")
+    best = max(able, key=lambda index: runs[index].trace[-1])
+    record = Record(tuple(ends), best)
+    return *ascent.law(runs[best]), record
 
 
 @contextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -71,3 +74,69 @@ def test_bad_observations_are_named(rng: np.random.Generator) -> None:
         with pytest.raises(ValueError, match=message):
             call()
     assert hd.VonMisesFisher.fit(unknown.compute_chunk_sizes()) == hd.VonMisesFisher.fit(unknown.compute_chunk_sizes())
+
+
+SPHERE = hd.Mixture([0.4, 0.6], hd.VonMisesFisher(np.eye(3)[:2], [30.0, 8.0]))
+MIXTURES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "sphere": (SPHERE, hd.VonMisesFisher, {"starts": 3}),
+    "float32": (hd.Mixture([0.4, 0.6], hd.VonMisesFisher(np.eye(3, dtype=np.float32)[:2], [30.0, 8.0])),
+                hd.VonMisesFisher, {"starts": 2, "tol": 1e-6}),
+    "background": (SPHERE, hd.VonMisesFisher, {"starts": 2, "background": True, "min_scale": 0.01, "max_iter": 25}),
+    "hyperbolic": (hd.Mixture([0.4, 0.6], hd.RiemannianNormal([[0.5, 0.0], [-0.3, 0.2]], [0.3, 0.5])),
+                   hd.RiemannianNormal, {"starts": 2, "tol": 1e-7}),
+    "torus": (hd.Mixture([0.4, 0.6], hd.ToroidalWrappedNormal([[0.5, 0.0], [-2.0, 0.2]], 0.4)),
+              hd.ToroidalWrappedNormal, {"starts": 1, "tol": 1e-7}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.filterwarnings("ignore:the best start has not converged")
+def test_mixtures_climb_as_in_memory(name: str, rng: np.random.Generator) -> None:
+    """From the same starts, by the same steps, to the same end."""
+    law, family, options = MIXTURES[name]
+    x = law.sample(1000, rng)
+    for weights in (None, rng.random(1000))[: 1 + (name == "sphere")]:
+        wanted = hd.Mixture.fit(x, family, 2, weights=weights, rng=5, **options)
+        found = hd.Mixture.fit(da.from_array(x, chunks=500), family, 2, weights=weights, rng=5, **options)
+        tolerance = 1e-6 if x.dtype == np.float32 else 1e-9
+        np.testing.assert_allclose(found.weights, wanted.weights, atol=tolerance)
+        np.testing.assert_allclose(found.log_prob(x[:20]), wanted.log_prob(x[:20]), atol=10.0 * tolerance)
+        assert (found.dtype, found.component.batch_shape) == (wanted.dtype, wanted.component.batch_shape)
+        assert found.record.log_likelihood == pytest.approx(wanted.record.log_likelihood, abs=tolerance)
+        steps = [sorted(len(start.log_likelihood) for start in q.record.starts) for q in (found, wanted)]
+        assert steps[0] == steps[1]
+
+
+def test_mixtures_that_cannot_be_fitted_say_so(rng: np.random.Generator) -> None:
+    few = np.repeat(np.eye(3), 10, axis=0)
+    lazy = da.from_array(few, chunks=7)
+    for k, message in ((4, "n_components must be at most the number of distinct observations, 3, got 4"),
+                       (3, "none of the 2 starts has a maximum: a component")):  # fmt: skip
+        for x in (few, lazy):
+            with pytest.raises(ValueError, match=message):
+                hd.Mixture.fit(x, hd.VonMisesFisher, k, starts=2, rng=0)
+    with pytest.raises(ValueError, match=r"weights must have shape \(n,\) beside a dask\.array, got shape \(30, 2\)"):
+        hd.Mixture.fit(lazy, hd.VonMisesFisher, 2, weights=np.ones((30, 2)))
+    x = da.from_array(SPHERE.sample(200, rng), chunks=90)
+    with pytest.warns(RuntimeWarning, match="the best start has not converged: max_iter = 2") as seen:
+        hd.Mixture.fit(x, hd.VonMisesFisher, 2, starts=1, max_iter=2, rng=0)
+    assert seen[0].filename == __file__
+
+
+def test_more_than_the_workers_can_hold(tmp_path: Any) -> None:
+    """275 MiB of draws, fitted by two processes of 256 MiB; one is killed half-way; to the bit what threads find."""
+    distributed = pytest.importorskip("distributed")
+    x = hd.distributed.sample(SPHERE.component[0], 12_000_000, chunks=500_000, seed=3)
+    small = hd.distributed.sample(SPHERE, 60_000, chunks=5_000, seed=4)
+    options = {"starts": 1, "tol": 1e-6, "rng": 0}
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit="256MiB"
+    ) as cluster, distributed.Client(cluster) as client:  # fmt: skip
+        (pid, *_) = client.run(os.getpid).values()
+        Timer(1.5, os.kill, (pid, signal.SIGKILL)).start()
+        law = hd.VonMisesFisher.fit(x)
+        mixture = hd.Mixture.fit(small, hd.VonMisesFisher, 2, **options)
+        assert pid not in client.run(os.getpid).values()
+    assert float(hd.Sphere().dist(law.mu, [1.0, 0.0, 0.0])) < 6.0 / np.sqrt(30.0 * 12e6) * 2.0
+    assert abs(float(law.kappa) - 30.0) < 6.0 * 30.0 / np.sqrt(12e6)
+    assert mixture == hd.Mixture.fit(small, hd.VonMisesFisher, 2, **options)
