@@ -17,7 +17,7 @@ from hyperdist.distributions.observed import nothing, observed
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.geometry import torus
-from hyperdist.radial import circular, torus_entropy, wrapped_torus
+from hyperdist.radial import circular, torus_entropy, torus_terms
 from hyperdist.radial.base import quiet
 from hyperdist.radial.wrapped_circle import WrappedNormalAngle
 from hyperdist.spaces import Torus
@@ -164,9 +164,9 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         return self._cast(np.sum(self.radius._entropy(), axis=-1) + self.event_shape[0] * math.log(2.0))
 
     @cached_property
-    def _plans(self) -> list[wrapped_torus.Plan]:
+    def _plans(self) -> list[torus_terms.Plan]:
         """Of each element of the flattened batch, the sums that serve it."""
-        return [wrapped_torus.plan(tril) for tril in self._flat_tril]
+        return [torus_terms.plan(tril) for tril in self._flat_tril]
 
     def _full_entropy(self) -> np.ndarray:
         each = [torus_entropy.entropy(tril) for tril in self._flat_tril]
@@ -184,7 +184,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         deviation = np.broadcast_to(deviation, np.broadcast_shapes(deviation.shape, (*self.batch_shape, d)))
         lead = deviation.shape[: deviation.ndim - 1 - axes]
         rows = deviation.reshape(-1, self._batch, d)
-        value = np.stack([wrapped_torus.of_rows(rows[:, j], plan) for j, plan in enumerate(self._plans)], axis=-1)
+        value = np.stack([torus_terms.of_rows(rows[:, j], plan) for j, plan in enumerate(self._plans)], axis=-1)
         return value.reshape(*lead, *self.batch_shape)
 
     def _drawn_density(self, deviation: np.ndarray, which: Which) -> np.ndarray:
@@ -192,7 +192,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         element = np.broadcast_to(np.arange(self._batch)[which], (len(deviation),))
         value = np.empty(len(deviation))
         for j in np.unique(element):
-            value[element == j] = wrapped_torus.of_rows(deviation[element == j], self._plans[j])
+            value[element == j] = torus_terms.of_rows(deviation[element == j], self._plans[j])
         return value
 
     def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:

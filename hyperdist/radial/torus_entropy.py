@@ -14,8 +14,10 @@ import math
 import numpy as np
 
 from hyperdist.arrays import lower
-from hyperdist.arrays.namespace import Array, namespace, place, values
-from hyperdist.radial import lattice, wrapped_torus
+from hyperdist.arrays.host import numbers
+from hyperdist.arrays.namespace import Array, namespace, place
+from hyperdist.radial import lattice, torus_terms, wrapped_torus
+from hyperdist.radial.wrapped_torus import Terms
 
 _TURN = 2.0 * math.pi
 _APART = 8.0 * 40.0
@@ -35,19 +37,19 @@ def entropy(tril: Array) -> Array:
 
     Raises NotImplementedError where more than ``BETWEEN`` angles are neither narrow nor wide.
     """
-    turn = lattice.reduced(np.asarray(_plain(tril), np.float64))
-    triangle = wrapped_torus.turned(tril, turn)
-    start, stop = _between(np.asarray(_plain(triangle)))
-    xp = namespace(triangle)
+    xp = namespace(tril)
+    triangle = wrapped_torus.turned(tril, _like(lattice.reduced(numbers(tril)), tril))
+    start, stop = _between(numbers(triangle))
     scales = lower.diagonal(triangle)
     total = xp.sum(xp.log(scales[:start]), -1) + 0.5 * start * (1.0 + math.log(_TURN))
     total = total + (len(triangle) - stop) * math.log(_TURN)
     return total + _integral(triangle[start:stop, start:stop]) if stop > start else total
 
 
-def _plain(array: Array) -> Array:
-    fixed = values(array)
-    return fixed.cpu() if hasattr(fixed, "cpu") else fixed
+def _like(array: np.ndarray, x: Array) -> Array:
+    """In the namespace, dtype and place of x; a mask stays one."""
+    dtype = {} if array.dtype == bool else {"dtype": x.dtype}
+    return namespace(x).asarray(array, **dtype, **place(x))
 
 
 def _between(triangle: np.ndarray) -> tuple[int, int]:
@@ -77,17 +79,16 @@ def _does_not_wrap(triangle: np.ndarray) -> bool:
 def _integral(triangle: Array) -> Array:
     """-int f log f over the torus, f that of the triangle: half of it, since f is even."""
     xp, d = namespace(triangle), triangle.shape[-1]
-    plan = wrapped_torus.plan(np.asarray(_plain(triangle), np.float64))
+    plan = torus_terms.plan(numbers(triangle))
     n = _NODES[d] // (1 + bool(np.min(np.diagonal(plan.triangle)) >= _SMOOTH))
     axis = -math.pi + _TURN / n * np.arange(n)
     half = axis[: n // 2 + 1]
     grid = np.stack(np.meshgrid(half, *[axis] * (d - 1), indexing="ij"), -1).reshape(-1, d)
     once = (grid[:, 0] == half[0]) | (grid[:, 0] == half[-1])
     weight, total = np.where(once, 1.0, 2.0) * (_TURN / n) ** d, 0.0
-    turned = wrapped_torus.turned(triangle, plan.turn)
-    angles = wrapped_torus.new_angles(grid, plan.turn)
-    for part, (k, live) in wrapped_torus.images(plan, angles):
-        made = [xp.asarray(array, dtype=triangle.dtype, **place(triangle)) for array in (angles[part], k, weight[part])]
-        log_f = wrapped_torus.log_density(made[0], turned, plan, made[1], xp.asarray(live, **place(triangle)))
-        total = total - xp.sum(made[2] * xp.exp(log_f) * log_f)
+    turned = wrapped_torus.turned(triangle, _like(plan.turn, triangle))
+    for part, terms in torus_terms.parts(plan, grid):
+        here = Terms(*(_like(array, triangle) for array in terms))
+        log_f = wrapped_torus.log_density(_like(grid[part], triangle), turned, here)
+        total = total - xp.sum(_like(weight[part], triangle) * xp.exp(log_f) * log_f)
     return total

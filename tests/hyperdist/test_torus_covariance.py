@@ -10,7 +10,7 @@ import pytest
 from mpmath import mp
 
 import hyperdist as hd
-from hyperdist.radial import lattice, wrapped_torus
+from hyperdist.radial import lattice, torus_terms
 
 TURN = 2.0 * math.pi
 
@@ -99,12 +99,12 @@ def test_images_and_waves_agree_wherever_they_are_split(scale, rng, monkeypatch)
     """Value by every split into images and waves: at the place where the choice of a law switches both are right."""
     tril = scale * np.array([[1.0, 0.0, 0.0], [0.4, 0.9, 0.0], [-0.3, 0.5, 1.1]])
     delta = rng.uniform(-math.pi, math.pi, (20, 3))
-    expected = wrapped_torus.of_rows(delta, wrapped_torus.plan(tril))
+    expected = torus_terms.of_rows(delta, torus_terms.plan(tril))
     for narrow in range(4):
         monkeypatch.setattr(np, "argmin", lambda cost, q=narrow: q)
-        plan = wrapped_torus.plan(tril)
+        plan = torus_terms.plan(tril)
         assert plan.narrow == narrow
-        found = wrapped_torus.of_rows(delta, plan)
+        found = torus_terms.of_rows(delta, plan)
         # Waves of narrow angles cancel by exp(spare/2).
         np.testing.assert_allclose(found, expected, atol=1e-13 + 1e-15 * math.exp(min(0.5 * plan.spare, 30.0)))
 
