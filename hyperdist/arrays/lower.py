@@ -40,24 +40,29 @@ def inverse(triangle: Array) -> Array:
 
 
 def apply(matrix: Array, v: Array) -> Array:
-    """The matrices times vectors, (*batch, d)."""
-    if matrix.ndim == 2:
-        return v @ matrix.T
-    return (matrix @ v[..., None])[..., 0]
+    """The matrices times vectors, (*batch, d).
+
+    Column by column: a row's numbers do not depend on the rows beside it, which a product of matrices does not promise,
+    and autocast leaves them their precision.
+    """
+    total = matrix[..., :, 0] * v[..., 0, None]
+    for j in range(1, v.shape[-1]):
+        total = total + matrix[..., :, j] * v[..., j, None]
+    return total
 
 
 def gram(triangle: Array) -> Array:
     """The covariance L L^T, symmetric to the last bit."""
-    xp = namespace(triangle)
-    product = triangle @ xp.swapaxes(triangle, -1, -2)
-    return 0.5 * (product + xp.swapaxes(product, -1, -2))
+    total = triangle[..., :, None, 0] * triangle[..., None, :, 0]
+    for j in range(1, triangle.shape[-1]):
+        total = total + triangle[..., :, None, j] * triangle[..., None, :, j]
+    return total
 
 
 def spread_rows(triangles: np.ndarray, normals: np.ndarray) -> None:
     """L z in place of the rows z (n, d), NumPy's, of one triangle (1, d, d) or one a row as ``triangles[j]`` is.
 
-    Column by column: the same numbers whatever the number of rows, which a product of matrices does not promise, and
-    no array of one triangle a row.
+    Column by column as ``apply``, without an array of one triangle a row.
     """
     d = normals.shape[1]
     out = np.zeros_like(normals)

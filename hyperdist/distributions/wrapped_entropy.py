@@ -16,7 +16,8 @@ import math
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, namespace
+from hyperdist.arrays import lower
+from hyperdist.arrays.namespace import Array, constant, namespace, place, values
 
 # The rule with step h errs by about exp(-2 pi (pi/2)/h) = 4e-22 at h = 0.2. The integrand falls like t^(1/2) below
 # the scale of 1 - phi, like t^(-1/2) above it and like exp(-pi^2 t) beyond 1: exp(-_DECAY/2) = 3e-17 is cut off.
@@ -47,21 +48,43 @@ def mean_log_sinhc(spread: np.ndarray) -> np.ndarray:
         return in_rows(rows, 1.0, rows, copies).reshape(batch)[()]
 
 
-def in_rows(sigma: Array, c: Array | float, fixed: Array, copies: float) -> Array:
+def of_triangles(tril: Array, c: Array) -> Array:
+    """``mean_log_sinhc`` of normals with covariance c L L^T, (n,); any namespace, float64.
+
+    tril : (n, d, d);  c : (n, 1).  Derivatives in both are those of the integral, to any order: in the axes of the
+    values of L L^T, which are fixed, it is diagonal, and what is off the diagonal is there for its derivatives alone.
+    """
+    xp = namespace(tril, c)
+    plain = values(tril)
+    axes = xp.linalg.eigh(plain @ xp.swapaxes(plain, -1, -2))[1]
+    turned = xp.swapaxes(tril, -1, -2) @ axes
+    gram = xp.swapaxes(turned, -1, -2) @ turned
+    sigma = xp.sqrt(lower.diagonal(gram))
+    off = None if constant(tril) else gram - values(gram)
+    return in_rows(sigma, c, xp.sqrt(values(c)) * values(sigma), 1.0, off)
+
+
+def in_rows(sigma: Array, c: Array | float, fixed: Array, copies: float, off: Array | None = None) -> Array:
     """``mean_log_sinhc`` of sqrt(c) sigma, every coordinate counted ``copies`` times, (n,); any namespace, float64.
 
     sigma : (n, d);  c : (n, 1) or a number, >= 0
     fixed : (n, d) sqrt(c) sigma without its gradient: on it depend the nodes of the rule. Derivatives in sigma and c,
             also at c = 0, are those of the integral, to any order.
+    off   : (n, d, d) what has the value 0 and the derivatives of a covariance, of which those off its diagonal count
     """
     n, d = sigma.shape
-    size = max(1, _BLOCK // (_NODES * d))
+    size = max(1, _BLOCK // (_NODES * d * (1 if off is None else d)))
     blocks = [slice(start, start + size) for start in range(0, max(1, n), size)]
-    parts = [_integral(sigma[i], c if isinstance(c, float | int) else c[i], fixed[i], copies) for i in blocks]
+    parts = [
+        _integral(
+            sigma[i], c if isinstance(c, float | int) else c[i], fixed[i], copies, None if off is None else off[i]
+        )
+        for i in blocks
+    ]
     return parts[0] if len(parts) == 1 else namespace(sigma).concat(parts)
 
 
-def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float) -> Array:
+def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float, off: Array | None) -> Array:
     """The integral for rows (n, d), in tau = t times the total variance of ``fixed``."""
     xp = namespace(sigma, c)
     largest = xp.amax(fixed, axis=1)
@@ -79,9 +102,22 @@ def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float) -> Ar
     for first in range(0, _NODES + 1, block):
         index = xp.arange(first, min(first + block, _NODES + 1), **place)
         node = xp.exp(step[:, None] * index - _DECAY)
-        exponent = xp.sum(xp.log1p(2.0 * (node * shrink)[:, :, None] * share[:, None, :]), axis=2)
+        growth = 2.0 * (node * shrink)[:, :, None] * share[:, None, :]
+        exponent = xp.sum(xp.log1p(growth), axis=2)
+        if off is not None:
+            unit = xp.reshape(c, (-1, 1, 1)) * off / xp.square(norm)[:, None, None]
+            exponent = exponent + _off_diagonal(2.0 * (node * shrink), growth, unit)
         total = total + xp.sum(-xp.expm1(-0.5 * copies * exponent) * _theta(grow / xp.sqrt(math.pi * node)), axis=1)
     return step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / _LARGE, 1.0, math.inf)
+
+
+def _off_diagonal(factor: Array, growth: Array, off: Array) -> Array:
+    """log det(1 + factor off/sqrt((1 + growth_i)(1 + growth_j))) off the diagonal, (n, nodes): 0, with derivatives."""
+    xp, d = namespace(growth, off), off.shape[-1]
+    one = xp.eye(d, dtype=growth.dtype, **place(growth))
+    root = xp.sqrt(1.0 + growth)
+    part = factor[:, :, None, None] * ((1.0 - one) * off)[:, None] / root[..., None] / root[..., None, :]
+    return xp.linalg.slogdet(one + part)[1]
 
 
 def _theta(u: Array) -> Array:

@@ -118,9 +118,6 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
 
     _batched = ("mu", "sigma", "c")
 
-    _sigma_axes = 0
-    """Axes of sigma after the batch's."""
-
     _spread_dimension = 1
     """The dimension for ``check_spread``: 1 where the radius does not narrow about its mean as c and sigma grow."""
 
@@ -129,21 +126,33 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
     def __init__(
         self, mu: Any, sigma: Any, c: Any = 1.0, validate_args: bool | None = None, *, model: str = "poincare"
     ) -> None:
+        self._make(mu, {"sigma": sigma}, c, validate_args, model)
+
+    def _make(self, mu: Any, spread: dict[str, Any], c: Any, validate_args: bool | None, model: str) -> None:
+        """Set mu, the one parameter of the spread by its name, and c."""
         self.model = checks.choice(model, "model", conversions.CENTRE_MODELS)
-        given = _parameters.tensors(mu=mu, sigma=sigma, c=c)
-        mu, sigma, c = given["mu"], given["sigma"], given["c"]
-        _parameters.vector(mu, "mu")
-        batch, event = self._shapes(mu, sigma, c)
+        given = _parameters.tensors(mu=mu, **spread, c=c)
+        (name,) = spread
+        mu, c = _parameters.vector(given["mu"], "mu"), given["c"]
+        batch, event, own = self._shapes(mu, name, given[name], c=c.shape)
         self.mu, self.c = mu.expand(batch + event), c.expand(batch)
-        self.sigma = sigma.expand(batch + event[: self._sigma_axes])
+        setattr(self, name, given[name].expand(batch + own))
         super().__init__(batch, event, validate_args=validate_args)
         if self._validate_args:
-            root = self.c.double().sqrt().reshape(batch + (1,) * self._sigma_axes)
-            s = seen(root * self.sigma.double())
+            scales = self._deviations().double()
+            root = self.c.double().sqrt().reshape(batch + (1,) * (scales.ndim - len(batch)))
+            s = seen(root * scales)
             check_spread(s.max().item() if s.numel() and not unseen(s) else 0.0, self._spread_dimension)
 
-    def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
-        return _parameters.batch(mu=mu.shape[:-1], sigma=sigma.shape, c=c.shape), mu.shape[-1:]
+    def _shapes(
+        self, mu: Tensor, name: str, spread: Tensor, **others: torch.Size
+    ) -> tuple[torch.Size, torch.Size, torch.Size]:
+        """(batch shape, event shape, shape of one element's spread) of mu, of a spread by its name, and of others."""
+        return _parameters.batch(**{"mu": mu.shape[:-1], name: spread.shape}, **others), mu.shape[-1:], torch.Size()
+
+    def _deviations(self) -> Tensor:
+        """The scales, (*batch) or (*batch, d)."""
+        return self.sigma
 
     @property
     def _tangent_mu(self) -> Tensor:
@@ -162,7 +171,8 @@ class HyperbolicDistribution(OnHyperbolicSpace, CentredDistribution):  # type: i
     def _place(self, radius: Tensor, direction: Tensor, model: str | None) -> Tensor:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
         model = model or self.model
-        return hold(exp_polar(self._tangent_mu, radius, direction, self.c, model), self.c, model, self.mu, self.sigma)
+        x = exp_polar(self._tangent_mu, radius, direction, self.c, model)
+        return hold(x, self.c, model, self.mu, self._deviations())
 
     def _dist_sq(self, x: Tensor, model: str) -> Tensor:
         """Squared distance of points from mu, smooth at mu."""

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints
 
 from hyperdist import checks
 from hyperdist.arrays.stable import log_sinhc_sq
+from hyperdist.checks.matrices import SPREADS
 from hyperdist.distributions.normal_forms import NormalSpread
 from hyperdist.distributions.summaries import WrappedNormalSummary
-from hyperdist.distributions.wrapped_entropy import in_rows
+from hyperdist.distributions.wrapped_entropy import in_rows, of_triangles
 from hyperdist.radial.riemannian_normal import HyperbolicKernel
-from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch._law import Law
 from hyperdist_torch.constraints import non_negative, scale
+from hyperdist_torch.distributions import spread
 from hyperdist_torch.distributions._radial import KernelRadial
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.radius import Radius
@@ -31,14 +30,17 @@ def _place(sigma: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
     return torch.zeros_like(scale), scale
 
 
-class WrappedNormal(HyperbolicDistribution):
-    """The law of exp_mu(v), v normal with standard deviations sigma in the orthonormal frame at mu.
+class WrappedNormal(spread.Spread, HyperbolicDistribution):
+    """The law of exp_mu(v), v normal with mean 0 in the orthonormal frame at mu.
 
     mu    : (*batch, d)  the centre, in ball coordinates, sqrt(c) |mu| < 1, or any vector for model="tangent"
     sigma : scale of each frame coordinate in geodesic length; broadcasts against mu, as ``Normal``'s
+    scale_tril, covariance_matrix : (*batch, d, d), in place of sigma: the lower triangle L, or the symmetric positive
+            definite L L^T, of a full covariance of v
     c     : (*batch)     size of the curvature, c >= 0; at 0 the normal on R^d
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
+    Exactly one of sigma, scale_tril and covariance_matrix is given, else a ValueError says so.
     Density  the normal's at v = log_mu(x) over (sinh(sqrt(c) r)/(sqrt(c) r))^(d-1), r = |v|.
     Source   Nagano et al. 2019 (arXiv 1902.02992); Mathieu et al. 2019, appendix B.2.
 
@@ -52,25 +54,34 @@ class WrappedNormal(HyperbolicDistribution):
     True
     """
 
-    _sigma_axes = 1
+    _batched = ("mu", *SPREADS, "c")
 
-    def _shapes(self, mu: Tensor, sigma: Tensor, c: Tensor) -> tuple[torch.Size, torch.Size]:
-        full = _parameters.per_coordinate(mu=mu, sigma=sigma)
-        return _parameters.batch(mu=full[:-1], c=c.shape), mu.shape[-1:]
+    def __init__(
+        self,
+        mu: Any,
+        sigma: Any = None,
+        c: Any = 1.0,
+        validate_args: bool | None = None,
+        *,
+        scale_tril: Any = None,
+        covariance_matrix: Any = None,
+        model: str = "poincare",
+    ) -> None:
+        self._make(mu, spread.one_of(sigma, scale_tril, covariance_matrix), c, validate_args, model)
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": self.support, "sigma": constraints.independent(scale, 1), "c": non_negative}
+        return {"mu": self.support, **self._spread_constraint(scale), "c": non_negative}
 
     def log_normalizer(self) -> Tensor:
         """Log normaliser of exp(-sum (v_i/sigma_i)^2/2) (sqrt(c) r/sinh(sqrt(c) r))^(d-1), (*batch)."""
-        return self.sigma.log().sum(dim=-1) + 0.5 * self.event_shape[0] * math.log(2.0 * math.pi)
+        return self._log_det()
 
     @property
     def variance(self) -> Tensor:
-        """E dist(x, mu)^2 = sum of sigma_i^2, (*batch)."""
-        return self.sigma.square().sum(dim=-1)
+        """E dist(x, mu)^2 = sum of sigma_i^2, the trace of the covariance, (*batch)."""
+        return self._trace()
 
     @property
     def radius(self) -> Radius:
@@ -82,6 +93,7 @@ class WrappedNormal(HyperbolicDistribution):
         >>> ht.WrappedNormal(torch.zeros(2), 0.5).radius.icdf(torch.tensor(0.5))  # 0.5 sqrt(2 log 2)
         tensor(0.5887)
         """
+        checks.one_scale(not self.full)
         sigma = self.sigma.double()
         checks.one_scale(holds(sigma == sigma[..., :1]))
         chi, checked = KernelRadial(Law(HyperbolicKernel, self.event_shape[0])), self._validate_args
@@ -89,12 +101,14 @@ class WrappedNormal(HyperbolicDistribution):
 
     def summary(self) -> WrappedNormalSummary:
         """What divergences ask of the law."""
-        sigma = self.sigma.double()
-        about = self._about_centre()
-        return WrappedNormalSummary(**about, mean_log_sinhc=self._mean_log_sinhc, spread=NormalSpread(sigma))
+        tril = NormalSpread(scale_tril=self.scale_tril.double()) if self.full else NormalSpread(self.sigma.double())
+        return WrappedNormalSummary(**self._about_centre(), mean_log_sinhc=self._mean_log_sinhc, spread=tril)
 
     def _mean_log_sinhc(self) -> Tensor:
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""
+        if self.full:
+            rows = self.scale_tril.double().reshape(-1, *self.event_shape * 2)
+            return of_triangles(rows, self.c.double().reshape(-1, 1)).reshape(self.batch_shape)
         d, sigma, c = self.event_shape[0], self.sigma.double(), self.c.double()[..., None]
         # A scale that was given once for all coordinates has been expanded, which its layout tells without a look.
         once = d > 1 and self.sigma.stride(-1) == 0
@@ -115,7 +129,7 @@ class WrappedNormal(HyperbolicDistribution):
         """
         x, inside, model = self._read(value, model)
         v = self._offset(x, model)
-        return self._outside(self._log_density(v / self.sigma, v), inside, value)
+        return self._outside(self._log_density(self._whitened(v), v), inside, value)
 
     def _log_density(self, z: Tensor, v: Tensor) -> Tensor:
         excess = (self.event_shape[0] - 1) * log_sinhc_sq(self.c * (v * v).sum(dim=-1))
@@ -126,7 +140,7 @@ class WrappedNormal(HyperbolicDistribution):
     ) -> tuple[Tensor, Tensor | None]:
         d, mu = self.event_shape[0], self.mu
         z = torch.randn((*shape, d), generator=generator, device=mu.device, dtype=mu.dtype)
-        v = self.sigma * z
+        v = self._stretched(z)
         radius, direction = _polar(v)
         x = self._place(radius, direction, model)
         return x, self._log_density(z, v) if density else None

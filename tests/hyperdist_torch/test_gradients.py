@@ -107,7 +107,7 @@ def test_density_gradients(case: Case) -> None:
         *parameters, point = inputs
         # Differences below c = 0 leave the domain; there c is held.
         parameters = [*parameters[:2], torch.tensor(0.0, dtype=torch.float64)] if flat else parameters
-        law = getattr(ht, case.name)(*parameters, validate_args=False)
+        law = case.of(*parameters, validate_args=False)
         # Off the sphere the density is 0; differences of the coordinates stay on it.
         return law.log_prob(point if case.hyperbolic else point / point.norm(dim=-1, keepdim=True))
 
@@ -150,7 +150,7 @@ def test_draws_in_every_parameter(case: Case) -> None:
 
     def draw(*parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         parameters = (*parameters, torch.tensor(0.0, dtype=torch.float64)) if flat else parameters
-        law = getattr(ht, case.name)(*parameters, validate_args=False)
+        law = case.of(*parameters, validate_args=False)
         return law.rsample_and_log_prob((2,), method="inverse", generator=torch.Generator().manual_seed(7), **model)
 
     inputs = tuple(case.tensors(grad=True)[: 2 if flat else 3])

@@ -15,17 +15,21 @@ from tests.support.laws import SPHERICAL
 
 @dataclass(frozen=True)
 class Case:
-    """A law by name in both packages; ``parameters`` are NumPy float64 arrays in the order of the constructors."""
+    """A law by name in both packages; ``parameters`` are NumPy float64 arrays in the order of the constructors.
+
+    ``triangle`` says that the second is a ``scale_tril``.
+    """
 
     name: str
     parameters: tuple[Any, ...]
     label: str
+    triangle: bool = False
 
     def __str__(self) -> str:
         return self.label
 
     def core(self) -> Any:
-        return getattr(hd, self.name)(*self.parameters)
+        return self._of(hd, *self.parameters)
 
     def build(self, dtype: torch.dtype = torch.float64, grad: bool = False) -> Any:
         return self.of(*self.tensors(dtype, grad))
@@ -34,7 +38,13 @@ class Case:
         return [torch.tensor(np.asarray(p), dtype=dtype).requires_grad_(grad) for p in self.parameters]
 
     def of(self, *parameters: Any, **options: Any) -> Any:
-        return getattr(ht, self.name)(*parameters, **options)
+        return self._of(ht, *parameters, **options)
+
+    def _of(self, host: Any, *parameters: Any, **options: Any) -> Any:
+        if self.triangle:
+            mu, tril, *others = parameters
+            return getattr(host, self.name)(mu, None, *others, scale_tril=tril, **options)
+        return getattr(host, self.name)(*parameters, **options)
 
     @property
     def hyperbolic(self) -> bool:
@@ -57,6 +67,7 @@ def unit(m: int) -> np.ndarray:
     return ball(m, 1.0)
 
 
+TRIANGLE = np.array([[0.5, 0.0, 0.0], [0.4, 0.3, 0.0], [-0.2, 0.1, 0.6]])
 SPREAD = np.array([[0.1], [1.0], [1.5]])
 
 CASES = [
@@ -68,6 +79,7 @@ CASES = [
     Case("WrappedNormal", (ball(3, 0.4), 0.6, 1.2), "wrapped-d3"),
     Case("WrappedNormal", (ball(2, 0.4), 0.6, 0.0), "wrapped-flat"),
     Case("WrappedNormal", (ball(3, 0.4), np.array([0.2, 0.5, 0.9]), 1.0), "wrapped-anisotropic"),
+    Case("WrappedNormal", (ball(3, 0.4), TRIANGLE, 1.0), "wrapped-full", triangle=True),
     *(Case(*law) for law in SPHERICAL),
 ]
 
