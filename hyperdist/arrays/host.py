@@ -141,7 +141,10 @@ def numbers(x: Array) -> np.ndarray:
     if isinstance(x, (np.ndarray, np.generic)):
         return np.asarray(x)
     if hasattr(x, "requires_grad"):
-        return seen(x).cpu().numpy()
+        found = seen(x).cpu()
+        # Inside a transform what is detached is wrapped too, and has no memory of its own to share.
+        wrapped = in_functorch(sys.modules["torch"])
+        return np.asarray(found.tolist(), str(found.dtype).rpartition(".")[2]) if wrapped else found.numpy()
     return np.asarray(getattr(x, "_array", x))  # that of array_api_strict is a NumPy array
 
 

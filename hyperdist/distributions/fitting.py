@@ -29,6 +29,14 @@ def one_curvature(c: ArrayLike) -> np.float64:
     return np.float64(c)
 
 
+def covariance_kind(covariance: str, isotropic: bool = False) -> str:
+    """Of "diagonal", "isotropic" and "full" the one that is meant, of the two arguments that say so."""
+    checks.choice(covariance, "covariance", ("diagonal", "isotropic", "full"))
+    if isotropic and covariance == "full":
+        raise ValueError("isotropic=True asks for covariance='isotropic', got covariance='full'")
+    return "isotropic" if isotropic else covariance
+
+
 @quiet
 def scale_from_second_moment(
     target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], noise: np.ndarray, min_scale: float | None = None

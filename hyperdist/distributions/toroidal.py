@@ -11,11 +11,11 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays import lower
 from hyperdist.arrays.types import ArrayLike, Which
-from hyperdist.distributions import spread
+from hyperdist.distributions import spread, toroidal_fit, toroidal_full_fit
 from hyperdist.distributions.base import Distribution, Drawn
+from hyperdist.distributions.fitting import covariance_kind
 from hyperdist.distributions.observed import nothing, observed
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
-from hyperdist.distributions.toroidal_fit import wrapped_normal_maximum
 from hyperdist.geometry import torus
 from hyperdist.radial import circular, torus_entropy, torus_terms
 from hyperdist.radial.base import quiet
@@ -213,21 +213,35 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         return Drawn(lambda: self._log_density(torus.wrap(deviation), sigma), 0.0)
 
     @classmethod
-    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> ToroidalWrappedNormal:
+    def fit(
+        cls, x: ArrayLike, weights: ArrayLike | None = None, *, covariance: str = "diagonal"
+    ) -> ToroidalWrappedNormal:
         """Maximum likelihood of mu and sigma in each coordinate, uphill from the estimate by moments.
 
         x : (n, d) angles;  weights : (n,) or (n, *batch), one law a batch element.
+        covariance : "diagonal" (default), a scale for each coordinate; "isotropic", one for all, sigma (*batch, 1); or
+                    "full", ``scale_tril`` (*batch, d, d), the maximum next to the moments', since the likelihood has
+                    no bound: a law that winds often enough passes any few points as closely as one likes
         Raises ValueError where no finite sigma > 0 is best: a coordinate in which all points of positive weight are
         equal, or whose mean vector is 0 to rounding, as the uniform law's. Any other data have a best sigma, below 9.
+        A full covariance has none either where all points lie on a line or plane of angles, as d points or fewer do.
 
         >>> import hyperdist as hd
         >>> x = hd.ToroidalWrappedNormal([0.0, 3.0], [0.5, 0.2]).sample(2000, rng=0)  # the second across the seam at pi
         >>> hd.ToroidalWrappedNormal.fit(x).sigma.round(1), hd.ToroidalWrappedNormal.fit(x).mean.round(1) + 0.0
         (array([0.5, 0.2]), array([0., 3.]))
+        >>> law = hd.ToroidalWrappedNormal([0.0, 3.0], scale_tril=[[0.5, 0.0], [1.5, 0.4]])
+        >>> hd.ToroidalWrappedNormal.fit(law.sample(500, rng=0), covariance="full").scale_tril.round(1)
+        array([[0.5, 0. ],
+               [1.5, 0.4]])
         """
-        blocks = observed(x, weights, _angles)
-        mu, sigma = wrapped_normal_maximum(blocks)
-        return cls(torus.wrap(mu.astype(blocks.dtype)), sigma.astype(blocks.dtype))
+        kind, blocks = covariance_kind(covariance), observed(x, weights, _angles)
+        if kind == "diagonal":
+            mu, found = toroidal_fit.wrapped_normal_maximum(blocks)
+        else:
+            mu, found = toroidal_full_fit.wrapped_normal_maximum(blocks, kind)
+        given = {"scale_tril" if kind == "full" else "sigma": found.astype(blocks.dtype)}
+        return cls(torus.wrap(mu.astype(blocks.dtype)), **given)
 
 
 def _angles(x: ArrayLike) -> np.ndarray:

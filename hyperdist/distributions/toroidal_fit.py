@@ -73,7 +73,7 @@ def _scaled_derivatives(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray
     return [np.where(large, wave, image) for wave, image in zip(waves, images, strict=True)]
 
 
-class _Likelihood:
+class Likelihood:
     """Mean log likelihood of offsets (n, d) under shares (n, batch)."""
 
     def __init__(self, blocks: Blocks) -> None:
@@ -102,7 +102,7 @@ class _Likelihood:
         return max(1, _BLOCK // mu.size)
 
 
-def _start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
+def start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     """Mean direction and sigma by moments: |E e^(i x)| = exp(-sigma^2/2)."""
     sine, cosine = blocks.total(lambda x, w: (w.T @ np.sin(x), w.T @ np.cos(x)))
     length = np.hypot(sine, cosine)
@@ -118,7 +118,10 @@ def _start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
         return (np.stack([w[:, b] @ (2.0 * np.square(np.sin(0.5 * (x - mu[b])))) for b in range(len(mu))]),)
 
     (lost,) = blocks.total(versines)
-    return mu, np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING)))
+    sigma = np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING)))
+    if not (sigma > _LEAST).all():
+        raise ValueError(f"the data must have a spread of at least {_LEAST:g}, got {float(sigma.min())!r}")
+    return mu, sigma
 
 
 def _heaviest(x: np.ndarray, w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -153,18 +156,20 @@ def wrapped_normal_maximum(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
     The gradient there, in units of sigma, is below 1e-12 for up to 1e6 points.
     Raises ValueError where no finite sigma > 0 is best.
     """
-    # Offsets from one of the points are exact where points are close, however small sigma is.
+    origin, offset = offsets(blocks)
+    mu, sigma = _climb(Likelihood(offset), *start(offset))
+    shape = (*blocks.batch, blocks.width)
+    return torus.wrap(origin + mu).reshape(shape), sigma.reshape(shape)
+
+
+def offsets(blocks: Blocks) -> tuple[np.ndarray, Blocks]:
+    """One of the points, and the angles from it: exact where points are close, however small sigma is."""
     origin = blocks.combined(_heaviest, _first_heaviest)[1]
     offset = blocks.map(lambda x: torus.wrap(x - origin))
     low, high = offset.combined(_range, _widest)
     if (low == high).any():
         raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
-    start = _start(offset)
-    if not (start[1] > _LEAST).all():
-        raise ValueError(f"the data must have a spread of at least {_LEAST:g}, got {float(start[1].min())!r}")
-    mu, sigma = _climb(_Likelihood(offset), *start)
-    shape = (*blocks.batch, blocks.width)
-    return torus.wrap(origin + mu).reshape(shape), sigma.reshape(shape)
+    return origin, offset
 
 
 def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,7 +195,7 @@ def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.moveaxis(np.einsum("...ij,...j->...i", axes, step), -1, 0), last
 
 
-def _climb(likelihood: _Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     value, done, idle = likelihood.value(mu, sigma), np.zeros(mu.shape, bool), np.zeros(mu.shape, int)
     for _ in range(_STEPS):
         averages = likelihood.averages(mu, sigma)

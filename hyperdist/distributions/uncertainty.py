@@ -180,10 +180,11 @@ def counts(n: int, draws: int, rng: np.random.Generator) -> np.ndarray:
 def options_of(law: Any) -> dict[str, Any]:
     """What ``fit`` has to be told to give laws of this kind."""
     given: dict[str, Any] = {"c": law.c} if hasattr(law, "c") else {}
-    if hasattr(law, "c") and law._event_axes.get("sigma") and law.event_shape[0] > 1:
-        if "scale_tril" in law._arguments():
-            return given | {"covariance": "full"}
-        given["isotropic"] = np.ndim(law.sigma) == 0 or np.shape(law.sigma)[-1] == 1
+    if "scale_tril" in law._arguments():
+        given["covariance"] = "full"
+    elif law._event_axes.get("sigma") and law.event_shape[0] > 1:
+        one = np.ndim(law.sigma) == 0 or np.shape(law.sigma)[-1] == 1
+        given["covariance"] = "isotropic" if one else "diagonal"
     return given
 
 

@@ -6,7 +6,8 @@ With v = log_mu(x) in the frame at mu and r = |v|, the mean negative log likelih
 
 whose best sigma_j^2 at a given mu is E v_j^2 (with one scale for all, E r^2/d). What is left is a function of mu; by
 the envelope theorem its gradient is E <g, dv>, with g = v/sigma^2 + (d - 1) c l v the derivative of L's summand in v,
-where l = (a coth a - 1)/a^2 at a = sqrt(c) r. As mu moves by delta in its frame, v changes for two reasons:
+where l = (a coth a - 1)/a^2 at a = sqrt(c) r. With a full covariance the first sum is (log det S + E v^T S^-1 v)/2, the
+best S is E v v^T and g = S^-1 v + (d - 1) c l v. As mu moves by delta in its frame, v changes for two reasons:
 
     dv = -delta - c l (r^2 delta - (v.delta) v)              the Hessian of half the squared distance,
          -c (delta (X.v) - X (delta.v)), X = mu on the ball, the turn of the frame e_i/lambda: its connection.
@@ -20,7 +21,7 @@ for some mu, or in the limit of mu at infinity, where and only where |N_j| >= 1.
 scales lose on the way to infinity, but for what a coordinate loses that vanishes there.) The Frechet mean m lies in
 every such hyperplane, so that in the frame at m the normals are the vectors orthogonal to all log_m(x); e_j there
 has the space part s_j = e_j + (cosh(a) - 1) u_j u for m at distance a/sqrt(c) along u, and the condition is that the
-part of s_j among the normals is at least 1.
+part of s_j among the normals is at least 1. With a full covariance any hyperplane will do, since its axes are free.
 """
 
 from __future__ import annotations
@@ -32,18 +33,13 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.arrays.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
+from hyperdist.distributions import descent
 from hyperdist.distributions.fitting import ROUNDING
 from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.geometry.half_vector import half_rotate
 from hyperdist.radial.base import quiet
 from hyperdist.spaces import frechet
 
-_STEPS = 200
-_HALVINGS = 40
-_ARMIJO = 1e-4
-"""The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
-_DONE = 1e-20
-"""Gain that ends the search: the square of the gradient in units of the scales."""
 _BALL_RADIUS = 8.0
 """Radius up to which ball coordinates are as good as tangent ones, and cheaper."""
 _BLOCK = 1 << 16
@@ -53,6 +49,12 @@ _TOGETHER = 1 << 23
 _EPS = float(np.finfo(np.float64).eps)
 _FLAT = 1e-8
 """Ratio of the least to the largest square spread below which points may lie on a hyperplane to rounding."""
+_LEAST = 1e-300
+"""Variance below which its logarithm has no double."""
+_FLAT_DATA = (
+    "the data must not lie on one geodesic hyperplane, as fewer than d + 1 points do: the best covariance is singular "
+    "and the likelihood has no maximum; give min_scale, the least scale along any axis, or covariance='isotropic'"
+)
 _NO_MAXIMUM = (
     "the data must have a positive spread along every axis of the frame, wherever the mean is: here some best sigma is "
     "0 and the likelihood has no maximum; give min_scale, the least sigma, or isotropic=True"
@@ -61,9 +63,10 @@ _NO_MAXIMUM = (
 
 @quiet
 def wrapped_normal_maximum(
-    x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, min_scale: Any, resolution: float
+    x: np.ndarray, shares: np.ndarray, c: np.ndarray, covariance: str, min_scale: Any, resolution: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(mu, sigma): ball points (*batch, d) and scales (*batch, d), or (*batch, 1) where isotropic.
+    """(mu, spread): ball points (*batch, d) and scales (*batch, d), or (*batch, 1) for covariance "isotropic", or a
+    lower triangle (*batch, d, d) for "full".
 
     x (n, d) ball points, float64;  shares (n, *batch) of sum 1 over n;  c scalar;  min_scale: least sigma, or None.
     The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
@@ -74,21 +77,25 @@ def wrapped_normal_maximum(
     n, d = x.shape
     points, flat = conversions.poincare_to_tangent(x, c), shares.reshape(n, -1)
     size = max(1, _TOGETHER // (n * d))
-    parts = []
+    kind = KINDS[covariance]
+    centres, spreads = [], []
     for first in range(0, flat.shape[1], size):
-        problem = _Problem(points, flat[:, first : first + size], c, isotropic, least * least)
-        if not isotropic and least == 0.0:
+        problem = kind(points, flat[:, first : first + size], c, least * least)
+        if least == 0.0:
             problem.check_bounded(resolution)
-        parts.append(_minimise(problem))
-    mu, sigma = (np.concatenate(part).reshape(*shares.shape[1:], -1) for part in zip(*parts, strict=True))
-    return conversions.tangent_to_poincare(mu, c), sigma
+        theta, variance = descent.minimise(problem, np.zeros(problem.base.shape))
+        centres.append(problem.centre(theta, np.arange(len(theta))))
+        spreads.append(problem.spread(variance))
+    mu, found = np.concatenate(centres), np.concatenate(spreads)
+    batch = shares.shape[1:]
+    return conversions.tangent_to_poincare(mu.reshape(*batch, d), c), found.reshape(*batch, *found.shape[1:])
 
 
 class _Problem:
     """The function to minimise for several laws, (laws,), in theta (laws, d)."""
 
-    def __init__(self, x: np.ndarray, shares: np.ndarray, c: np.ndarray, isotropic: bool, floor: float) -> None:
-        self.x, self.shares, self.c, self.isotropic, self.floor = x, shares, c, isotropic, floor
+    def __init__(self, x: np.ndarray, shares: np.ndarray, c: np.ndarray, floor: float) -> None:
+        self.x, self.shares, self.c, self.floor = x, shares, c, floor
         self.base = frechet.hyperbolic(x[:, None, :], shares, c)
         self.near = float(np.sqrt(c * np.max(dot(x, x)))) <= _BALL_RADIUS
         self.ball = conversions.tangent_to_poincare(x, c) if self.near else x
@@ -116,28 +123,49 @@ class _Problem:
         return v
 
     def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(L, its gradient in theta, variances (laws, d or 1)) for the laws ``which``."""
+        """(L, its gradient in theta, the best spread) for the laws ``which``."""
         mu, shares, d = self.centre(theta, which), self.shares[:, which], theta.shape[-1]
         v = np.empty((len(self.x), *theta.shape))
-        moment, excess = np.zeros(theta.shape), np.zeros(len(theta))
+        moment, excess = np.asarray(0.0), np.zeros(len(theta))
         for block in self._blocks(mu):
             v[block] = self.log(mu, block)
-            moment += np.einsum("nb,nbi,nbi->bi", shares[block], v[block], v[block])
+            moment = moment + self._moment(shares[block], v[block])
             excess += np.sum(shares[block] * log_sinhc_sq(self.c * dot(v[block], v[block])), axis=0)
-        mean = np.mean(moment, axis=-1, keepdims=True) if self.isotropic else moment
-        variance = np.maximum(mean, self.floor)
-        value = 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1) + (d - 1) * excess
+        variance, loss = self._best(moment)
+        value = loss + (d - 1) * excess
         gradient = np.zeros(theta.shape)
         ball = conversions.tangent_to_poincare(mu, self.c)
         for block in self._blocks(mu):
-            gradient -= np.einsum("nb,nbi->bi", shares[block], self._pull(v[block], variance, ball))
+            pull = self._pull(v[block], self._over(v[block], variance), ball)
+            gradient -= np.einsum("nb,nbi->bi", shares[block], pull)
         return value, self._in_chart(gradient, mu, theta, which), variance
 
-    def _pull(self, v: np.ndarray, variance: np.ndarray, ball: np.ndarray) -> np.ndarray:
-        """-(dv/d delta)^T g for each point, (rows, laws, d)."""
+    def _moment(self, shares: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """What the best spread depends on, of a block: E v_i^2, (laws, d)."""
+        return np.einsum("nb,nbi,nbi->bi", shares, v, v)
+
+    def _best(self, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(the variances of greatest likelihood, (laws, d), the first sum of L at them, (laws,))."""
+        variance = np.maximum(moment, self.floor)
+        return variance, 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1)
+
+    def _over(self, v: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """v/sigma^2."""
+        return v / variance
+
+    def spread(self, variance: np.ndarray) -> np.ndarray:
+        """The scales."""
+        return np.sqrt(variance)
+
+    def metric(self, variance: np.ndarray) -> np.ndarray:
+        """Inverse Hessians at the start, (laws, d, d): those in flat space."""
+        return np.broadcast_to(variance, self.base.shape)[:, :, None] * np.eye(self.base.shape[1])
+
+    def _pull(self, v: np.ndarray, scaled: np.ndarray, ball: np.ndarray) -> np.ndarray:
+        """-(dv/d delta)^T g for each point, (rows, laws, d); scaled = v/sigma^2."""
         square = dot(v, v)
         bend = self.c * langevinc_sq(self.c * square)
-        g = v / variance + column((v.shape[-1] - 1) * bend) * v
+        g = scaled + column((v.shape[-1] - 1) * bend) * v
         along = column(1.0 + bend * square + self.c * dot(ball, v))
         return along * g - column(bend * dot(v, g) + self.c * dot(ball, g)) * v
 
@@ -163,11 +191,15 @@ class _Problem:
             # Rounding of a point moves its logarithm by this, whatever its distance from the mean.
             noise = 64.0 * resolution * growth * (np.sqrt(dot(mean, mean)) + np.sqrt(np.max(dot(mine, mine))))
             normals = axes[length <= noise * np.sqrt(len(mine))]
-            # (cosh a - 1) u u^T = c (sinh(a/2)/(a/2))^2/2 m m^T
-            space_parts = np.eye(len(mean)) + 0.5 * self.c * sinhc_sq(0.25 * square) ** 2 * np.outer(mean, mean)
-            parts = normals @ space_parts
-            if (np.sum(parts * parts, axis=0) >= 1.0 - 64.0 * _EPS * growth).any():
-                raise ValueError(_NO_MAXIMUM)
+            self._check_normals(normals, mean, square, growth)
+
+    def _check_normals(self, normals: np.ndarray, mean: np.ndarray, square: float, growth: float) -> None:
+        """Raise where hyperplanes with these normals (k, d), in the frame at the mean, take a scale to 0."""
+        # (cosh a - 1) u u^T = c (sinh(a/2)/(a/2))^2/2 m m^T
+        space_parts = np.eye(len(mean)) + 0.5 * self.c * sinhc_sq(0.25 * square) ** 2 * np.outer(mean, mean)
+        parts = normals @ space_parts
+        if (np.sum(parts * parts, axis=0) >= 1.0 - 64.0 * _EPS * growth).any():
+            raise ValueError(_NO_MAXIMUM)
 
     def check(self, theta: np.ndarray, variance: np.ndarray) -> None:
         """Raise where a scale has gone to 0: below sqrt(eps) of the largest, or to the rounding of equal points."""
@@ -179,60 +211,52 @@ class _Problem:
             raise ValueError(_NO_MAXIMUM)
 
 
-def _minimise(problem: _Problem) -> tuple[np.ndarray, np.ndarray]:
-    """(mu in tangent coordinates, sigma) of every law, by BFGS (Nocedal and Wright 2006, algorithm 6.1) side by side.
+class _OneScale(_Problem):
+    """One scale for all coordinates: there is a maximum unless all points are equal."""
 
-    A step whose gain the rounded value cannot show is taken as it is; a law is done when such steps stop shrinking.
-    """
-    laws, d = problem.base.shape
-    theta, active = np.zeros((laws, d)), np.arange(laws)
-    value, gradient, variance = problem.evaluate(theta, active)
-    problem.check(theta, variance)
-    inverse = np.broadcast_to(variance, (laws, d))[:, :, None] * np.eye(d)
-    last = np.full(laws, np.inf)
-    for _ in range(_STEPS):
-        step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
-        promise = -dot(step, gradient[active])
-        blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
-        done = blind & ((promise >= last[active]) | (promise <= _DONE))
-        last[active] = np.where(blind, promise, np.inf)
-        active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
-        if not active.size:
-            return problem.centre(theta, np.arange(laws)), np.sqrt(variance)
-        moved, new_value, new_gradient, new_variance = _search(problem, theta, value, active, step, promise, blind)
-        change, turn = moved - theta[active], new_gradient - gradient[active]
-        inverse[active] = _update(inverse[active], change, turn)
-        theta[active], value[active], gradient[active], variance[active] = moved, new_value, new_gradient, new_variance
-        problem.check(theta, variance)
-    raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")
+    def _best(self, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        variance = np.maximum(np.mean(moment, axis=-1, keepdims=True), self.floor)
+        return variance, 0.5 * np.sum(np.log(variance) + moment / variance, axis=-1)
+
+    def check_bounded(self, resolution: float) -> None:
+        """Left to ``check``."""
 
 
-def _search(
-    problem: _Problem, theta: np.ndarray, value: np.ndarray, active: np.ndarray, step: np.ndarray, promise: np.ndarray,
-    blind: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """(theta, L, gradient, variance) after the first of step, step/2, ... that goes down far enough."""
-    length = np.ones(len(active))
-    moved = theta[active] + step
-    found = list(problem.evaluate(moved, active))
-    for _ in range(_HALVINGS):
-        again = np.flatnonzero(~(blind | (found[0] <= value[active] - _ARMIJO * length * promise)))
-        if not again.size:
-            break
-        length[again] *= 0.5
-        moved[again] = theta[active[again]] + column(length[again]) * step[again]
-        for whole, part in zip(found, problem.evaluate(moved[again], active[again]), strict=True):
-            whole[again] = part
-    return moved, found[0], found[1], found[2]
+class _Full(_Problem):
+    """A full covariance, of eigenvalues no less than the floor: its axes are those of the moments E v v^T."""
+
+    def _moment(self, shares: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return np.einsum("nb,nbi,nbj->bij", shares, v, v)
+
+    def _best(self, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        along, axes = np.linalg.eigh(moment)
+        variance = np.maximum(along, max(self.floor, _LEAST))
+        covariance = (axes * variance[:, None, :]) @ np.swapaxes(axes, -1, -2)
+        return covariance, 0.5 * np.sum(np.log(variance) + along / variance, axis=-1)
+
+    def _over(self, v: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        return np.einsum("bij,nbj->nbi", np.linalg.inv(variance), v)
+
+    def spread(self, variance: np.ndarray) -> np.ndarray:
+        """The lower triangles."""
+        return np.linalg.cholesky(variance)
+
+    def metric(self, variance: np.ndarray) -> np.ndarray:
+        """Inverse Hessians at the start: the covariances."""
+        return np.array(variance)
+
+    def _check_normals(self, normals: np.ndarray, mean: np.ndarray, square: float, growth: float) -> None:
+        """Raise where there is any hyperplane: an axis of the covariance is free to be orthogonal to it."""
+        if len(normals):
+            raise ValueError(_FLAT_DATA)
+
+    def check(self, theta: np.ndarray, variance: np.ndarray) -> None:
+        """Raise where a scale along some axis has gone to 0."""
+        try:
+            super().check(theta, np.linalg.eigvalsh(variance))
+        except ValueError:
+            raise ValueError(_FLAT_DATA) from None
 
 
-def _update(inverse: np.ndarray, change: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """The BFGS update of inverse Hessians (laws, d, d); none where the curvature along the step is not positive."""
-    curvature = dot(change, turn)
-    usable = curvature > _EPS * np.sqrt(dot(change, change) * dot(turn, turn))
-    rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
-    turned = np.einsum("bij,bj->bi", inverse, turn)
-    cross = change[:, :, None] * turned[:, None, :]
-    square = rho * (1.0 + rho * dot(turn, turned))
-    outer = change[:, :, None] * change[:, None, :]
-    return inverse - rho[:, None, None] * (cross + np.swapaxes(cross, 1, 2)) + square[:, None, None] * outer
+KINDS = {"diagonal": _Problem, "isotropic": _OneScale, "full": _Full}
+"""The functions to minimise by the kind of covariance."""

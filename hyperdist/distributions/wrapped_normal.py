@@ -14,7 +14,7 @@ from hyperdist.arrays.stable import log_sinhc
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions import density, spread
 from hyperdist.distributions.base import Drawn
-from hyperdist.distributions.fitting import one_curvature
+from hyperdist.distributions.fitting import covariance_kind, one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.normal_forms import NormalSpread
 from hyperdist.distributions.summaries import WrappedNormalSummary
@@ -200,26 +200,34 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         weights: ArrayLike | None = None,
         *,
         c: ArrayLike = 1.0,
+        covariance: str = "diagonal",
         isotropic: bool = False,
         min_scale: float | None = None,
     ) -> WrappedNormal:
-        """Maximum likelihood of mu and sigma, uphill from the Frechet mean.
+        """Maximum likelihood of mu and sigma, or of mu and a full covariance, uphill from the Frechet mean.
 
         x : (n, d) ball points;  weights : (n,) or (n, *batch), one law a batch element;  c : scalar.
-        isotropic : one scale for all coordinates, sigma (*batch, 1);  min_scale : least sigma.
-        Raises ValueError where the likelihood has no bound, since some scale goes to 0. With ``isotropic`` that is
-        where all points are equal. With a scale for each coordinate it is where all lie on one geodesic hyperplane (in
-        two dimensions: on one geodesic) that is orthogonal to an axis of the frame at one of its points: one through
-        the origin orthogonal to an axis, and many that pass it by; one point always, two or d points in general
-        position mostly not.
+        covariance : "diagonal" (default), a scale for each coordinate; "isotropic", one for all, sigma (*batch, 1); or
+                    "full", ``scale_tril`` (*batch, d, d)
+        isotropic : True for covariance="isotropic";  min_scale : least sigma, of a full covariance along any axis.
+        Raises ValueError where the likelihood has no bound, since some scale goes to 0. With one scale that is where
+        all points are equal, with a full covariance where all lie on one geodesic hyperplane (in two dimensions: on
+        one geodesic), as d points or fewer do. With a scale for each coordinate that hyperplane must be orthogonal to
+        an axis of the frame at one of its points: one through the origin orthogonal to an axis, and many that pass it
+        by; one point always, two or d points in general position mostly not.
 
         >>> import hyperdist as hd
         >>> x = hd.WrappedNormal([0.3, 0.1], [0.2, 0.8]).sample(2000, rng=0)
         >>> hd.WrappedNormal.fit(x).sigma.round(1), hd.WrappedNormal.fit(x, isotropic=True).sigma.shape
         (array([0.2, 0.8]), (1,))
+        >>> law = hd.WrappedNormal([0.3, 0.1], covariance_matrix=[[0.25, 0.2], [0.2, 0.25]])
+        >>> hd.WrappedNormal.fit(law.sample(2000, rng=0), covariance="full").covariance_matrix.round(2)
+        array([[0.25, 0.2 ],
+               [0.2 , 0.24]])
         """
-        c = one_curvature(c)
+        covariance, c = covariance_kind(covariance, isotropic), one_curvature(c)
         points = PoincareBall(c).check_point(checks.observations(x))
         shares, resolution = checks.shares(weights, len(points)), float(np.finfo(points.dtype).eps)
-        mu, sigma = wrapped_normal_maximum(points.astype(np.float64), shares, c, isotropic, min_scale, resolution)
-        return cls(mu.astype(points.dtype), sigma.astype(points.dtype), c)
+        mu, found = wrapped_normal_maximum(points.astype(np.float64), shares, c, covariance, min_scale, resolution)
+        given = {"scale_tril" if covariance == "full" else "sigma": found.astype(points.dtype)}
+        return cls(mu.astype(points.dtype), c=c, **given)

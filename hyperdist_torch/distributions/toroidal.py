@@ -10,12 +10,14 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.checks.matrices import SPREADS
 from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist.spaces import Torus
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
+from hyperdist_torch.distributions import _torus, spread
 from hyperdist_torch.distributions._cdf import at_cdf
 from hyperdist_torch.distributions._radial import CircleRadial
 from hyperdist_torch.distributions.base import ManifoldDistribution
@@ -57,14 +59,20 @@ class ToroidalDistribution(ManifoldDistribution):
         return torch.where(inside[..., None], x, 0.0), inside
 
 
-class ToroidalWrappedNormal(ToroidalDistribution):
-    """The law of mu + v modulo 2 pi, v normal with independent coordinates of standard deviation sigma.
+class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
+    """The law of mu + v modulo 2 pi, v normal with mean 0.
 
     mu    : (*batch, d)  any finite angles, kept as they are given; ``mean`` is mu in [-pi, pi)
     sigma : scale of each coordinate in radians; broadcasts against mu, as ``Normal``'s
-    The kernel is prod_i sum_k exp(-(x_i - mu_i + 2 pi k)^2/(2 sigma_i^2)).
+    scale_tril, covariance_matrix : (*batch, d, d), in place of sigma, for correlated angles: the lower triangle L, or
+            the symmetric positive definite L L^T, of the covariance of v
+    Exactly one of sigma, scale_tril and covariance_matrix is given, else a ValueError says so.
+    The kernel is prod_i sum_k exp(-(x_i - mu_i + 2 pi k)^2/(2 sigma_i^2)), of a full covariance
+    sum_k exp(-|L^-1 (x - mu + 2 pi k)|^2/2) over integer vectors k.
     Draws are mu + sigma z, wrapped: their gradient is the normal's, and 0 in a sigma above 10, where the law is uniform
     to 4e-22. ``method="inverse"`` moves each coordinate at fixed cdf instead, which stops as the law becomes uniform.
+    Those of a full covariance are mu + L z, wrapped, by either method. Its density is worked out in double precision;
+    which terms it adds up follows from values, so that it cannot be traced, compiled or exported.
     Accuracy  that of ``hyperdist.ToroidalWrappedNormal``, in the dtype given.
     Source    Mardia & Jupp 2000, section 3.5.7.
 
@@ -82,21 +90,32 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     mu: Tensor
     sigma: Tensor
 
-    _batched = ("mu", "sigma")
+    _batched = ("mu", *SPREADS)
 
-    def __init__(self, mu: Any, sigma: Any, validate_args: bool | None = None) -> None:
-        given = _parameters.tensors(mu=mu, sigma=sigma)
-        mu, sigma = _parameters.vector(given["mu"], "mu"), given["sigma"]
-        full = _parameters.per_coordinate(mu=mu, sigma=sigma)
-        self.mu, self.sigma = mu.expand(full), sigma.expand(full)
-        super().__init__(full[:-1], full[-1:], validate_args=validate_args)
+    def __init__(
+        self,
+        mu: Any,
+        sigma: Any = None,
+        validate_args: bool | None = None,
+        *,
+        scale_tril: Any = None,
+        covariance_matrix: Any = None,
+    ) -> None:
+        one = spread.one_of(sigma, scale_tril, covariance_matrix)
+        given = _parameters.tensors(mu=mu, **one)
+        (name,) = one
+        mu = _parameters.vector(given["mu"], "mu")
+        batch, event, own = self._shapes(mu, name, given[name])
+        self.mu = mu.expand(batch + event)
+        setattr(self, name, given[name].expand(batch + own))
+        super().__init__(batch, event, validate_args=validate_args)
         if self._validate_args:
             _parameters.radians(self.mu, "mu")
 
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": finite_vector, "sigma": constraints.independent(positive, 1)}
+        return {"mu": finite_vector, **self._spread_constraint(positive)}
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -105,11 +124,14 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     @property
     def radius(self) -> Radius:
         """The law of each coordinate's absolute deviation from mu, batch shape (*batch, d)."""
-        return Radius(CircleRadial(), self.sigma, dtype=self._dtype, validate_args=self._validate_args)
+        return Radius(CircleRadial(), self._deviations(), dtype=self._dtype, validate_args=self._validate_args)
 
     def summary(self) -> ToroidalNormalSummary:
         """What divergences ask of the law."""
-        return ToroidalNormalSummary(self.event_shape[0], len(self.batch_shape), self.sigma.double())
+        d, axes = self.event_shape[0], len(self.batch_shape)
+        if self.full:
+            return ToroidalNormalSummary(d, axes, entropy=lambda: _torus.entropy(self.scale_tril))
+        return ToroidalNormalSummary(d, axes, self.sigma.double())
 
     @property
     def mean(self) -> Tensor:
@@ -119,15 +141,21 @@ class ToroidalWrappedNormal(ToroidalDistribution):
     @property
     def variance(self) -> Tensor:
         """E dist(x, mu)^2 = sum of E delta_i^2, (*batch); at most d pi^2/3."""
-        mean, variance = CircleRadial().moments(self.sigma.double())
+        mean, variance = CircleRadial().moments(self._deviations().double())
         return (variance + mean.square()).sum(dim=-1).to(self._dtype)
 
     def log_normalizer(self) -> Tensor:
-        """Log integral of the kernel, sum of log(sigma_i sqrt(2 pi)), (*batch)."""
-        return self.sigma.log().sum(dim=-1) + 0.5 * self.event_shape[0] * _LOG_TURN
+        """Log integral of the kernel, log det(L) + d/2 log(2 pi), det(L) the product of the sigma_i, (*batch)."""
+        return self._log_det()
 
     def entropy(self) -> Tensor:
-        """Sum of the coordinates' entropies, each that of the absolute deviation and log 2 for its sign, (*batch)."""
+        """Sum of the coordinates' entropies, each that of the absolute deviation and log 2 for its sign, (*batch).
+
+        Of a full covariance by quadrature over those directions in which the law wraps and is not uniform, at most
+        three, else NotImplementedError.
+        """
+        if self.full:
+            return _torus.entropy(self.scale_tril).to(self._dtype)
         each = CircleRadial().entropy(self.sigma.double()) + math.log(2.0)
         return each.sum(dim=-1).to(self._dtype)
 
@@ -140,6 +168,8 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         return self._outside(self._log_density(torus.wrap(x - self.mu)), inside, value)
 
     def _log_density(self, deviation: Tensor) -> Tensor:
+        if self.full:
+            return _torus.log_density(deviation, self.scale_tril)
         # The density is smooth in the signed deviation; abs would lose the second derivative at 0.
         size = torch.where(deviation < 0.0, -deviation, deviation)
         return (circular.log_density(size, self.sigma) - math.log(2.0)).sum(dim=-1)
@@ -148,11 +178,11 @@ class ToroidalWrappedNormal(ToroidalDistribution):
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         full = shape + self.event_shape
-        if method == "inverse":
+        if method == "inverse" and not self.full:
             deviation = self._by_inversion(full, generator)
         else:
             z = torch.randn(full, generator=generator, device=self.mu.device, dtype=self.mu.dtype)
-            deviation = circular.deviations(self.sigma, z)
+            deviation = self._stretched(z) if self.full else circular.deviations(self.sigma, z)
         x = torus.wrap(torus.wrap(self.mu) + deviation)
         return x, self._log_density(torus.wrap(deviation)) if density else None
 

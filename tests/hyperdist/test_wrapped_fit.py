@@ -7,18 +7,18 @@ import pytest
 from scipy import optimize
 
 import hyperdist as hd
-from hyperdist.distributions.wrapped_fit import _Problem
+from hyperdist.distributions.wrapped_fit import KINDS
 from hyperdist.geometry import conversions, tangent
 from tests.hyperdist.test_fit import mean_log_prob, neighbours
 from tests.support.cases import unit
 
 
-@pytest.mark.parametrize("isotropic", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("d", "c"), [(2, 1.0), (3, 0.4), (6, 2.0)])
-def test_gradient_of_the_wrapped_normal(d: int, c: float, isotropic: bool, rng: np.random.Generator) -> None:
+def test_gradient_of_the_wrapped_normal(d: int, c: float, kind: str, rng: np.random.Generator) -> None:
     """Against a central difference of step h: error h^2 times a third derivative, and eps/h."""
     x = 0.4 / c**0.5 * rng.uniform(-1, 1, (40, d)) / d**0.5
-    problem = _Problem(conversions.poincare_to_tangent(x, c), np.full((40, 1), 1 / 40), np.float64(c), isotropic, 0.0)
+    problem = KINDS[kind](conversions.poincare_to_tangent(x, c), np.full((40, 1), 1 / 40), np.float64(c), 0.0)
     theta, which, h = 0.5 * rng.normal(size=(1, d)), np.array([0]), 1e-5
     _, gradient, _ = problem.evaluate(theta, which)
     steps = [problem.evaluate(theta + h * e, which)[0] - problem.evaluate(theta - h * e, which)[0] for e in np.eye(d)]

@@ -12,9 +12,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import hyperdist_torch as ht  # noqa: E402
-from tests.support.torch.laws import CASES, TORUS, Case  # noqa: E402
+from tests.support.torch.laws import CASES, CORRELATED, TORUS, Case  # noqa: E402
 
-LAWS = [*CASES, *TORUS]
+LAWS = [*CASES, *TORUS, *CORRELATED]
 EVERY = pytest.mark.parametrize("case", LAWS, ids=str)
 # Forward-mode derivatives load a part of torch that warns of its own deprecations.
 FORWARD = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")

@@ -87,3 +87,22 @@ TORUS = [
     Case("ToroidalWrappedNormal", (np.array([0.3, 3.1, -9.0]), np.array([0.2, 1.7, 3.0])), "torus-d3"),
     Case("ToroidalWrappedNormal", (np.array([0.4]), np.array([[0.5], [2.0]])), "torus-batch"),
 ]
+
+CORRELATED = [
+    Case(
+        "ToroidalWrappedNormal",
+        (
+            np.array([0.3, 3.1, -2.0]),
+            TRIANGLE,
+        ),
+        "torus-full",
+        triangle=True,
+    ),
+    Case(
+        "ToroidalWrappedNormal",
+        (np.array([0.4, -3.0]), 2.0 * np.stack([TRIANGLE[1:, 1:], np.array([[0.2, 0.0], [0.1, 1.6]])])),
+        "torus-full-batch",
+        triangle=True,
+    ),
+]
+"""Correlated angles: no trace holds their density, see ``ToroidalWrappedNormal``."""

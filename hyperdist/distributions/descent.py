@@ -1,0 +1,92 @@
+"""Minima of many functions side by side, by BFGS."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from hyperdist.arrays.rows import column, dot
+
+_STEPS = 200
+_HALVINGS = 40
+_ARMIJO = 1e-4
+"""The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
+_DONE = 1e-20
+"""Gain that ends the search: the square of the gradient in units of the scales."""
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class Problem(Protocol):
+    """Negative log likelihoods of several laws as functions of theta (laws, p), each least in its other parameters."""
+
+    def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(values, their gradients in theta, the best other parameters (laws, ...)) for the laws ``which``."""
+        ...
+
+    def metric(self, others: np.ndarray) -> np.ndarray:
+        """Inverse Hessians at the start, about, (laws, p, p)."""
+        ...
+
+    def check(self, theta: np.ndarray, others: np.ndarray) -> None:
+        """Raise where a law has no minimum."""
+        ...
+
+
+def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(theta (laws, p), the other parameters) of the minima downhill from theta (Nocedal and Wright 2006, alg. 6.1).
+
+    A step whose gain the rounded value cannot show is taken as it is; a law is done when such steps stop shrinking.
+    """
+    laws = len(theta)
+    theta, active = np.array(theta), np.arange(laws)
+    value, gradient, others = problem.evaluate(theta, active)
+    problem.check(theta, others)
+    inverse = problem.metric(others)
+    last = np.full(laws, np.inf)
+    for _ in range(_STEPS):
+        step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
+        promise = -dot(step, gradient[active])
+        blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
+        done = blind & ((promise >= last[active]) | (promise <= _DONE))
+        last[active] = np.where(blind, promise, np.inf)
+        active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
+        if not active.size:
+            return theta, others
+        moved, new_value, new_gradient, new_others = _search(problem, theta, value, active, step, promise, blind)
+        change, turn = moved - theta[active], new_gradient - gradient[active]
+        inverse[active] = _update(inverse[active], change, turn)
+        theta[active], value[active], gradient[active], others[active] = moved, new_value, new_gradient, new_others
+        problem.check(theta, others)
+    raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")
+
+
+def _search(
+    problem: Any, theta: np.ndarray, value: np.ndarray, active: np.ndarray, step: np.ndarray, promise: np.ndarray,
+    blind: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """(theta, value, gradient, other parameters) after the first of step, step/2, ... that goes down far enough."""
+    length = np.ones(len(active))
+    moved = theta[active] + step
+    found = list(problem.evaluate(moved, active))
+    for _ in range(_HALVINGS):
+        again = np.flatnonzero(~(blind | (found[0] <= value[active] - _ARMIJO * length * promise)))
+        if not again.size:
+            break
+        length[again] *= 0.5
+        moved[again] = theta[active[again]] + column(length[again]) * step[again]
+        for whole, part in zip(found, problem.evaluate(moved[again], active[again]), strict=True):
+            whole[again] = part
+    return moved, found[0], found[1], found[2]
+
+
+def _update(inverse: np.ndarray, change: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """The BFGS update of inverse Hessians (laws, d, d); none where the curvature along the step is not positive."""
+    curvature = dot(change, turn)
+    usable = curvature > _EPS * np.sqrt(dot(change, change) * dot(turn, turn))
+    rho = np.where(usable, 1.0 / np.where(usable, curvature, 1.0), 0.0)
+    turned = np.einsum("bij,bj->bi", inverse, turn)
+    cross = change[:, :, None] * turned[:, None, :]
+    square = rho * (1.0 + rho * dot(turn, turned))
+    outer = change[:, :, None] * change[:, None, :]
+    return inverse - rho[:, None, None] * (cross + np.swapaxes(cross, 1, 2)) + square[:, None, None] * outer
