@@ -47,7 +47,7 @@ class Spread(ManifoldDistribution):
             return torch.diag_embed(self.sigma)
         if name == "covariance_matrix" and ("scale_tril" in given or "sigma" in given):
             return lower.gram(self.scale_tril)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return super().__getattribute__(name)  # whose error says why a property is absent
 
     @property
     def full(self) -> bool:
