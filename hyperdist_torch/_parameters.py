@@ -45,7 +45,8 @@ def _tensor(value: Any, name: str, dtype: torch.dtype, device: torch.device | No
         return value.to(device=device, dtype=dtype)
     if type(value) in (int, float):
         return torch.full((), value, dtype=dtype, device=device)
-    return torch.as_tensor(checks.as_float(value, name), dtype=dtype, device=device)
+    # A copy: the arrays of a NumPy law are read-only, which torch's tensors cannot be.
+    return torch.tensor(checks.as_float(value, name), dtype=dtype, device=device)
 
 
 def real(value: Any, name: str, dtype: torch.dtype) -> Tensor:

@@ -156,12 +156,15 @@ def _rounding(unit: float, m: int) -> float:
 def shares(weights: ArrayLike | None, n: int) -> np.ndarray:
     """Observation weights (n, *batch) divided by their sums, float64; equal ones for None.
 
-    Weights are finite, >= 0, and have a positive sum in every batch element, of any size.
+    Weights are finite, >= 0, and have a positive sum in every batch element, of any size; an array of booleans has the
+    weights 1 and 0.
     """
     if n == 0:
         raise ValueError("x must hold at least one observation, got none")
     if weights is None:
         return np.full(n, 1.0 / n)
+    if isinstance(weights, np.ndarray) and weights.dtype == np.bool_:
+        weights = weights.astype(np.float64)
     array = non_negative(weights, "weights").astype(np.float64)
     if array.ndim == 0 or array.shape[0] != n:
         raise ValueError(f"weights must have length {n}, one for each observation, got shape {array.shape}")

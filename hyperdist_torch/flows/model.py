@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hyperdist import checks
 from hyperdist_torch import checkpoint
 from hyperdist_torch.distributions import (
     Mixture,
@@ -85,7 +86,7 @@ class Flow(nn.Module):
             raise ValueError(f"base must be 'mixture' to be set, got {self.config.base!r}")
         for name, given in {"base_weights": weights, "base_mu": mu, "base_kappa": kappa}.items():
             buffer = getattr(self, name)
-            value = torch.as_tensor(given).to(buffer)
+            value = (given if isinstance(given, Tensor) else torch.tensor(checks.as_float(given, name))).to(buffer)
             if value.shape != buffer.shape:
                 raise ValueError(f"{name} must have shape {tuple(buffer.shape)}, got {tuple(value.shape)}")
             buffer.copy_(value)

@@ -266,3 +266,13 @@ def test_no_direction_is_best() -> None:
     assert several.mean_resultant_length[1] == pytest.approx(0.25, rel=1e-12)
     assert hd.VonMisesFisher.fit(poles, min_scale=0.5).kappa == 0.0
     assert hd.SphericalRiemannianNormal.fit(poles).sigma > 1
+
+
+def test_a_mask_is_weights_of_one_and_zero(rng: np.random.Generator) -> None:
+    x = hd.RiemannianNormal([0.1, 0.2], 0.4).sample((50,), rng=rng)
+    some = rng.random(50) < 0.5
+    masked, chosen = hd.RiemannianNormal.fit(x, some), hd.RiemannianNormal.fit(x[some])
+    np.testing.assert_allclose(masked.mu, chosen.mu, rtol=1e-12)
+    np.testing.assert_allclose(masked.sigma, chosen.sigma, rtol=1e-12)
+    with pytest.raises(ValueError, match="weights must have a positive sum"):
+        hd.RiemannianNormal.fit(x, np.zeros(50, dtype=bool))

@@ -8,7 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
+from hyperdist_torch import flows  # noqa: E402
 from tests.support.torch.laws import CASES, TORUS, Case  # noqa: E402
 
 EVERY = pytest.mark.parametrize("case", [*CASES, *TORUS], ids=str)
@@ -59,3 +61,13 @@ def test_a_change_in_place_is_the_laws_change(case: Case) -> None:
     if kept is not None:
         torch.testing.assert_close(kept.entropy(), case.of(*parameters).radius.entropy(), rtol=0.0, atol=0.0)
         torch.testing.assert_close(kept.mean, case.of(*parameters).radius.mean, rtol=0.0, atol=0.0)
+
+
+def test_parameters_of_a_numpy_law_are_taken() -> None:
+    """They are read-only; the tensors are copies."""
+    law = hd.VonMisesFisher([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [3.0, 8.0])
+    taken = ht.VonMisesFisher(law.mu, law.kappa)
+    assert torch.equal(taken.kappa, torch.tensor([3.0, 8.0]))
+    flow = flows.Flow(flows.FlowConfig("sphere", 2, hidden=4, base="mixture", components=2))
+    flow.set_base(hd.Mixture([0.3, 0.7], law).weights, law.mu, law.kappa)
+    assert torch.equal(flow.base_kappa, torch.tensor([3.0, 8.0]))
