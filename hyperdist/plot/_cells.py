@@ -1,9 +1,10 @@
 """A density on the pixels of a picture: at their centres and, where it is narrower than they are, as means that keep
 its mass.
 
-Pixels are cut in four, and their parts again, wherever a part holds much of the mass, or a draw of the law has a far
-larger density than the middle of its part. Where this shows that the law is narrower than a pixel, the pixel and its
-neighbours take the mass in them over their volume; everywhere else the density at the centre stands.
+Pixels are cut in four where one that holds much of the mass differs far from the next, or a draw of the law has a far
+larger density than the middle of its pixel; and their parts again, until each holds little. Where this shows that the
+law is narrower than a pixel, the pixel and its neighbours take the mass in them over their volume; everywhere else the
+density at the centre stands.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SHARE = 2e-3
 """Mass, of all, that one part holds at most."""
 _TOWERS = np.log(8.0)
 """How far the log density of a draw is above that of the middle of its part before the part is cut."""
+_CROSS = ndimage.generate_binary_structure(2, 1)
 _UNEVEN = 1e-6
 """Mass, of all, from which parts are cut on whose middles differ as much as that."""
 _DEPTH, _MOST = 36, 1 << 18
@@ -110,7 +112,8 @@ def pixels(density: Density, chart: Chart) -> Pixels:
     cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
     paper = chart.draw_in(chart.centres(cells, 0))
     with np.errstate(all="ignore"):
-        log_p = density.log_prob(chart.at(paper))
+        # One row at a time: a batch of thousands of laws needs memory for one row of pixels, not for the picture.
+        log_p = np.concatenate([density.log_prob(chart.at(row)) for row in paper.reshape(rows, columns, 2)])
         log_p = np.where(np.isposinf(log_p), np.max(log_p[np.isfinite(log_p)], initial=-np.inf), log_p)
         log_volume = chart.log_volume(paper) + np.log(chart.side.prod())
         tally, scale = _cut(density, chart, cells, log_p, log_volume)
@@ -145,9 +148,11 @@ def _cut(
         mass = np.where(np.isneginf(log_volume), 0.0, np.exp(log_mass - scale))
         total = 1.0 if drawn else tally.mass.sum() + mass.sum()
         held, towers = _held(chart.cells(paper, level), above, cells, log_p)
-        crowded = (mass > _SHARE * total) | towers
+        heavy = mass > _SHARE * total
         if level:
-            crowded |= _uneven(log_p, mass > _UNEVEN * total)
+            crowded = heavy | towers | _uneven(log_p, mass > _UNEVEN * total)
+        else:
+            crowded = (heavy & _steep(log_p.reshape(chart.shape))) | towers
         split = _with_neighbours(crowded, cells)
         last = level == _DEPTH or 4 * int(split.sum()) > _MOST
         if last and drawn:
@@ -178,6 +183,13 @@ def _held(where: np.ndarray, above: np.ndarray, cells: np.ndarray, log_p: np.nda
     towers = np.zeros(len(cells), bool)
     towers[index[known][above[known] > log_p[index[known]] + _TOWERS]] = True
     return held, towers
+
+
+def _steep(log_p: np.ndarray) -> np.ndarray:
+    """Whether a pixel beside another is so much above or below it that their centres do not tell their means."""
+    around = (f(log_p, footprint=_CROSS, mode="nearest") for f in (ndimage.maximum_filter, ndimage.minimum_filter))
+    highest, lowest = around
+    return (~(highest - log_p <= _TOWERS) | ~(log_p - lowest <= _TOWERS)).reshape(-1)
 
 
 def _uneven(log_p: np.ndarray, heavy: np.ndarray) -> np.ndarray:

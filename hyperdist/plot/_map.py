@@ -47,14 +47,25 @@ def draw(ax: Axes, curves: Any, style: dict[str, Any]) -> LineCollection:
     outline = cast(Outline, find(ax))
     pieces = [piece for curve in curves for piece in outline.view.curve(curve)]
     artist = LineCollection(pieces, **style)
-    artist.set_transform(ax.transAxes if isinstance(outline.view, Oval) else ax.transData)
+    artist.set_transform(outline.get_data_transform())
     artist = cast(LineCollection, ax.add_collection(artist, autolim=False))
     artist.set_clip_path(outline)
     return artist
 
 
-def graticule(view: View) -> list[np.ndarray]:
-    """Meridians, but for one that is the edge of the map, and parallels."""
+def graticule(ax: Axes) -> None:
+    """Draw the meridians, but for one that is the edge of the map, and the parallels; one patch, no collection, so that
+    the axes' collections are what is put on the map."""
+    outline = cast(Outline, find(ax))
+    pieces = [Path(piece) for curve in _lines(outline.view) for piece in outline.view.curve(curve)]
+    style = {"facecolor": "none", "edgecolor": "0.25", "linewidth": 0.5, "alpha": 0.16, "zorder": 3}
+    artist = PathPatch(Path.make_compound_path(*pieces), label="_nolegend_", **style)
+    artist.set_transform(outline.get_data_transform())
+    ax.add_patch(artist)
+    artist.set_clip_path(outline)
+
+
+def _lines(view: View) -> list[np.ndarray]:
     along = np.linspace(-90.0, 90.0, 181)
     edge = (view.centre[1] + 180.0) % 360.0 if isinstance(view, Oval) and view.centre[0] == 0.0 else None
     meridians = [from_angles(np.radians(along), np.radians(lon)) for lon in range(-180, 180, 30) if lon % 360.0 != edge]

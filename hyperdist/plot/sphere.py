@@ -67,7 +67,7 @@ def sphere(
     _map.prepare(ax, view)
     ax.add_patch(_map.Outline(ax, view))
     if grid:
-        _map.draw(ax, _map.graticule(view), _style.GRID)
+        _map.graticule(ax)
     if degrees:
         _map.label_degrees(ax, view)
     return ax

@@ -51,7 +51,7 @@ def density_map(
     ax        axes of projection "mollweide" or "hammer"; longitude 0 is the centre, east is right.
     events    (n, 3)  unit vectors of the training part, orange.
     test      (m, 3)  of the test part, red.
-    pixels    from pole to pole; ``log_density`` is called with some 100,000 points at a time at most.
+    pixels    from pole to pole; ``log_density`` is called once a row of pixels, with 2 ``pixels`` points.
     decades   powers of ten of the density over the uniform one that the colours span; beyond, the ends' colours.
     returns   the artist of the density, which ``density_bar`` explains; with ``colorbar`` it has been.
     """
