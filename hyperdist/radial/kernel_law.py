@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -14,6 +16,39 @@ from hyperdist.radial import calculus, quadrature, rejection
 from hyperdist.radial.base import RadialLaw, quiet
 from hyperdist.radial.nodes import Nodes
 from hyperdist.radial.quadrature import Kernel
+
+_LAWS = 1024
+"""Laws whose nodes are at hand at once: their memory does not grow with the batch, and they stay in cache."""
+
+
+def by_laws(function: Callable[..., Any], kernel: Kernel, *arrays: np.ndarray) -> Any:
+    """``function(kernel, *arrays)``, one array (..., *batch) or a tuple of them, some of a batch's laws at a time.
+
+    arrays : (..., *batch), or what broadcasts against that.
+    """
+    batch = kernel.centre.shape
+    size, axes = math.prod(batch), len(batch)
+    if size <= _LAWS:
+        return function(kernel, *arrays)
+
+    def flat(array: np.ndarray) -> np.ndarray:
+        lead = array.shape[: max(0, array.ndim - axes)]
+        return np.broadcast_to(array, lead + batch).reshape((*lead, size))
+
+    values = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
+    own = {name: flat(value) for name, value in values.items() if isinstance(value, np.ndarray)}
+    others = [flat(np.asarray(array)) for array in arrays]
+    found = []
+    for start in range(0, size, _LAWS):
+        laws = slice(start, start + _LAWS)
+        some: Any = replace(kernel, **{name: value[laws] for name, value in own.items()})  # type: ignore[type-var]
+        found.append(function(some, *(array[..., laws] for array in others)))
+
+    def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+        whole = np.concatenate(parts, axis=-1)
+        return whole.reshape((*whole.shape[:-1], *batch))
+
+    return tuple(joined(parts) for parts in zip(*found, strict=True)) if isinstance(found[0], tuple) else joined(found)
 
 
 class KernelLaw(RadialLaw):
@@ -70,7 +105,7 @@ class KernelLaw(RadialLaw):
     @cached_property
     @quiet
     def _log_mass(self) -> np.ndarray:
-        return quadrature.log_mass(self._kernel)
+        return by_laws(quadrature.log_mass, self._kernel)
 
     def _coordinates(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return r / self._scale, self._offset(r)
@@ -80,27 +115,31 @@ class KernelLaw(RadialLaw):
         return self._kernel.log_ratio(y, t) - self._log_mass - np.log(self._scale)
 
     def _log_tails(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return calculus.tails(self._kernel, self._log_mass, *self._coordinates(r))
+        return by_laws(calculus.tails, self._kernel, self._log_mass, *self._coordinates(r))
 
     @cached_property
     @quiet
     def _centre_log_tails(self) -> tuple[np.ndarray, np.ndarray]:
-        return calculus.centre_tails(self._kernel, self._log_mass)
+        return by_laws(calculus.centre_tails, self._kernel, self._log_mass)
 
     def _quantile(self, p: np.ndarray, upper: np.ndarray) -> np.ndarray:
-        return self._scale * calculus.quantile(self._kernel, self._log_mass, self._centre_log_tails, p, upper, self.d)
+        def quantile(kernel: Kernel, mass: Any, low: Any, high: Any, p: Any, upper: Any) -> np.ndarray:
+            return calculus.quantile(kernel, mass, (low, high), p, upper, self.d)
+
+        known = self._log_mass, *self._centre_log_tails
+        return self._scale * by_laws(quantile, self._kernel, *known, p, upper)
 
     @cached_property
     @quiet
     def _mean_score(self) -> np.ndarray:
-        return calculus.mean_score(self._kernel)
+        return by_laws(calculus.mean_score, self._kernel)
 
     @quiet
     def _slope(self, r: ArrayLike) -> np.ndarray:
         """dy/dtheta of draws r at fixed cdf, theta the kernel's parameter; NaN off the support."""
 
         def slope(x: np.ndarray) -> np.ndarray:
-            return calculus.slope(self._kernel, *self._coordinates(x), self._mean_score)
+            return by_laws(calculus.slope, self._kernel, *self._coordinates(x), self._mean_score)
 
         return self._on_support(r, slope, np.nan, np.nan)
 
@@ -117,7 +156,7 @@ class KernelLaw(RadialLaw):
     @quiet
     def _scaled_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of y."""
-        return Nodes.of(self._kernel).moments()
+        return by_laws(lambda kernel: Nodes.of(kernel).moments(), self._kernel)
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         mean, variance = self._scaled_moments
@@ -128,7 +167,8 @@ class KernelLaw(RadialLaw):
         return self._scale * self._kernel.centre * (1.0 if self.d > 1 else 0.0)
 
     def _entropy(self) -> np.ndarray:
-        return calculus.entropy(self._kernel, self._log_mass, self.d) + np.log(self._scale)
+        entropy = by_laws(lambda kernel, mass: calculus.entropy(kernel, mass, self.d), self._kernel, self._log_mass)
+        return entropy + np.log(self._scale)
 
 
 class AngleLaw(KernelLaw):

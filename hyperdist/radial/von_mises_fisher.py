@@ -6,9 +6,10 @@ Fisher 1953; Mardia & Jupp 2000, 9.3.4.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy import ndarray
@@ -19,7 +20,7 @@ from hyperdist.arrays.stable import decayc
 from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import quadrature
 from hyperdist.radial.base import quiet
-from hyperdist.radial.kernel_law import AngleLaw
+from hyperdist.radial.kernel_law import AngleLaw, by_laws
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
 from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, exact, flat
 from hyperdist.radial.spherical import (
@@ -319,20 +320,22 @@ class VonMisesFisherRadius(AngleLaw):
 
         By parts A = kappa E sin(r)^2 / d, which keeps its relative accuracy for small kappa.
         """
-        (square,) = quadrature.expectations(self._kernel, lambda y, t: np.square(np.sin(y)))
+        (square,) = self._expectations(lambda kernel: (lambda y, t: np.square(np.sin(y)),))
         return self.kappa * square / self.d
 
     @quiet
     def mean_versine(self) -> ndarray:
         """1 - A = E (1 - cos r), in float64."""
-        return quadrature.expectations(self._kernel, lambda y, t: 2.0 * np.square(np.sin(0.5 * y)))[0]
+        return self._expectations(lambda kernel: (lambda y, t: 2.0 * np.square(np.sin(0.5 * y)),))[0]
 
     @quiet
     def cosine_variance(self) -> ndarray:
         """Var cos r = dA/d kappa, in float64, without the cancellation of 1 - A^2 - d A/kappa."""
-        score = self._kernel.score
-        mean, square = quadrature.expectations(self._kernel, score, lambda y, t: np.square(score(y, t)))
+        mean, square = self._expectations(lambda kernel: (kernel.score, lambda y, t: np.square(kernel.score(y, t))))
         return square - mean * mean
+
+    def _expectations(self, integrands: Callable[[Any], tuple[quadrature.Integrand, ...]]) -> tuple[ndarray, ...]:
+        return by_laws(lambda kernel: quadrature.expectations(kernel, *integrands(kernel)), self._kernel)
 
     def log_normalizer_derivative(self) -> dict[str, ndarray]:
         """d log_normalizer / d kappa, the mean resultant length."""
