@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from functools import reduce
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,16 +13,18 @@ from torch.distributions import Distribution, constraints
 from hyperdist import checks
 from hyperdist.arrays.namespace import constant
 from hyperdist.geometry import conversions
+from hyperdist.geometry.product import join, split
 from hyperdist_torch import _parameters
 from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist_torch.distributions.mixture import Mixture
+from hyperdist_torch.distributions.product import Product, ProductPoint
 from hyperdist_torch.flows import saved
 from hyperdist_torch.flows.fields import NOISES, VectorField, draw_noise
 from hyperdist_torch.flows.solvers import FixedGrid, Solution, Solver
-from hyperdist_torch.flows.spaces import FlowSpace, OnEuclidean, in_model
+from hyperdist_torch.flows.spaces import FlowSpace, OnEuclidean, OnProduct, in_model
 
 
 def read(space: FlowSpace, x: Any, dtype: torch.dtype, model: str | None = None, name: str = "value") -> Tensor:
@@ -33,9 +36,25 @@ def read(space: FlowSpace, x: Any, dtype: torch.dtype, model: str | None = None,
     return there.retract(there.check(_parameters.real(there.widened(x, name), name, dtype), name))
 
 
-def _check_base(base: Distribution, space: FlowSpace, hyperbolic: bool) -> None:
-    """ValueError where the base does not live on the space."""
-    flat = isinstance(space, OnEuclidean)
+def _factors(space: FlowSpace, base: Distribution) -> list[tuple[FlowSpace, Any]]:
+    """Space and base of every factor; ValueError where a product has a base of another kind."""
+    if not isinstance(space, OnProduct):
+        return [(space, base)]
+    if not isinstance(base, Product) or len(base.laws) != len(space.factors):
+        raise ValueError(
+            f"base must be a Product of {len(space.factors)} laws on {space!r}, got {type(base).__name__}: of a flat "
+            "factor a normal with c = 0"
+        )
+    pairs = zip(space.factors, base.laws, strict=True)
+    return [part for factor, law in pairs for part in _factors(factor, law)]
+
+
+def _check_base(base: Distribution, space: FlowSpace) -> None:
+    """ValueError where the base does not live on the single space."""
+    flat, hyperbolic = isinstance(space, OnEuclidean), isinstance(base, HyperbolicDistribution)
+    width = space.d if space.model else space.width
+    if tuple(base.event_shape) != (width,):
+        raise ValueError(f"base must have event shape ({width},) on {space!r}, got {tuple(base.event_shape)}")
     if space.model or flat:
         fits = hyperbolic or (flat and not isinstance(base.support, UnitSphere | Angles))
     else:
@@ -46,6 +65,51 @@ def _check_base(base: Distribution, space: FlowSpace, hyperbolic: bool) -> None:
         raise ValueError(f"base must have the curvature c = {space.c:g} of its space, got {base.c}")
 
 
+class _Factor(NamedTuple):
+    """One space of a flow, the law that the flow starts from there, and the coordinates in which it meets it."""
+
+    space: FlowSpace
+    base: Any
+    base_model: str | None
+
+    @classmethod
+    def of(cls, space: FlowSpace, base: Any) -> _Factor:
+        hyperbolic = isinstance(base, HyperbolicDistribution)
+        # At c = 0 ball coordinates are half as long as the lengths of flat space.
+        return cls(space, base, space.model or ("tangent" if hyperbolic else None))
+
+    def model(self, asked: str | None) -> str | None:
+        """The coordinates of the caller's points: the base's own where no others are asked for."""
+        if not self.space.model or not isinstance(self.base, ManifoldDistribution):
+            return None
+        return self.base._check_model(asked)
+
+    def given(self, asked: str | None) -> int:
+        """Numbers of a point in those."""
+        return in_model(self.space, self.model(asked)).width
+
+    def inwards(self, x: Tensor, asked: str | None, dtype: torch.dtype) -> Tensor:
+        """The caller's points, read and in the solver's coordinates."""
+        model = self.model(asked)
+        x = read(self.space, x, dtype, model)
+        return self._convert(x, model, self.space.model) if model else x
+
+    def outwards(self, x: Tensor, asked: str | None) -> Tensor:
+        """The solver's points in the caller's coordinates."""
+        model = self.model(asked)
+        return self._convert(x, self.space.model, model) if model else x
+
+    def _convert(self, x: Tensor, model: str | None, to: str | None) -> Tensor:
+        if model == to:
+            return x
+        c = self.space.curvature(x)
+        return conversions.from_tangent(conversions.to_tangent(x, c, str(model)), c, str(to))
+
+    def base_options(self) -> dict[str, str]:
+        """What the base's ``log_prob`` is to be told."""
+        return {"model": self.base_model} if self.base_model else {}
+
+
 class RiemannianCNF(nn.Module, ManifoldDistribution):
     """The law at time 1 of points that have the law ``base`` at time 0 and move with dx/dt = f(t, x).
 
@@ -53,7 +117,8 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     it), calling it is ``log_prob``, and ``save`` and ``load`` keep it.
 
     base       : a law of this library on the field's space; in flat space any ``torch.distributions`` law too. Draws
-                 from a mixture have gradients in the field alone.
+                 from a mixture have gradients in the field alone. On a product a ``Product``, whose laws on flat
+                 factors are normals with c = 0.
     field      : a ``VectorField``.
     context    : (*batch, k) of a conditional field; its batch broadcasts against the base's.
     solver     : ``FixedGrid`` or ``Adaptive``.
@@ -99,13 +164,8 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
             context = context.expand(*batch, context.shape[-1])
         self.context = context
         self.base = base if tuple(base.batch_shape) == batch else base.expand(torch.Size(batch))
-        width = self.space.d if self.space.model else self.space.width
-        if tuple(base.event_shape) != (width,):
-            raise ValueError(f"base must have event shape ({width},) on {self.space!r}, got {tuple(base.event_shape)}")
-        hyperbolic = isinstance(base, HyperbolicDistribution)
-        _check_base(base, self.space, hyperbolic)
-        # At c = 0 ball coordinates are half as long as the lengths of flat space.
-        self._base_model = self.space.model or ("tangent" if hyperbolic else None)
+        for part in self._parts():
+            _check_base(part.base, part.space)
         ManifoldDistribution.__init__(self, torch.Size(batch), base.event_shape, validate_args=validate_args)
 
     def __getattr__(self, name: str) -> Any:
@@ -148,11 +208,27 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     @constraints.dependent_property(is_discrete=False, event_dim=1)
     def support(self) -> Any:  # type: ignore[override]
         """That of the base, in its own coordinates; all vectors in flat space if the base is hyperbolic at c = 0."""
-        return self.space.support if self.space.model is None and self._base_model else self.base.support
+        found = [
+            part.space.support if part.space.model is None and part.base_model else part.base.support
+            for part in self._parts()
+        ]
+        if not isinstance(self.space, OnProduct):
+            return found[0]
+        return ProductPoint(found, [part.given(None) for part in self._parts()])
+
+    def _parts(self) -> list[_Factor]:
+        """The factors of the space, one unless it is a product."""
+        return [_Factor.of(space, base) for space, base in _factors(self.space, self.base)]
 
     @property
     def _models(self) -> tuple[str, ...]:
+        if isinstance(self.space, OnProduct):
+            return conversions.MODELS if any(part.space.model for part in self._parts()) else ()
         return self.base._models if self.space.model and isinstance(self.base, ManifoldDistribution) else ()
+
+    def _check_model(self, model: str | None) -> str | None:
+        # Each factor of a product has coordinates of its own where none are asked for.
+        return None if model is None and isinstance(self.space, OnProduct) else super()._check_model(model)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -170,15 +246,25 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     def _read(self, value: Tensor, model: str | None) -> Tensor:
         """Points in the solver's coordinates; ValueError for rows that are none, whatever ``validate_args`` says: a
         point off the space would be moved onto it without a word."""
-        x = read(self.space, value, self._dtype, model)
-        if model is not None and model != self.space.model:
-            x = self._convert(x, model, str(self.space.model))
+        parts = self._parts()
+        if len(parts) == 1:
+            x = parts[0].inwards(value, model, self._dtype)
+        else:
+            widths = [part.given(model) for part in parts]
+            value = _parameters.real(value, "value", self._dtype)
+            checks.last_axis(tuple(value.shape), "value", sum(widths))
+            given = zip(parts, split(value, widths), strict=True)
+            x = join([part.inwards(own, model, self._dtype) for part, own in given])
         shape = checks.broadcast(value=tuple(x.shape[:-1]), batch=tuple(self.batch_shape))
         return x.expand(*shape, self.space.width)
 
-    def _convert(self, x: Tensor, model: str, to: str) -> Tensor:
-        c = self.space.curvature(x)
-        return conversions.from_tangent(conversions.to_tangent(x, c, model), c, to)
+    def _written(self, x: Tensor, model: str | None) -> Tensor:
+        """Points in the solver's coordinates in those of the caller."""
+        parts = self._parts()
+        if len(parts) == 1:
+            return parts[0].outwards(x, model)
+        given = zip(parts, split(x, [part.space.width for part in parts]), strict=True)
+        return join([part.outwards(own, model) for part, own in given])
 
     def _carry(self, x: Tensor, start: float, end: float, generator: torch.Generator | None, density: bool) -> Solution:
         context = self.context
@@ -190,14 +276,20 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
         return self.solver.solve(self.field, x, start, end, context=context, noise=noise, density=density)
 
     def _base_log_prob(self, z: Tensor) -> Tensor:
-        return self.base.log_prob(z, **({"model": self._base_model} if self._base_model else {}))
+        parts = self._parts()
+        given = zip(parts, split(z, [part.space.width for part in parts]) if len(parts) > 1 else [z], strict=True)
+        return reduce(torch.add, (part.base.log_prob(own, **part.base_options()) for part, own in given))
 
     def _start(
         self, sample_shape: torch.Size, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Draws of the base in the solver's coordinates, and their log density where it is wanted."""
         if isinstance(self.base, ManifoldDistribution):
-            return self.base._rsample(sample_shape, self._base_model, method, generator, density)
+            parts = self._parts()
+            if len(parts) == 1:
+                return self.base._rsample(sample_shape, parts[0].base_model, method, generator, density)
+            drawn = [part.base._rsample(sample_shape, part.base_model, method, generator, density) for part in parts]
+            return join([z for z, _ in drawn]), reduce(torch.add, (lp for _, lp in drawn)) if density else None
         ours = isinstance(self.base, Mixture)
         if not ours and (generator is not None or method != "rejection"):
             raise ValueError(f"generator and method need a base of this library, got {type(self.base).__name__}")
@@ -218,9 +310,7 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
     ) -> tuple[Tensor, Tensor | None]:
         z, log_prob = self._start(shape[: len(shape) - len(self.batch_shape)], method, generator, density)
         solution = self._carry(z, 0.0, 1.0, generator, density)
-        x = solution.x
-        if model is not None and model != self.space.model:
-            x = self._convert(x, str(self.space.model), model)
+        x = self._written(solution.x, model)
         if not density:
             return x, None
         assert log_prob is not None

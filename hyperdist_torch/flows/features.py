@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hyperdist import checks
 from hyperdist.geometry import conversions, gyroplane
 from hyperdist_torch.flows._derivative import along
-from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnSphere, OnTorus, on
+from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnProduct, OnSphere, OnTorus, on
 
 
 class Features(nn.Module, ABC):
@@ -68,14 +68,23 @@ class Coordinates(Features):
         return self.space.features(x)
 
     def linearised(self, x: Tensor, t: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
-        if self.space.model is None and not isinstance(self.space, OnTorus):
-            return x, e
-        if isinstance(self.space, OnTorus):
-            cosine, sine = x.cos(), x.sin()
-            return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
-        lorentz = self.space.model == "lorentz"
-        charted = conversions.lorentz_to_tangent_along if lorentz else conversions.poincare_to_tangent_along
-        return charted(x, e, self.space.curvature(x))
+        return _charted(self.space, x, e)
+
+
+def _charted(space: FlowSpace, x: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+    """``space.features`` at x, and their derivatives along e."""
+    if isinstance(space, OnProduct):
+        parts = zip(space.factors, x.split(space.widths, dim=-1), e.split(space.widths, dim=-1), strict=True)
+        found = [_charted(*part) for part in parts]
+        return torch.cat([value for value, _ in found], dim=-1), torch.cat([moved for _, moved in found], dim=-1)
+    if space.model is None and not isinstance(space, OnTorus):
+        return x, e
+    if isinstance(space, OnTorus):
+        cosine, sine = x.cos(), x.sin()
+        return torch.cat([cosine, sine], dim=-1), torch.cat([-sine * e, cosine * e], dim=-1)
+    lorentz = space.model == "lorentz"
+    charted = conversions.lorentz_to_tangent_along if lorentz else conversions.poincare_to_tangent_along
+    return charted(x, e, space.curvature(x))
 
 
 class Waves(Features):
@@ -148,6 +157,8 @@ class GeodesicDistances(Features):
     def __init__(self, space: AnySpace, n: int, to: str = "points") -> None:
         super().__init__()
         space = on(space)
+        if isinstance(space, OnProduct):
+            raise ValueError(f"space must be a single one for GeodesicDistances, got {space!r}: Coordinates serve all")
         self.space, self.width = space, checks.dimension(n, "n")
         self.target: str = checks.choice(to, "to", ("points", "planes"))
         if to == "planes" and isinstance(space, OnTorus):

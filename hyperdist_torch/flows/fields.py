@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from hyperdist_torch._host import holds, seen
 from hyperdist_torch.flows._derivative import along
 from hyperdist_torch.flows.features import Coordinates, Features
 from hyperdist_torch.flows.networks import Network
-from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnTorus, on
+from hyperdist_torch.flows.spaces import AnySpace, FlowSpace, OnProduct, OnTorus, on
 
 NOISES = ("gaussian", "rademacher")
 
@@ -217,16 +218,17 @@ def check_tangent(field: VectorField, x: Tensor, t: float = 0.5, context: Tensor
 
 @torch.no_grad()
 def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor | None = None) -> None:
-    """ValueError where a field on the torus jumps from pi to -pi: what crosses there would have no density.
+    """ValueError where a field jumps as an angle of a torus passes from pi to -pi: what crosses has no density.
 
     Between neighbours a periodic field changes by less than the bound, unless it has waves shorter than 2^-15. Those of
     frames are periodic.
     """
-    if not isinstance(field.space, OnTorus) or isinstance(field, FrameField) or not x.numel():
+    angles = _angles(field.space)
+    if not angles or isinstance(field, FrameField) or not x.numel():
         return
     pi = x.new_full((), math.pi)
     ends = -pi, torch.nextafter(pi, torch.zeros_like(pi))
-    for axis in range(field.space.d):
+    for axis in angles:
         at = torch.arange(axis, axis + 1, device=x.device)
         start, end = (velocity(field, t, x.index_fill(-1, at, side), context) for side in ends)
         jump, size = (start - end).abs().amax(), torch.maximum(start.abs(), end.abs()).amax()
@@ -236,6 +238,14 @@ def check_continuous(field: VectorField, t: Tensor, x: Tensor, context: Tensor |
                 f"a field on {field.space!r} must be periodic, got one that jumps by {most:.3g} where angle "
                 f"{axis} passes from pi to -pi: let it read cosines and sines of the angles"
             )
+
+
+def _angles(space: FlowSpace) -> list[int]:
+    """The coordinates that are angles."""
+    if not isinstance(space, OnProduct):
+        return list(range(space.d)) if isinstance(space, OnTorus) else []
+    starts = accumulate(space.widths, initial=0)
+    return [start + axis for start, factor in zip(starts, space.factors, strict=False) for axis in _angles(factor)]
 
 
 def draw_noise(space: FlowSpace, x: Tensor, kind: str, generator: torch.Generator | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from hyperdist.arrays.host import plain
 from hyperdist_torch.flows.spaces.base import FlowSpace
 from hyperdist_torch.flows.spaces.euclidean import OnEuclidean
 from hyperdist_torch.flows.spaces.hyperbolic import OnLorentz, OnPoincareBall, in_model
+from hyperdist_torch.flows.spaces.product import OnProduct
 from hyperdist_torch.flows.spaces.sphere import OnSphere
 from hyperdist_torch.flows.spaces.torus import OnTorus
 
@@ -25,16 +26,19 @@ Sphere = OnSphere
 Torus = OnTorus
 
 AnySpace = FlowSpace | hyperdist.spaces.Space
-"""A space that names its dimension, such as ``hyperdist.Sphere(2)`` or ``hyperdist.PoincareBall(1.0, d=2)``."""
+"""A space that names its dimension, such as ``hyperdist.Sphere(2)`` or ``hyperdist.PoincareBall(1.0, d=2)``, or a
+``hyperdist.ProductSpace`` of such."""
 
 __all__ = [
-    "AnySpace", "Euclidean", "FlowSpace", "Lorentz", "OnEuclidean", "OnLorentz", "OnPoincareBall", "OnSphere",
-    "OnTorus", "PoincareBall", "Space", "Sphere", "Torus", "in_model", "on",
+    "AnySpace", "Euclidean", "FlowSpace", "Lorentz", "OnEuclidean", "OnLorentz", "OnPoincareBall", "OnProduct",
+    "OnSphere", "OnTorus", "PoincareBall", "Space", "Sphere", "Torus", "in_model", "on",
 ]  # fmt: skip
 
 
 def on(space: AnySpace) -> FlowSpace:
     """What flows ask of a space of ``hyperdist`` of a dimension; ValueError where it names none, or has no flows.
+
+    On products factor by factor.
 
     >>> import hyperdist as hd
     >>> from hyperdist_torch import flows
@@ -44,6 +48,8 @@ def on(space: AnySpace) -> FlowSpace:
     if isinstance(space, FlowSpace):
         return space
     given: Any = space
+    if isinstance(given, hyperdist.ProductSpace):
+        return OnProduct(*map(on, given.spaces))
     kinds: tuple[Any, ...] = (OnSphere, OnTorus, OnEuclidean, OnLorentz, OnPoincareBall)
     for kind in kinds:
         if type(given) is kind.kind:
@@ -54,4 +60,7 @@ def on(space: AnySpace) -> FlowSpace:
             if not plain(given.c) or given.c.ndim:
                 raise ValueError(f"space must have one number for c, which a flow does not learn, got {given!r}")
             return kind(given.d, float(given.c))
-    raise ValueError(f"space must be a Sphere, Torus, Euclidean, Lorentz or PoincareBall of hyperdist, got {given!r}")
+    raise ValueError(
+        "space must be a Sphere, Torus, Euclidean, Lorentz or PoincareBall of hyperdist, or a product of them, "
+        f"got {given!r}"
+    )
