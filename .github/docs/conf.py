@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import zlib
 from pathlib import Path
@@ -88,7 +89,7 @@ python_use_unqualified_type_names = True
 autodoc_type_aliases = {name: name for name in ("AnyArray", "ArrayLike", "DTypeLike", "SampleShape", "Scalar", "Seed")}
 maximum_signature_line_length = 100
 toc_object_entries_show_parents = "hide"
-add_module_names = False
+smartquotes = False  # "normal" is what one writes
 
 # Examples
 sphinx_gallery_conf: dict[str, Any] = {
@@ -170,7 +171,16 @@ def skip_member(app: Any, what: str, name: str, obj: Any, skip: bool, options: A
     return True if isinstance(module, str) and not module.startswith("hyperdist") else None
 
 
+def short_types(
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Names of types that stand for themselves, where a union has wrapped them."""
+    plain = [text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned)]
+    return plain[0], plain[1]
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", docstrings.process)
+    app.connect("autodoc-process-signature", short_types)
     app.connect("autodoc-skip-member", skip_member)
