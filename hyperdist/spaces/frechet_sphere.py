@@ -26,6 +26,7 @@ from hyperdist.arrays.rows import dot
 from hyperdist.arrays.stable import sinc_sq
 from hyperdist.geometry import sphere
 from hyperdist.spaces.frechet import Problem, circular_mean, descend, some
+from hyperdist.spaces.frechet_high import LEAST_DIMENSION, HighSphere
 
 _UNSEEN = 1e-14
 """Weight of points that the first certificate leaves out: less than rounding makes of the sum."""
@@ -85,6 +86,9 @@ def _sum(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
 
 def _newton(blocks: Blocks, starts: list[np.ndarray]) -> np.ndarray:
     """The minimum (B, k) that Newton's method reaches from the best of some starts (B, k)."""
+    if blocks.width >= LEAST_DIMENSION and type(blocks) is Blocks:
+        each = zip(*starts, blocks.shares.T, strict=True)
+        return np.stack([HighSphere(blocks.points, w, tries[0]).least(tries) for *tries, w in each])
 
     def across(square: np.ndarray) -> np.ndarray:
         """D cot D, kept from its pole at pi: the factor there steers the descent, not the mean."""
