@@ -23,7 +23,10 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Case:
-    """One law to validate. ``scale`` is s = sqrt(c) sigma on hyperbolic space, kappa or sigma elsewhere."""
+    """One law to validate. ``scale`` is s = sqrt(c) sigma on hyperbolic space, kappa or sigma elsewhere.
+
+    ``spread`` : coordinates of scales exp(-spread) to exp(spread);  ``correlated`` : of a full covariance beside it.
+    """
 
     family: str
     d: int
@@ -34,6 +37,7 @@ class Case:
     model: str = ""
     centre: float = 0.0
     spread: float = 0.0
+    correlated: bool = False
     batch: bool = False
     mmd: bool = False
     n: int = 20_000
@@ -69,7 +73,7 @@ class Case:
         if self.hyperbolic:
             parts.append(f"c={self.c:g}")
         parts += [f"centre={self.centre:g}"] if self.centre else []
-        parts += ["anisotropic"] if self.spread else []
+        parts += ["correlated"] if self.correlated else ["anisotropic"] if self.spread else []
         parts += [f"batch={BATCH}"] if self.batch else []
         parts += [word for word in (self.model, self.dtype, self.method) if word not in ("", "float64", "rejection")]
         return " ".join(parts)
@@ -129,6 +133,12 @@ def _wrapped(full: bool) -> Iterator[Case]:
         yield _hyperbolic("WrappedNormal", d, 0.5, method="inverse", centre=1.0)
     yield _hyperbolic("WrappedNormal", 3, 1.0, c=0.0, centre=1.0)
     yield _hyperbolic("WrappedNormal", 5, 0.5, centre=0.7, batch=True, n=5_000)
+    correlated: dict[str, Any] = {"spread": 0.6, "correlated": True, "centre": 0.7}
+    for d, s in itertools.product((2, 5, 20), (0.1, 1.0)):
+        yield _hyperbolic("WrappedNormal", d, s, mmd=s == 1.0, **correlated)
+    yield _hyperbolic("WrappedNormal", 3, 0.5, dtype="float32", **correlated)
+    yield _hyperbolic("WrappedNormal", 3, 1.0, c=0.0, **correlated)
+    yield _hyperbolic("WrappedNormal", 5, 0.5, batch=True, n=5_000, **correlated)
 
 
 def _spherical(full: bool) -> Iterator[Case]:
@@ -151,6 +161,10 @@ def _toroidal(full: bool) -> Iterator[Case]:
     yield Case("ToroidalWrappedNormal", 3, 0.5, dtype="float32")
     yield Case("ToroidalWrappedNormal", 3, 0.5, method="inverse")
     yield Case("ToroidalWrappedNormal", 3, 0.5, batch=True, n=5_000)
+    for d, sigma in itertools.product((2, 5), (0.3, 1.0, 3.0)):
+        yield Case("ToroidalWrappedNormal", d, sigma, spread=0.6, correlated=True, mmd=True)
+    yield Case("ToroidalWrappedNormal", 3, 0.5, dtype="float32", spread=0.6, correlated=True)
+    yield Case("ToroidalWrappedNormal", 3, 0.5, batch=True, n=5_000, spread=0.6, correlated=True)
     for d in (1, 2, 10):
         yield Case("ToroidalUniform", d, mmd=d == 2)
 

@@ -17,11 +17,17 @@ WEIGHTS = (0.5, 0.3, 0.2)
 
 @dataclass
 class Parameters:
-    """What a law is built from: centres in the library's coordinates, scales, and curvature."""
+    """What a law is built from: centres in the library's coordinates, scales or triangles, and curvature."""
 
     mu: np.ndarray
     scale: np.ndarray
     c: float
+
+
+def correlation(d: int) -> np.ndarray:
+    """The triangle of correlations of 0.7, negative ones between an even and an odd coordinate."""
+    sign = (-1.0) ** np.arange(d)
+    return np.linalg.cholesky(0.3 * np.eye(d) + 0.7 * sign[:, None] * sign)
 
 
 def parameters(case: Case) -> Parameters:
@@ -33,6 +39,8 @@ def parameters(case: Case) -> Parameters:
     scale = np.full(shape, case.scale / root) * np.exp(np.linspace(-0.35, 0.35, shape[0]) if shape else 0.0)
     if case.spread:
         scale = scale[..., None] * np.exp(np.linspace(-case.spread, case.spread, case.d))
+        if case.correlated:
+            scale = scale[..., None] * correlation(case.d)
     elif case.batch and case.family in ("WrappedNormal", "ToroidalWrappedNormal"):
         scale = scale[..., None]  # their scales broadcast against the coordinates
     on_sphere = not case.hyperbolic and "Toroidal" not in case.family
@@ -59,9 +67,10 @@ def build(case: Case, exact: bool = False) -> Any:
     if case.mixture:
         part = hd.RiemannianNormal(p.mu, p.scale, p.c) if case.hyperbolic else hd.VonMisesFisher(p.mu, p.scale)
         return hd.Mixture(np.asarray(WEIGHTS), part)
-    if case.hyperbolic:
-        return getattr(hd, case.family)(p.mu, p.scale, p.c)
-    return getattr(hd, case.family)(p.mu, p.scale)
+    given: dict[str, Any] = {"c": p.c} if case.hyperbolic else {}
+    if case.correlated:
+        return getattr(hd, case.family)(p.mu, scale_tril=p.scale, **given)
+    return getattr(hd, case.family)(p.mu, p.scale, **given)
 
 
 def draw(case: Case, sampler: Any, rng: np.random.Generator, n: int | None = None) -> np.ndarray:

@@ -59,9 +59,10 @@ def _unit(rng: np.random.Generator, n: int, m: int) -> np.ndarray:
 
 
 def _normals(rng: np.random.Generator, n: int, scale: np.ndarray) -> np.ndarray:
-    """Normals (n, d) with one scale a column, by the table of the half normal and a sign."""
-    size = table("WrappedNormal", 1, 1.0, 0.0)(rng.random((n, scale.size)))
-    return scale * size * rng.choice([-1.0, 1.0], size.shape)
+    """Normals (n, d) with one scale a column, or a triangle (d, d), by the table of the half normal and a sign."""
+    size = table("WrappedNormal", 1, 1.0, 0.0)(rng.random((n, scale.shape[-1])))
+    normals = size * rng.choice([-1.0, 1.0], size.shape)
+    return scale * normals if scale.ndim == 1 else normals @ scale.T
 
 
 def _hyperbolic(case: Case, p: Parameters, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -102,6 +103,6 @@ def sample(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
     if case.family == "ToroidalUniform":
         return rng.uniform(-np.pi, np.pi, (n, case.d))
     if case.family == "ToroidalWrappedNormal":
-        scale = np.broadcast_to(p.scale, (case.d,)).astype(np.float64)
+        scale = (p.scale if case.correlated else np.broadcast_to(p.scale, (case.d,))).astype(np.float64)
         return geometry.wrap(p.mu.astype(np.float64) + _normals(rng, n, scale))
     return _component(case, p, n, rng)

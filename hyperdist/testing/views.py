@@ -17,14 +17,18 @@ from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.toroidal import ToroidalDistribution
 from hyperdist.testing import geometry
 
+FEW_ANGLES = 5
+"""Correlated angles up to which the sums of all pairs are looked at."""
+
 
 @dataclass
 class View:
     """Draws as what is uniform under the law, and what the score tests take.
 
-    pit : (n, *batch)            probability transform of the radius, uniform on (0, 1)
+    pit : (n, *batch)            probability transform of the radius, uniform on (0, 1); of correlated angles those of
+                                 some sums of them, (n, *batch, k), which depend on each other
     directions : (n, *batch, m)  uniform on the unit sphere and independent of pit; None on the torus
-    cube : (n, *batch, d)        independent uniforms, on the torus only
+    cube : (n, *batch, d)        independent uniforms, on the torus only; one of correlated angles
     radius : (n, *batch)         distance from the centre, where the law has a radius; on the torus of each coordinate
     white : (n, *batch, d)       independent standard normals, of coordinates that differ in scale or correlate
     """
@@ -128,8 +132,7 @@ def polar(law: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def view(law: Any, x: np.ndarray, model: str | None) -> View | None:
     """The draws x (n, *batch, k) of a float64 law as uniforms; None for a law whose draws have no such form."""
     x, kind = represent(law, x, model), geometry_of(law)
-    correlated = kind is ToroidalDistribution and hasattr(law, "scale_tril") and not hasattr(law, "sigma")
-    if isinstance(law, Mixture) or kind is Distribution or correlated:
+    if isinstance(law, Mixture) or kind is Distribution:
         return None
     if kind is ToroidalDistribution:
         return _torus_view(law, x)
@@ -145,9 +148,27 @@ def view(law: Any, x: np.ndarray, model: str | None) -> View | None:
 def _torus_view(law: Any, x: np.ndarray) -> View:
     if isinstance(law, distributions.ToroidalUniform):
         return View(cube=x / (2.0 * np.pi) + 0.5)
+    if not hasattr(law, "sigma"):
+        return _correlated_view(law, geometry.wrap(x - law.mu))
     sigma, gap = np.asarray(law.sigma, np.float64), geometry.wrap(x - law.mu)
+    return View(law.radius.cdf(np.abs(gap)), cube=_angle_cdf(gap, sigma), radius=gap)
+
+
+def _angle_cdf(gap: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Distribution function of normals wrapped to [-pi, pi), each of its own scale."""
     most = max(8, int(np.ceil(2.0 * np.max(sigma))))
     turns = 2.0 * np.pi * np.arange(-most, most + 1)
     lower, upper = (-np.pi + turns) / sigma[..., None], (gap[..., None] + turns) / sigma[..., None]
-    cube = np.sum(special.ndtr(upper) - special.ndtr(lower), axis=-1)
-    return View(law.radius.cdf(np.abs(gap)), cube=cube, radius=gap)
+    return np.sum(special.ndtr(upper) - special.ndtr(lower), axis=-1)
+
+
+def _correlated_view(law: Any, gap: np.ndarray) -> View:
+    """By sums m.delta of angles with integer m, which are wrapped normals of standard deviation |L^T m|: of each angle
+    alone, of two and of their difference, of all pairs or, of many angles, of neighbours."""
+    d = gap.shape[-1]
+    pairs = [(i, j) for i in range(d) for j in range(i) if d <= FEW_ANGLES or i - j == 1]
+    axes = np.eye(d)
+    sums = np.stack([*axes, *(axes[i] + sign * axes[j] for i, j in pairs for sign in (1.0, -1.0))])
+    sigma = np.linalg.norm(np.swapaxes(law.scale_tril, -1, -2) @ sums.T, axis=-2)
+    pit = _angle_cdf(geometry.wrap(gap @ sums.T), sigma)
+    return View(pit, cube=pit[..., :1])
