@@ -156,7 +156,7 @@ def _model(q: Any, space: Any) -> str | None:
 
 
 def _marginal(q: Any, axes: tuple[int, int]) -> Any:
-    """The law of two angles, of laws whose angles are independent and of mixtures of such laws."""
+    """The law of two angles, of wrapped normals and uniform laws, and of mixtures of such laws."""
     pick = list(axes)
     if hasattr(q, "component"):
         return type(q)(q.weights, _marginal(q.component, axes))
@@ -165,11 +165,13 @@ def _marginal(q: Any, axes: tuple[int, int]) -> Any:
     if hasattr(q, "mu") and hasattr(q, "sigma"):
         sigma = q.sigma[..., pick] if q.sigma.ndim and q.sigma.shape[-1] > 1 else q.sigma
         return type(q)(q.mu[..., pick], sigma)
+    if hasattr(q, "mu") and hasattr(q, "covariance_matrix"):
+        return type(q)(q.mu[..., pick], covariance_matrix=q.covariance_matrix[..., pick, :][..., pick])
     if type(q).__name__ == "ToroidalUniform":
         return type(q)(2)
     raise ValueError(
-        f"q must have two angles, or independent ones, for the density of axes {axes}, got {q!r}: draw points of it "
-        "with torus_points(q.sample(n), axes=...)"
+        f"q must have two angles, or be of a known family, for the density of axes {axes}, got {q!r}: draw points of "
+        "it with torus_points(q.sample(n), axes=...)"
     )
 
 

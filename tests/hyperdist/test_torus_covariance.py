@@ -184,3 +184,16 @@ BAD = [
 def test_bad_covariances_are_named(given, message):
     with pytest.raises(ValueError, match=message):
         hd.ToroidalWrappedNormal([0.2, 0.1], **given)
+
+
+def test_two_of_several_correlated_angles_are_drawn_by_their_own_law():
+    """The marginal law, which the picture's pixels are the density of."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    from hyperdist import plot
+
+    tril = np.array([[0.9, 0.0, 0.0], [0.8, 0.3, 0.0], [-0.7, 0.5, 1.2]])
+    image = plot.torus_density(hd.ToroidalWrappedNormal([3.0, 0.1, -2.0], scale_tril=tril), axes=(0, 2), pixels=20)
+    covariance = (tril @ tril.T)[np.ix_([0, 2], [0, 2])]
+    own = plot.torus_density(hd.ToroidalWrappedNormal([3.0, -2.0], covariance_matrix=covariance), pixels=20)
+    np.testing.assert_allclose(image.get_array(), own.get_array(), rtol=1e-9)
+    plt.close("all")
