@@ -9,7 +9,8 @@ from hyperdist.distributions.product import Product
 from hyperdist.distributions.quasi import Antithetic
 from hyperdist.distributions.riemannian_normal import RiemannianNormal
 from hyperdist.distributions.spherical import SphericalRiemannianNormal, SphericalUniform, VonMisesFisher
-from hyperdist.distributions.toroidal import ToroidalUniform, ToroidalWrappedNormal
+from hyperdist.distributions.toroidal import ToroidalWrappedNormal
+from hyperdist.distributions.toroidal_uniform import ToroidalUniform
 from hyperdist.distributions.wrapped_normal import WrappedNormal
 
 __all__ = [

@@ -14,7 +14,7 @@ from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.divergence_forms import Divergence, find, settle
 from hyperdist.distributions.spherical import SphericalUniform
 from hyperdist.distributions.summaries import HyperbolicSummary, ProductSummary, Summary
-from hyperdist.distributions.toroidal import ToroidalUniform
+from hyperdist.distributions.toroidal_uniform import ToroidalUniform
 from hyperdist.radial.base import quiet
 
 _ADVICE = "average p.log_prob(x) - q.log_prob(x) over draws of p"

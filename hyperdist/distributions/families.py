@@ -13,7 +13,8 @@ from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.spherical import SphericalDistribution, SphericalUniform
-from hyperdist.distributions.toroidal import ToroidalDistribution, ToroidalUniform
+from hyperdist.distributions.toroidal import ToroidalDistribution
+from hyperdist.distributions.toroidal_uniform import ToroidalUniform
 
 UNIFORM = (SphericalUniform, ToroidalUniform)
 SHARE = 0.1

@@ -1,10 +1,10 @@
-"""Laws on the flat torus: wrapped normal and uniform."""
+"""What laws on the flat torus share, and the wrapped normal."""
 
 from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, ClassVar, SupportsIndex
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import spread, toroidal_fit, toroidal_full_fit
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.fitting import covariance_kind
-from hyperdist.distributions.observed import nothing, observed
-from hyperdist.distributions.summaries import ToroidalNormalSummary, ToroidalUniformSummary
+from hyperdist.distributions.observed import observed
+from hyperdist.distributions.summaries import ToroidalNormalSummary
 from hyperdist.geometry import torus
 from hyperdist.radial import circular, torus_entropy, torus_terms
 from hyperdist.radial.base import quiet
@@ -235,7 +235,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         array([[0.5, 0. ],
                [1.5, 0.4]])
         """
-        kind, blocks = covariance_kind(covariance), observed(x, weights, _angles)
+        kind, blocks = covariance_kind(covariance), observed(x, weights, read_angles)
         if kind == "diagonal":
             mu, found = toroidal_fit.wrapped_normal_maximum(blocks)
         else:
@@ -244,71 +244,6 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         return cls(torus.wrap(mu.astype(blocks.dtype)), **given)
 
 
-def _angles(x: ArrayLike) -> np.ndarray:
+def read_angles(x: ArrayLike) -> np.ndarray:
     """Observations (n, d) as angles in radians, float64."""
     return checks.radians(checks.finite(checks.observations(x), "x"), "x").astype(np.float64)
-
-
-class ToroidalUniform(ToroidalDistribution):
-    """The uniform law on the torus.
-
-    d : int >= 1. Every point is a Frechet mean and a mode; ``mean`` and ``mode`` are zeros.
-
-    >>> import hyperdist as hd
-    >>> law = hd.ToroidalUniform(2)
-    >>> float(law.entropy().round(6)), float(law.log_normalizer().round(6))  # 2 log(2 pi)
-    (3.675754, 3.675754)
-    >>> law.mean, float(law.variance.round(6))  # 2 pi^2/3
-    (array([0., 0.]), 6.579736)
-    """
-
-    def __init__(self, d: SupportsIndex) -> None:
-        self.batch_shape, self.event_shape, self.dtype = (), (checks.dimension(d),), np.dtype(np.float64)
-
-    def _arguments(self) -> dict[str, Any]:
-        return {"d": self.event_shape[0]}
-
-    def __repr__(self) -> str:
-        return f"ToroidalUniform({self.event_shape[0]})"
-
-    @property
-    def mean(self) -> np.ndarray:
-        """A Frechet mean, zeros (d,); every point is one."""
-        return np.zeros(self.event_shape)
-
-    def summary(self) -> ToroidalUniformSummary:
-        """What divergences ask of the law."""
-        return ToroidalUniformSummary(self.event_shape[0], 0, np.asarray(self.event_shape[0] * _LOG_TURN))
-
-    @property
-    def variance(self) -> np.ndarray:
-        """E dist^2 to any point, d pi^2/3."""
-        return self._cast(np.asarray(self.event_shape[0] * math.pi**2 / 3.0))
-
-    def log_normalizer(self) -> np.ndarray:
-        """Log volume of the torus, d log 2 pi; the kernel is 1."""
-        return self._cast(np.asarray(self.event_shape[0] * _LOG_TURN))
-
-    def entropy(self) -> np.ndarray:
-        """Log volume of the torus, d log 2 pi."""
-        return self.log_normalizer()
-
-    def _log_prob(self, x: np.ndarray, model: str | None) -> np.ndarray:
-        return np.full(x.shape[:-1], -self.event_shape[0] * _LOG_TURN)
-
-    def _draw(self, out: np.ndarray, start: int, rng: np.random.Generator, method: str, model: str | None) -> Drawn:
-        self._write(out, 2.0 * math.pi * rng.random(out.shape) - math.pi)
-        return Drawn(lambda: self._log_prob(out, model), 0.0)
-
-    @classmethod
-    def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> ToroidalUniform:
-        """The uniform law on the torus of x, (n, d): it has no parameter.
-
-        >>> import hyperdist as hd
-        >>> x = hd.ToroidalUniform(2).sample(200, rng=0)
-        >>> hd.ToroidalUniform.fit(x).bic(x) < hd.ToroidalWrappedNormal.fit(x).bic(x)  # no direction is preferred
-        True
-        """
-        blocks = observed(x, weights, _angles)
-        blocks.combined(nothing, sum)
-        return cls(blocks.width)

@@ -88,6 +88,8 @@ GIVEN = [
     (lambda a, b: hd.VonMisesFisher(a, b), ([0.6, 0.8], [2.0, 3.0])),
     (lambda a, b: hd.SphericalRiemannianNormal(a, b), ([0.6, 0.8], [2.0, 3.0])),
     (lambda a, b: hd.ToroidalWrappedNormal(a, b), ([0.6, 0.8], [2.0, 3.0])),
+    (lambda a, b: hd.ToroidalWrappedNormal(a, scale_tril=b), ([0.6, 0.8], [[2.0, 0.0], [1.0, 3.0]])),
+    (lambda a, b: hd.WrappedNormal(a, covariance_matrix=b), ([0.1, 0.2], [[0.5, 0.1], [0.1, 0.3]])),
     (lambda a: hd.Mixture(a, hd.VonMisesFisher(np.eye(2), 3.0)), ([0.25, 0.75],)),
 ]
 

@@ -31,6 +31,8 @@ LAWS = [
     *MIXTURES,
     hd.WrappedNormal([9.0, 1.0], 2.0, model="tangent"),
     hd.ToroidalWrappedNormal([[3.0, 1.0]], [0.5, 2.0]),
+    hd.ToroidalWrappedNormal([3.0, 1.0], scale_tril=[[[0.5, 0.0], [0.3, 0.2]], [[2.0, 0.0], [1.0, 3.0]]]),
+    hd.WrappedNormal([3.0, 1.0], covariance_matrix=[[1.0, 0.9], [0.9, 1.0]], model="tangent"),
     hd.VonMisesFisher(np.empty((0, 3)), np.empty(0)),
 ]
 
