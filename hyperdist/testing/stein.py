@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, Space, Sphere, Tangent, Torus
+from hyperdist.spaces import Euclidean, Lorentz, PoincareBall, ProductSpace, Space, Sphere, Tangent, Torus
 from hyperdist.testing.finding import Finding, bonferroni
 from hyperdist.testing.uniformity import axes
 
@@ -70,6 +70,8 @@ def _values(space: Space, x: np.ndarray, slope: Callable[[np.ndarray], np.ndarra
 def _functions(space: Space, x: np.ndarray) -> list[tuple[Any, np.ndarray, Any, Any]]:
     """(u or None, grad u, |grad u|^2, Laplacian u) of a few functions at x."""
     n, k = x.shape
+    if isinstance(space, ProductSpace):
+        return _of_product(space, x)
     if isinstance(space, Sphere):
         lines = [(x @ axis, axis) for axis in axes(k)]
         return [(u, axis - u[:, None] * x, 1.0 - u * u, -(k - 1) * u) for u, axis in lines]
@@ -93,3 +95,13 @@ def _functions(space: Space, x: np.ndarray) -> list[tuple[Any, np.ndarray, Any, 
         growth = np.where(r > 0.0, r / np.tanh(np.where(r > 0.0, r, 1.0)), 1.0)
         return [(None, outwards, None, 1.0 + (d - 1) * growth)]
     raise TypeError(f"space must be one of hyperdist's spaces of one curvature, got {space!r}")
+
+
+def _of_product(space: ProductSpace, x: np.ndarray) -> list[tuple[Any, np.ndarray, Any, Any]]:
+    """Those of every factor, as functions on the product: their gradients are 0 along the others."""
+    found, parts = [], space.split(x)
+    for i, (factor, part) in enumerate(zip(space.spaces, parts, strict=True)):
+        for u, gradient, square, laplacian in _functions(factor, part):
+            lifted = [gradient if j == i else 0.0 * other for j, other in enumerate(parts)]
+            found.append((u, np.concatenate(lifted, axis=-1), square, laplacian))
+    return found

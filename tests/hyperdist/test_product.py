@@ -16,6 +16,7 @@ from hyperdist.geometry import euclidean, poincare, sphere, tangent, torus
 from hyperdist.geometry.product import Factor, Product
 from hyperdist.testing import check, check_sampler
 from tests.support import contracts_spaces
+from tests.support.oracles import load
 from tests.support.statistics import ALPHA
 
 NORTH = [0.0, 0.0, 1.0]
@@ -121,6 +122,23 @@ def test_what_adds_up(law: hd.Product, seed: int) -> None:
         assert np.max(np.abs(np.mean(law.space.dist_sq(moved, law.mean), axis=0) / law.variance - 1)) < far
 
 
+def test_sums_are_those_of_the_oracle() -> None:
+    """Normaliser, entropy and mean square from mpmath's rows; log density at a distance and an angle from mu."""
+    ball = next(row for row in load("hyperbolic") if (row["d"], row["s"]) == (2, 1.0))
+    circle = next(row for row in load("von_mises_fisher") if (row["m"], row["kappa"]) == (2, 1.0))
+    law = hd.Product(hd.RiemannianNormal([0.3, -0.2], 1.0), hd.VonMisesFisher([0.6, 0.8], 1.0))
+    names = {"law_log_normaliser": law.log_normalizer(), "law_entropy": law.entropy(), "second_moment": law.variance}
+    for name, value in names.items():
+        want = float(ball[name]) + float(circle[name])
+        assert abs(value - want) < 1e-13 * (1 + abs(want)), name
+    for radius, angle in ((0.0, 0.0), (0.7, 2.0), (2.5, 0.3)):
+        mu = law.mean
+        x = law.space.exp(mu, law.space.from_frame(mu, [radius, 0.0, angle]))
+        kernel = -0.5 * radius**2 + math.cos(angle)
+        want = kernel - float(ball["law_log_normaliser"]) - float(circle["law_log_normaliser"])
+        assert abs(law.log_prob(x) - want) < 1e-13 * (1 + abs(want))
+
+
 def test_mass_is_one_and_entropy_its_integral() -> None:
     """exp(log_prob) over the ball's volume times the circle's, by a product rule: Legendre x trapezium."""
     law = hd.Product(hd.WrappedNormal([0.2], 0.4, 1.3), hd.VonMisesFisher([0.6, 0.8], 3.0))
@@ -184,6 +202,15 @@ def test_a_shared_generator_is_found() -> None:
     report = check_sampler(_shared, PAIR, 3000, rng=4)
     assert "factors" in {test.test for test in report.failures}
     assert all(" of laws" not in test.test for test in report.failures), "each factor is right by itself"
+
+
+def test_steins_identity_on_a_product() -> None:
+    """From the density alone, up to a constant: each factor's functions, lifted."""
+    right = check_sampler(PAIR.sample, lambda x: PAIR.log_prob(x) + 3.0, 4000, rng=1, space=PAIR.space)
+    assert right.passed
+    other = hd.Product(PAIR.laws[0], hd.VonMisesFisher(NORTH, 14.0))
+    wrong = check_sampler(other.sample, PAIR.log_prob, 4000, rng=1, space=PAIR.space)
+    assert [test.test for test in wrong.failures] == ["stein"]
 
 
 def test_a_factor_without_its_jacobian_is_found() -> None:
