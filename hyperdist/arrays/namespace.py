@@ -188,6 +188,11 @@ def special(xp: ModuleType) -> ModuleType:
     return import_module("jax.scipy.special" if xp.__name__ == "jax.numpy" else "scipy.special")
 
 
+def by_width(x: Array, double: float, single: float) -> float:
+    """One of two constants, that for doubles, or that for arrays of single precision, which cannot hold the other."""
+    return single if getattr(x.dtype, "itemsize", 8) == 4 else double
+
+
 def repeated(step: Callable[..., tuple[Array, ...]], times: int, *state: Array) -> tuple[Array, ...]:
     """``state`` after ``times`` steps, each of which takes it apart and gives the next of the same shapes.
 

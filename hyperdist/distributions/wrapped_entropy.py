@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from hyperdist.arrays import lower
-from hyperdist.arrays.namespace import Array, constant, namespace, place, values
+from hyperdist.arrays.namespace import Array, by_width, constant, namespace, place, values
 
 # The rule with step h errs by about exp(-2 pi (pi/2)/h) = 4e-22 at h = 0.2. The integrand falls like t^(1/2) below
 # the scale of 1 - phi, like t^(-1/2) above it and like exp(-pi^2 t) beyond 1: exp(-_DECAY/2) = 3e-17 is cut off.
@@ -25,8 +25,9 @@ _STEP = 0.2
 _DECAY = 76.0
 _LAST = 4.5
 _NODES = math.ceil((2.0 * _DECAY) / _STEP)
-_SMALL, _LARGE = 1e-9, 1e150
-"""Norms of the spread under and over which E is in proportion to norm^2 and to norm, hence computed here and scaled."""
+_SMALL, _LARGE = 1e-9, (1e150, 1e18)
+"""Norms of the spread under and over which E is in proportion to norm^2 and to norm, hence computed here and scaled;
+the second for doubles and for single precision."""
 _BLOCK = 1 << 18
 """Scalars of intermediate arrays; the memory does not grow with the batch or the dimension."""
 
@@ -93,7 +94,8 @@ def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float, off: 
     norm = xp.where(largest > 0.0, norm, xp.ones_like(norm))
     share = c * xp.square(sigma / norm[:, None])
     # The grid is in t below norm = 1 and in tau = t norm^2 above, so that no logarithm's rounding is magnified.
-    shrink, grow = xp.square(xp.clip(norm, _SMALL, 1.0))[:, None], xp.clip(norm, 1.0, _LARGE)[:, None]
+    large = by_width(norm, *_LARGE)
+    shrink, grow = xp.square(xp.clip(norm, _SMALL, 1.0))[:, None], xp.clip(norm, 1.0, large)[:, None]
     high = xp.clip(2.0 * xp.log(grow[:, 0]) + math.log(_LAST), -_DECAY, _DECAY)
     step = (high + _DECAY) / _NODES
     total = xp.zeros_like(norm)
@@ -108,7 +110,7 @@ def _integral(sigma: Array, c: Array | float, fixed: Array, copies: float, off: 
             unit = xp.reshape(c, (-1, 1, 1)) * off / xp.square(norm)[:, None, None]
             exponent = exponent + _off_diagonal(2.0 * (node * shrink), growth, unit)
         total = total + xp.sum(-xp.expm1(-0.5 * copies * exponent) * _theta(grow / xp.sqrt(math.pi * node)), axis=1)
-    return step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / _LARGE, 1.0, math.inf)
+    return step * total * xp.square(xp.clip(norm / _SMALL, 0.0, 1.0)) * xp.clip(norm / large, 1.0, math.inf)
 
 
 def _off_diagonal(factor: Array, growth: Array, off: Array) -> Array:

@@ -117,6 +117,7 @@ class KernelRadial(Radial):
 
         return _in_blocks(solve, p, theta)
 
+    @_compiled
     def measure(self, theta: Array) -> following.Measure:
         """Nodes and probabilities of the law, and its normaliser."""
         return following.measure(self.kind, self.d, theta)

@@ -148,7 +148,8 @@ class Law(Tree):
         if dtype == self.dtype:
             return self
         law = jax.tree.map(lambda leaf: leaf.astype(dtype), self)
-        vars(law)["dtype"] = dtype
+        inner = {name: part._as(dtype) for name, part in vars(self).items() if isinstance(part, Law)}
+        vars(law).update(inner, dtype=dtype)
         return law
 
 

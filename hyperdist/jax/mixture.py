@@ -30,9 +30,9 @@ class Mixture(AnyMixture, Law):  # type: ignore[misc]
     A draw has the derivatives of the component it comes from, and none in the weights, since a choice cannot move
     continuously. ``mean``, ``variance``, ``mode`` and ``entropy`` raise, as those of ``hyperdist.Mixture``.
 
-    >>> import jax.numpy as jnp, hyperdist.jax as hj
+    >>> import jax, jax.numpy as jnp, hyperdist.jax as hj
     >>> q = hj.Mixture([0.3, 0.7], hj.VonMisesFisher(jnp.eye(3)[:2], jnp.asarray([20.0, 5.0])))
-    >>> q.sample((4,), 0).shape
+    >>> jax.eval_shape(lambda key: q.sample((4,), key), jax.random.key(0)).shape
     (4, 3)
     """
 

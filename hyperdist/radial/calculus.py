@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from hyperdist.arrays.namespace import Array, namespace, repeated
 from hyperdist.arrays.stable import log1mexp
-from hyperdist.radial.quadrature import DROP, HUGE, ORDER, Kernel, expectations, nodes, tail
+from hyperdist.radial.quadrature import DROP, ORDER, Kernel, expectations, huge, nodes, tail
 
 _HIGH_POWER = 60
 """Dimension from which on the density is so flat at the ends that its logarithm there does not matter."""
@@ -150,8 +150,8 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         room = xp.where(upper, kernel.end - y, y)
         mills = xp.where((mills > 0.0) & (mills < room), mills, room)
         # Where squares overflow the tail is that of a power, or of an exponential.
-        huge = ~(square < HUGE * HUGE)
-        mills = xp.where(huge, 1.0 / (xp.where(huge, decay, xp.ones_like(decay)) + 1.0 / room), mills)
+        steep = ~(square < huge(square) * huge(square))
+        mills = xp.where(steep, 1.0 / (xp.where(steep, decay, xp.ones_like(decay)) + 1.0 / room), mills)
         residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
         return move(y, t, sign * residual * mills)
 

@@ -19,7 +19,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from hyperdist.arrays.namespace import Array, Table, namespace, values
+from hyperdist.arrays.namespace import Array, Table, by_width, namespace, values
 from hyperdist.arrays.stable import expm1_excess
 from hyperdist.radial.rejection import Hats
 
@@ -108,15 +108,18 @@ def _rule(like: Array, order: int) -> tuple[Array, Array]:
     return xp.reshape(nodes.beside(like), shape), xp.reshape(weights.beside(like), shape)
 
 
-HUGE = 1e150
-"""A slope whose square is about to overflow."""
+def huge(slope: Array) -> float:
+    """A slope whose square is about to overflow."""
+    return by_width(slope, 1e150, 1e18)
 
 
 def way_down(decay: Array, bend: Array | float, drop: float) -> Array:
     """The u > 0 with decay u + bend u^2/2 = drop, for decay >= 0; the square of a slope near 0 or pi may overflow."""
     xp = namespace(decay, bend)
     return xp.where(
-        decay < HUGE, 2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * bend)), drop / (decay + (decay < 1.0))
+        decay < huge(decay),
+        2.0 * drop / (decay + xp.sqrt(decay * decay + 2.0 * drop * bend)),
+        drop / (decay + (decay < 1.0)),
     )
 
 
