@@ -122,7 +122,9 @@ def fit_mixture(
     if options.get("min_scale") is not None:
         checks.one_positive(options["min_scale"], "min_scale")
     if hasattr(x, "__dask_graph__"):
-        plan = Climb(family, options, np.empty((0, 1)), space_of(family, options), _eps(x.dtype), max_iter, tol)
+        plan = Climb(
+            family, options, np.empty((0, 1)), space_of(family, options), _eps(getattr(x, "dtype", None)), max_iter, tol
+        )
         found = _fit_blocks(plan, x, weights, k, starts, rng, progress)
         _warn([found[2]])
         return found

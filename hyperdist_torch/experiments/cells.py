@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import shutil
 import sys
 import time
@@ -82,9 +81,16 @@ class Machine:
     accelerator: str = "auto"
     devices: int | str = 1
     progress: bool = False
+    num_nodes: int = 1
+    strategy: str = "auto"
 
     def __post_init__(self) -> None:
         training.device_count(self.devices, training.device_type(self.accelerator))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the first of those that train together."""
+        return training.leads(self.devices, self.num_nodes)
 
     @property
     def device(self) -> torch.device:
@@ -121,7 +127,7 @@ def work(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str
     """
     mark = out / "runs" / cell.key / "begun"
     # A worker whose client is gone goes on with its task: the next run waits for it. Devices of one run share it.
-    lock = held(out / f".{cell.key}.lock", cell.key, wait=True) if _leads() else nullcontext()
+    lock = held(out / f".{cell.key}.lock", cell.key, wait=True) if machine.leads else nullcontext()
     with lock:
         return run(cell, out, machine, resume or (mark.is_file() and mark.read_text(encoding="utf-8") == begun), begun)
 
@@ -145,7 +151,7 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
     torch.manual_seed(cell.schedule.seed)
     model = cell.task.build(split.training)
     # Not before data and model are there: what was found earlier must not be lost to a mistake in the settings.
-    if not resume and _leads():
+    if not resume and machine.leads:
         shutil.rmtree(folder, ignore_errors=True)
         (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
         write_text(folder / "begun", begun)
@@ -153,6 +159,7 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
         fitted = training.fit(
             model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,
             accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
+            num_nodes=machine.num_nodes, strategy=machine.strategy,
             checkpoint_every=max(1, cell.schedule.epochs // 100), **_validation(cell, split),
         )  # fmt: skip
     except (FloatingPointError, SolverError) as error:
@@ -173,10 +180,6 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
     if fitted.best_epoch is not None:
         found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}
     return _keep(cell, out, found | ({"metrics": metrics} if metrics else {}))
-
-
-def _leads() -> bool:
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _validation(cell: Cell[Task], split: Split) -> dict[str, Any]:

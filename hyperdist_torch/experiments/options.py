@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import logging
-import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +17,7 @@ from hyperdist.runs.progress import Bar
 from hyperdist_torch.experiments import cells
 from hyperdist_torch.experiments.cells import Cell, Machine
 from hyperdist_torch.experiments.tasks import Task
-from hyperdist_torch.training import ACCELERATORS
+from hyperdist_torch.training import ACCELERATORS, leads
 
 T = TypeVar("T", bound=Task)
 
@@ -34,7 +33,7 @@ def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
         parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells, go on with the one cut off")
     parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
-    parser.add_argument("--devices", default=1, type=_devices, help="devices to train on (%(default)s)")
+    add_devices(parser)
     add_options(parser, 0, shard=True)
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
     parser.add_argument(
@@ -52,7 +51,8 @@ def alone(args: argparse.Namespace) -> AbstractContextManager[None]:
 
     The lock is ``.lock`` in the folder, and nothing of it stays. A training's further processes are of this run.
     """
-    if args.list or os.environ.get("LOCAL_RANK", "0") != "0":
+    together = getattr(args, "devices", 1), getattr(args, "num_nodes", 1)
+    if args.list or not leads(*together):
         return nullcontext()
     return lock.alone(args.out, f"--out {args.out}", getattr(args, "shard", None) or (1, 1))
 
@@ -62,6 +62,13 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer >= 1, got {text!r}")
     return int(text)
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """What Lightning's ``Trainer`` spreads one training over."""
+    parser.add_argument("--devices", default=1, type=_devices, help="devices to train on, of each node (%(default)s)")
+    parser.add_argument("--num-nodes", default=1, type=count, help="machines to train on together (%(default)s)")
+    parser.add_argument("--strategy", default="auto", help="Lightning's, such as ddp (%(default)s)")
 
 
 def _devices(text: str) -> int | str:
@@ -118,6 +125,8 @@ def run(
         figures += [f"{name} {value:.4g}" for name, value in result.get("metrics", {}).items()]
         say(f"{numbers[task.key]}: {', '.join(figures)}")
         after()
+    if not leads(options.devices, options.num_nodes):
+        raise SystemExit(0)  # what follows is for the first process, which alone has results
     if len(done) == len(table):
         after()
 
@@ -125,13 +134,16 @@ def run(
 def place_of(options: argparse.Namespace) -> Place:
     """Where the cells are done; ValueError where each would want devices of its own."""
     place = Place.of(options)
-    if not place.here and options.devices != 1:
-        raise ValueError(f"--devices must be 1 with --workers or --scheduler, got {options.devices}")
+    if not place.here and (options.devices, options.num_nodes) != (1, 1):
+        got = f"{options.devices} on {options.num_nodes} nodes"
+        raise ValueError(f"--devices must be 1 with --workers or --scheduler, got {got}")
     return place
 
 
 def _task(cell: Cell[Task], options: argparse.Namespace, place: Place) -> engine.Task:
-    machine = Machine(options.accelerator, options.devices, progress=place.here and not options.quick)
+    machine = Machine(
+        options.accelerator, options.devices, place.here and not options.quick, options.num_nodes, options.strategy
+    )
     function = f"{cells.__name__}:{'work' if place.here else 'work_elsewhere'}"
     arguments = (cell, options.out.resolve(), machine, options.resume, _BEGUN)
     return engine.Task("cell", cell.key, function, arguments, cell.after)

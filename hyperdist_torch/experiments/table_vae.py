@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
     parser.add_argument("--quiet", dest="quick", action="store_true", help="without progress bars")
-    parser.set_defaults(list=False, devices=1, workers=0)
+    options.add_devices(parser)
+    parser.set_defaults(list=False, workers=0)
 
 
 @dataclass(frozen=True)

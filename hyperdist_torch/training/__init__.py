@@ -9,10 +9,10 @@ from importlib.util import find_spec
 if find_spec("lightning") is None:
     raise ImportError("hyperdist_torch.training needs Lightning: pip install 'hyperdist[experiments]'")
 
-from hyperdist_torch.training.hardware import ACCELERATORS, device_count, device_type
+from hyperdist_torch.training.hardware import ACCELERATORS, device_count, device_type, leads
 from hyperdist_torch.training.loop import Fitted, fit
 from hyperdist_torch.training.module import Objective
 from hyperdist_torch.training.schedule import Schedule
 from hyperdist_torch.training.selection import Score
 
-__all__ = ["ACCELERATORS", "Fitted", "Objective", "Schedule", "Score", "device_count", "device_type", "fit"]
+__all__ = ["ACCELERATORS", "Fitted", "Objective", "Schedule", "Score", "device_count", "device_type", "fit", "leads"]

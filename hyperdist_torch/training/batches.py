@@ -31,6 +31,10 @@ class Batches:
     def __len__(self) -> int:
         return -(-self.rows_an_epoch // self.schedule.batch_size)
 
+    def rows_of(self, number: int) -> int:
+        """Rows of the batch of this number, on all devices together."""
+        return min(self.schedule.batch_size, self.rows_an_epoch - number * self.schedule.batch_size)
+
     def __iter__(self) -> Iterator[Tensor]:
         # The body runs when the first batch is asked for; the optimiser's steps then tell the epoch.
         trainer, seed = self.module.trainer, self.schedule.seed

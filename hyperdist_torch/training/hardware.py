@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from hyperdist import checks
@@ -25,6 +27,16 @@ def device_type(accelerator: str) -> str:
     if accelerator != "auto":
         raise ValueError(f"accelerator must be 'cpu' or 'auto' where torch finds no CUDA device, got {accelerator!r}")
     return "cpu"
+
+
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+"""Where Lightning and torchrun say which of the processes that train together one is."""
+
+
+def leads(devices: int | str = 1, num_nodes: int = 1) -> bool:
+    """Whether this process is the first of those that train together, which alone writes and evaluates."""
+    names = (*_RANKS, "SLURM_PROCID") if (devices, num_nodes) != (1, 1) else _RANKS
+    return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 def device_count(devices: int | str, kind: str) -> int | str:

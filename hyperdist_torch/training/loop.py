@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 
+from hyperdist import checks
 from hyperdist_torch.distributions.hyperbolic import OutOfReach
 from hyperdist_torch.training.files import WholeCheckpoints
 from hyperdist_torch.training.hardware import device_count, device_type
@@ -44,8 +45,8 @@ class Fitted:
 def fit(
     model: nn.Module, rows: Tensor, objective: Objective, schedule: Schedule, folder: Path, *,
     validate: Score | None = None, validate_every: int = 1, patience: int | None = None,
-    resume: bool = False, accelerator: str = "auto", devices: int | str = 1, progress: bool = False,
-    checkpoint_every: int = 1,
+    resume: bool = False, accelerator: str = "auto", devices: int | str = 1, num_nodes: int = 1,
+    strategy: str = "auto", progress: bool = False, checkpoint_every: int = 1,
 ) -> Fitted:  # fmt: skip
     """Train ``model`` in place to maximise the mean of ``objective`` over the rows.
 
@@ -59,7 +60,10 @@ def fit(
     resume     goes on from folder/last.ckpt where that exists. The numbers are then those of an uninterrupted run, on
                the same machine and with the same number of devices.
     accelerator  "cpu", "cuda" or, the same, "gpu"; "auto" is a CUDA device where there is one, else the CPU.
-    devices    how many of them share each batch out; "auto" is all CUDA devices, one CPU.
+    devices    how many of them share each batch out; "auto" is all CUDA devices, one CPU. Gradients are those of the
+               mean over the whole batch, whatever its parts; draws of the objective differ from device to device.
+    num_nodes, strategy  as Lightning's ``Trainer`` takes them: so many machines with ``devices`` each, which share the
+               folder and are each given the same command, by SLURM, torchrun or hand (MASTER_ADDR, NODE_RANK).
     Raises     ValueError where last.ckpt is damaged or of another run, where there are no such devices, and where a run
                fails on rows that are not finite: it names the first. FloatingPointError where the loss, a parameter or
                a draw is not finite or a score is NaN. KeyboardInterrupt where it is interrupted: last.ckpt stays.
@@ -90,6 +94,8 @@ def fit(
     trainer = L.Trainer(
         accelerator=kind,
         devices=count,
+        num_nodes=checks.dimension(num_nodes, "num_nodes"),
+        strategy=strategy,
         max_epochs=schedule.epochs,
         gradient_clip_val=schedule.clip or None,
         logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],

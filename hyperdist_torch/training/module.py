@@ -55,6 +55,8 @@ class Module(L.LightningModule):
             self.averaged.requires_grad_(False)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("total", torch.zeros((), dtype=torch.float64), persistent=False)
+        # DistributedDataParallel would give every device the first one's at each step: its share of the loss as well.
+        self._ddp_params_and_buffers_to_ignore = ["rows", "total"]
 
     @property
     def candidate(self) -> nn.Module:
@@ -71,9 +73,13 @@ class Module(L.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
-    def training_step(self, index: Tensor) -> Tensor:  # type: ignore[override]
+    def training_step(self, index: Tensor, batch_idx: int) -> Tensor:  # type: ignore[override]
+        if not len(index):  # more devices than the batch has rows
+            return torch.stack([0.0 * parameter.sum() for parameter in self.model.parameters()]).sum()
         loss = -self.objective(self.model, self.rows[index]).mean()
         self.total += loss.detach() * len(index)
+        if self.trainer.world_size > 1:  # whose gradients are averaged, each with the same weight
+            loss = loss * (len(index) * self.trainer.world_size / self.batches.rows_of(batch_idx))
         # A value of a step is read from the device only where it is logged.
         if (self.global_step + 1) % self.log_every == 0:
             self.log("loss", loss.detach())

@@ -55,7 +55,7 @@ def test_two_processes_and_two_shares(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.count(": kept") == len(found(serial)[1]) == 2
     assert found(shared) == found(serial)
     assert run(together, "--workers", "2", "--devices", "2") == 2
-    assert "--devices must be 1 with --workers or --scheduler, got 2" in capsys.readouterr().err
+    assert "--devices must be 1 with --workers or --scheduler, got 2 on 1 nodes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", [branching, mnist, vmf, torus, hyperbolic, earth], ids=lambda m: m.__name__)
