@@ -20,6 +20,10 @@ MADE_LATER = ("validation/reports/latest", "validation-report")
 
 PATH = re.compile(r"(?<![\w/.:-])(?:" + "|".join(map(re.escape, TOP)) + r")(?:/[\w.*{},-]+)+/?")
 MEMBER = re.compile(r"``((?:hyperdist|hyperdist_torch|validation)(?:\.\w+)+)(?:\([^`]*\))?``")
+NAMED = re.compile(r"`((?:hyperdist|hyperdist_torch|validation|hd|ht)(?:\.[a-zA-Z_]\w*)+)(?:\([^`]*\))?`")
+SHORT = {"hd": "hyperdist", "ht": "hyperdist_torch"}
+OF_OLD = ("MIGRATION.md", "CHANGELOG.md")
+"""Pages that name modules as they were."""
 MOVED = Path("hyperdist/_moved.py")
 """The one file that names modules as they were."""
 
@@ -91,9 +95,27 @@ def test_members_in_docstrings_exist(package: str) -> None:
     assert not absent
 
 
+def pages() -> list[Path]:
+    """Pages, and the examples of the site, whose comments are pages."""
+    return [p for p in texts() if p.name not in OF_OLD and (p.suffix == ".md" or "examples" in p.parts)]
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
+@pytest.mark.parametrize("path", pages(), ids=str)
+def test_members_in_documents_exist(path: Path) -> None:
+    absent = set()
+    for match in NAMED.finditer((ROOT / path).read_text(encoding="utf-8")):
+        first, _, rest = match.group(1).partition(".")
+        name = f"{SHORT.get(first, first)}.{rest}"
+        if "hyperdist_torch.experiments" not in name and not exists(name):
+            absent.add(name)
+    assert not absent
+
+
 def test_the_tests_above_can_fail() -> None:
     assert paths_in("see `tests/hyperdist/test_spaces.py`, `hyperdist/nothing.py`.") == {
         "tests/hyperdist/test_spaces.py", "hyperdist/nothing.py"}  # fmt: skip
     assert not exists("hyperdist.geometry.nothing")
     assert exists("hyperdist.geometry.polar.exp_polar")
     assert "hyperdist" in sys.modules
+    assert NAMED.findall("`hd.nothing` and ``ht.nn.Klein(3)``, `hd`") == ["hd.nothing", "ht.nn.Klein"]

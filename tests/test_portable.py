@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperdist.runs import files
+from hyperdist.runs import files, lock
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for top in ("hyperdist", "hyperdist_torch", "validation") for path in (ROOT / top).rglob("*.py"))
@@ -88,6 +88,28 @@ def test_what_another_process_reads_is_replaced_in_the_end(tmp_path, monkeypatch
     assert len(tries) == 3
     assert (tmp_path / "there").read_text(encoding="utf-8") == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="plays Windows")
+def test_a_lock_is_removed_where_no_open_file_can_be(tmp_path, monkeypatch):
+    files_of_lock, take, unlink = [], lock._take, Path.unlink
+
+    def taking(*arguments):
+        files_of_lock.append(take(*arguments))
+        return files_of_lock[-1]
+
+    def removing(path, **options):
+        if not all(file.closed for file in files_of_lock):
+            raise PermissionError(13, "in use", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(lock, "_take", taking)
+    monkeypatch.setattr(Path, "unlink", removing)
+    monkeypatch.setattr(lock.sys, "platform", "win32")
+    monkeypatch.setattr(lock, "_lock", lambda *arguments, **options: True)
+    with lock.held(tmp_path / "a", "folder"):
+        assert (tmp_path / "a").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def _two(folder: Path) -> tuple[Path, Path]:

@@ -72,7 +72,10 @@ def held(path: Path, what: str, *, shared: bool = False, wait: bool = False) -> 
         yield
     finally:
         # Of those that share a file the last one removes it.
-        if not shared or _lock(file, shared=False, wait=False):
+        last = not shared or _lock(file, shared=False, wait=False)
+        if sys.platform == "win32":  # which removes no file that is open, and so none that another run has taken since
+            file.close()
+        if last:
             with suppress(OSError):
                 path.unlink()
         file.close()

@@ -93,7 +93,10 @@ def _public(module: ModuleType) -> list[str]:
 
 
 def _is_elsewhere(member: object, module: ModuleType) -> bool:
+    """Whether ``hyperdist`` names it, or it is a law of ``hyperdist_torch`` with no more than the mixin of Pyro."""
     core = import_module("hyperdist")
+    if module.__name__ == "hyperdist_torch.pyro":
+        return True
     return module is not core and any(getattr(core, name) is member for name in core.__all__)
 
 

@@ -30,8 +30,9 @@ train.shape, test.shape
 # the distance from the origin, to what the likelihood takes.
 
 config = VAEConfig(
-    latent_dim=2, data_shape=(50,), hidden=64, c=1.2, likelihood="normal", posterior="wrapped", prior="wrapped"
-)
+    latent_dim=2, data_shape=(50,), hidden=64, c=1.2,
+    likelihood="normal", posterior="wrapped", prior="wrapped",
+)  # fmt: skip
 model = PoincareVAE(config)
 own = PoincareVAE(config, decoder=nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 50)))
 
@@ -49,7 +50,8 @@ for _ in range(EPOCHS):
         optimizer.step()
 
 with torch.no_grad():
-    print(f"test rows: ELBO {elbo(model, test).mean():.2f}, IWAE with 100 samples {iwae(model, test, 100).mean():.2f}")
+    print(f"test rows, ELBO: {elbo(model, test).mean():.2f}")
+    print(f"IWAE of 100 samples: {iwae(model, test, 100).mean():.2f}")
 
 # %%
 # Latent points on the disc
