@@ -30,6 +30,10 @@ _TRUSTED = 1e-7
 """Steps below this part of the spread are taken as they are: the cost, rounded, cannot tell which of them go down."""
 _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
+_HIGH, _PRODUCTS, _RESIDUAL = 100, 200, 1e-13
+"""Dimension from which on the Hessian of a convex sum is not formed; products a step at most; residual they leave."""
+_AT_HAND = 1 << 24
+"""Scalars of all logarithms that may be in memory for it."""
 _BINS = 4096
 """Of a circle whose angles are not in memory."""
 _BALL_RADIUS = 8.0
@@ -46,8 +50,10 @@ class Problem:
         log_frame: Callable[[np.ndarray, np.ndarray], np.ndarray],
         exp_frame: Callable[[np.ndarray, np.ndarray], np.ndarray],
         across: Callable[[np.ndarray], np.ndarray],
+        *,
+        convex: bool = False,
     ) -> None:
-        self.blocks = blocks
+        self.blocks, self.convex = blocks, convex
         self.dist_sq, self.log_frame, self.exp_frame, self.across = dist_sq, log_frame, exp_frame, across
 
     def _rows(self, y: np.ndarray) -> int:
@@ -77,12 +83,45 @@ class Problem:
 
     def step(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(cost, Newton step in the frame at y), with absolute eigenvalues of the Hessian."""
+        small = len(self.blocks) * y.size <= _AT_HAND
+        if self.convex and small and y.shape[-1] >= _HIGH and type(self.blocks) is Blocks:
+            return self._step_by_products(y, self.blocks.points, self.blocks.shares)
         cost, gradient, hessian = self.blocks.total(partial(self._derivatives, y), self._rows(y))
         size, axes = np.linalg.eigh(hessian)
         size = np.abs(size)
         size = np.maximum(size, _LEAST_CURVATURE * size.max(axis=-1, keepdims=True))
         step = np.einsum("bij,bj,bkj,bk->bi", axes, 1.0 / size, axes, gradient, optimize=True)
         return cost, step
+
+    def _step_by_products(self, y: np.ndarray, points: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``step`` where the Hessian is positive, by conjugate gradients: it is not formed.
+
+        Each point's share of it has eigenvalues between 1 and D coth D, so that few products of the logarithms with
+        vectors are enough.
+        """
+        v = self.log_frame(y, points)
+        square = dot(v, v)
+        across = self.across(square)
+        along = w * (1.0 - across) / np.where(square > 0.0, square, 1.0)
+        means = np.sum(w * across, axis=0)
+        steps = [_solved(v[:, j], along[:, j], means[j], w[:, j] @ v[:, j]) for j in range(len(y))]
+        return 0.5 * np.sum(w * square, axis=0), np.stack(steps)
+
+
+def _solved(v: np.ndarray, along: np.ndarray, mean: float, gradient: np.ndarray) -> np.ndarray:
+    """The solution s of (mean + v^T diag(along) v) s = gradient, v (n, k), by conjugate gradients."""
+    step, rest = np.zeros(gradient.shape), gradient
+    p, left = rest, float(rest @ rest)
+    least = _RESIDUAL * _RESIDUAL * left
+    for _ in range(_PRODUCTS):
+        if not left > least:
+            break
+        moved = mean * p + (along * (v @ p)) @ v
+        size = left / float(p @ moved)
+        step, rest = step + size * p, rest - size * moved
+        before, left = left, float(rest @ rest)
+        p = rest + left / before * p
+    return step
 
 
 def descend(problem: Problem, starts: list[np.ndarray]) -> np.ndarray:
@@ -164,6 +203,7 @@ def hyperbolic_mean(blocks: Blocks, c: np.ndarray) -> np.ndarray:
             lambda y, z: tangent.log_frame(y, z, c),
             lambda y, v: tangent.boost(y, v, c),
             across,
+            convex=True,
         )
         return descend(problem, starts)
 
@@ -173,6 +213,7 @@ def hyperbolic_mean(blocks: Blocks, c: np.ndarray) -> np.ndarray:
         lambda y, z: poincare.to_frame(y, poincare.log(y, z, c), c),
         lambda y, v: poincare.exp(y, poincare.from_frame(y, v, c), c),
         across,
+        convex=True,
     )
     mean = descend(problem, [conversions.tangent_to_poincare(start, c) for start in starts])
     return conversions.poincare_to_tangent(mean, c)

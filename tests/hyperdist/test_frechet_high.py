@@ -7,7 +7,7 @@ import pytest
 
 import hyperdist as hd
 from hyperdist.geometry import sphere
-from hyperdist.spaces import frechet_high, frechet_sphere
+from hyperdist.spaces import frechet, frechet_high, frechet_sphere
 from hyperdist.spaces.frechet_high import LEAST_DIMENSION, HighSphere
 
 EPS = np.finfo(float).eps
@@ -72,3 +72,32 @@ def test_points_without_a_preference() -> None:
     y = hd.Sphere().frechet_mean(x)
     assert np.linalg.norm(y) == pytest.approx(1.0, abs=1e-14)
     assert np.mean(sphere.dist_sq(y, x)) <= np.pi**2 / 4 + 1e-9
+
+
+@pytest.mark.parametrize("model", ["poincare", "tangent"])
+@pytest.mark.parametrize("spread", [1e-6, 0.5, 3.0])
+@pytest.mark.parametrize("d", [frechet._HIGH - 1, frechet._HIGH])
+def test_hyperbolic_means_by_products(
+    model: str, spread: float, d: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In ball and in tangent coordinates, of several batches, against the factorised Hessian."""
+    c = np.array([0.3, 1.0])
+    v = spread * rng.standard_normal((40, d)) / np.sqrt(d) + (0.2 if model == "poincare" else 9.0) * np.eye(d)[1]
+    space = hd.Tangent(c)
+    weights = rng.random((40, 2))
+    found = space.frechet_mean(v, weights)
+    monkeypatch.setattr(frechet, "_HIGH", 1 if d < frechet._HIGH else 10**6)
+    other = space.frechet_mean(v, weights)
+    distances = space.dist(found, v[:, None])
+    assert (space.dist(found, other) <= 1e-9 * distances.max(axis=0)).all()
+    shares = weights / weights.sum(axis=0)
+    logs = np.einsum("nb,nbi->bi", shares, space.to_frame(found, space.log(found, v[:, None])))
+    rounding = 8.0 * EPS * np.linalg.norm(found, axis=1)
+    assert (np.linalg.norm(logs, axis=1) <= 1e-11 * distances.max(axis=0) + rounding).all()
+
+
+def test_large_data_do_not_keep_their_logarithms(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = 0.01 * rng.standard_normal((20, frechet._HIGH))
+    mean = hd.PoincareBall().frechet_mean(x)
+    monkeypatch.setattr(frechet, "_AT_HAND", 10)
+    np.testing.assert_allclose(hd.PoincareBall().frechet_mean(x), mean, atol=1e-14)
