@@ -1,15 +1,16 @@
 """What has a density, read for a picture: a law of either package, a flow, or a function of points.
 
 Nothing is asked of its class, so that no other package is imported: of a law or a flow ``log_prob`` and, where it has
-them, ``space``, ``event_shape``, ``batch_shape`` and ``sample``; of a function that it can be called.
+them, ``space``, ``event_shape``, ``batch_shape`` and ``sample``, with ``rng`` as in this package or as torch has it; of
+a function that it can be called.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,6 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.host import numbers
-from hyperdist.distributions import Distribution
 from hyperdist.geometry import conversions
 from hyperdist.spaces import Euclidean, Lorentz, Sphere, Tangent, Torus
 from hyperdist.spaces.hyperbolic import Hyperbolic
@@ -82,7 +82,9 @@ def on_ball(
     scale = np.asarray(c)
     draws = reader.draws(count, **({} if own else {"model": "tangent"}))
     if draws is not None and own not in (None, "tangent"):
-        draws = conversions.to_tangent(draws, scale, own)
+        with np.errstate(all="ignore"):
+            draws = conversions.to_tangent(draws, scale, own)
+        draws = draws[np.isfinite(draws).all(axis=-1)]
     at_draws = None if draws is None else log_prob(draws, "tangent")
     return Density(log_prob, draws, at_draws), c
 
@@ -193,7 +195,7 @@ class _Reader:
             raise ValueError(f"q must hold at least one law, got batch shape {self.batch}")
         torch: Any = sys.modules.get("torch")
         kinds = () if torch is None else (torch.distributions.Distribution, torch.nn.Module)
-        self.torch = torch if isinstance(q, kinds) else None
+        self.torch: Any = torch if isinstance(q, kinds) else None
         self.like = self._parameter() if self.torch else None
         self.single = self.like is not None and str(self.like.dtype) == "torch.float32"
 
@@ -213,22 +215,32 @@ class _Reader:
         count = count or (_DRAWS if self.like is None else _DRAWS_OF_A_FLOW)
         shape = (-(-count // max(1, int(np.prod(self.batch)))),)
         if self.torch is None:
-            if not isinstance(self.q, Distribution):
+            if not hasattr(self.q, "sample") or "rng" not in inspect.signature(self.q.sample).parameters:
                 return None
             x: Any = self.q.sample(shape, rng=0, **options)
         else:
             if not hasattr(self.q, "sample"):
                 return None
-            with self.torch.random.fork_rng(), self.torch.no_grad():
-                self.torch.manual_seed(0)
-                try:
+            try:
+                with self._seeded():
                     x = self.q.sample(self.torch.Size(shape), **options)
-                except (NotImplementedError, RuntimeError):
-                    return None
+            except (NotImplementedError, RuntimeError, ValueError):
+                return None  # the density is shown all the same
             self.like = x if self.like is None else self.like
         x = np.asarray(numbers(x), np.float64)
         x = x.reshape(-1, x.shape[-1])
         return x[np.isfinite(x).all(axis=-1)]
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Torch's generators with a seed of ours, put back afterwards; no device is woken for it."""
+        cuda = self.torch.cuda.is_initialized()
+        devices = range(self.torch.cuda.device_count()) if cuda else ()
+        with self.torch.random.fork_rng(devices=devices), self.torch.no_grad():
+            self.torch.default_generator.manual_seed(0)
+            if cuda:
+                self.torch.cuda.manual_seed_all(0)
+            yield
 
     def log_prob(self, x: np.ndarray, **options: Any) -> np.ndarray:
         """Log density at points (n, k), (n,)."""

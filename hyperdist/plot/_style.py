@@ -187,11 +187,11 @@ def legend(ax: Axes | None = None, **style: Any) -> Legend:
 
 
 def _under(ax: Axes, labels: Sequence[str]) -> dict[str, Any]:
-    """Where a legend stands under the axes and what is written there, and in how many columns of some 50 letters."""
+    """Where a legend stands under the axes and what is written there, and in how many columns of some 60 letters."""
     written = ax.axison and any(label.get_visible() for label in ax.get_xticklabels() if label.get_text())
     points = (20.0 if written else 2.0) + (14.0 if ax.get_xlabel() and ax.axison else 0.0)
     below = ax.transAxes + ScaledTranslation(0.0, -points / 72.0, cast(Any, ax.figure).dpi_scale_trans)
-    columns = min(len(labels), max(1, 50 // (4 + max(len(label) for label in labels))))
+    columns = min(len(labels), max(1, 60 // (4 + max(len(label) for label in labels))))
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": below}
     return place | {"borderaxespad": 0.0, "ncols": columns}
 

@@ -65,7 +65,7 @@ def sphere(
         raise ValueError(f"ax must have projection {needed}, got {ax.name}")
     view = VIEWS[projection or ax.name](place)
     _map.prepare(ax, view)
-    ax.add_patch(_map.Outline(ax, view))
+    ax.add_patch(_map.Outline(ax, view)).set_clip_path(None)  # the axes of a map would cut half of the line
     if grid:
         _map.graticule(ax)
     if degrees:

@@ -199,3 +199,26 @@ def test_curvature_and_model_are_asked_for_once():
         plot.disc_points([[0.1, 0.2]], model="lorentz")
     with pytest.raises(ValueError, match="x must be finite"):
         plot.disc_points([[np.inf, 0.2]], model="tangent")
+
+
+@pytest.fixture
+def double():
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+@pytest.mark.usefixtures("double")
+def test_laws_under_jax_are_shown_too():
+    """Their draws come from ``rng``, as those of the core."""
+    import hyperdist.jax as hj
+
+    mu = np.array([0.3, 0.2])
+    for sigma, pixels, tolerance in ((0.3, 20, 1e-10), (1e-3, 50, 0.05)):
+        known, image = (
+            plot.disc_density(package.RiemannianNormal(mu, sigma), plt.figure().gca(), pixels=pixels).get_array()
+            for package in (hd, hj)
+        )
+        assert image.max() == pytest.approx(known.max(), rel=tolerance)
