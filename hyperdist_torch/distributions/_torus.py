@@ -5,6 +5,9 @@ The terms are integers that values decide; through ``torch.vmap`` all of its bat
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -20,8 +23,20 @@ def _look(*tensors: Tensor) -> None:
     if unseen(*tensors):
         raise RuntimeError(
             "which terms the density of correlated angles has follows from their values, which a trace cannot record: "
-            "give independent scales, sigma, or leave the law out of what is compiled or exported"
+            "give independent scales, sigma, or leave the law out of what is traced or exported"
         )
+
+
+def _uncompiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``function``, which runs as it is inside compiled code; the compiler is loaded by whoever uses it."""
+
+    @wraps(function)
+    def apart(*tensors: Tensor) -> Tensor:
+        loaded = "torch._dynamo" in sys.modules
+        called: Any = torch.compiler.disable(function) if loaded else function  # type: ignore[arg-type]
+        return called(*tensors)
+
+    return apart
 
 
 class _Terms(torch.autograd.Function):
@@ -57,6 +72,7 @@ class _Terms(torch.autograd.Function):
         return _Terms.apply(delta, tril), (0,) * 6
 
 
+@_uncompiled
 def log_density(delta: Tensor, tril: Tensor) -> Tensor:
     """log f, (*shape), at deviations (*shape, d) in [-pi, pi), of triangles (*batch, d, d) whose axes are the last."""
     _look(delta, tril)
@@ -65,6 +81,7 @@ def log_density(delta: Tensor, tril: Tensor) -> Tensor:
     return wrapped_torus.log_density(delta, wrapped_torus.turned(tril, terms.turn), terms).to(dtype)
 
 
+@_uncompiled
 def entropy(tril: Tensor) -> Tensor:
     """That of triangles (*batch, d, d), (*batch), float64."""
     _look(tril)

@@ -72,7 +72,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
     Draws are mu + sigma z, wrapped: their gradient is the normal's, and 0 in a sigma above 10, where the law is uniform
     to 4e-22. ``method="inverse"`` moves each coordinate at fixed cdf instead, which stops as the law becomes uniform.
     Those of a full covariance are mu + L z, wrapped, by either method. Its density is worked out in double precision;
-    which terms it adds up follows from values, so that it cannot be traced, compiled or exported.
+    which terms it adds up follows from values, so that no trace or export holds it; compiled code calls it as it is.
     Accuracy  that of ``hyperdist.ToroidalWrappedNormal``, in the dtype given.
     Source    Mardia & Jupp 2000, section 3.5.7.
 

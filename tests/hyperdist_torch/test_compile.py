@@ -75,6 +75,17 @@ def test_mixture_is_one_graph() -> None:
     agree(density, "eager", torch.tensor([0.4, 0.6]), torch.tensor([2.0, 9.0]))
 
 
+def test_correlated_angles_run_beside_compiled_code() -> None:
+    """The terms of their sums follow from values: the compiler calls the density as it is."""
+    x = torch.tensor([[0.3, 1.0], [-2.0, 0.1]], dtype=torch.float64)
+
+    def density(tril: torch.Tensor) -> torch.Tensor:
+        return ht.ToroidalWrappedNormal(torch.zeros(2).double(), scale_tril=tril, validate_args=False).log_prob(x)
+
+    tril = torch.tensor([[0.9, 0.0], [0.7, 0.6]], dtype=torch.float64)
+    assert torch.equal(torch.compile(density, backend="eager")(tril), density(tril))
+
+
 # torch's own warning, where its compiler loads
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")
 def test_default_backend() -> None:
