@@ -27,6 +27,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     Processes may write one path at once: each file is whole, and the last one stays. One that is killed leaves the old
     file, and ``.NAME.*.part`` beside it, which a write cleans up when it has lain there for an hour. The temporary file
     is in the same folder, since a rename is atomic only within a file system.
+    Raises  OSError that names ``path`` where the disc is full, or the temporary file where the folder is read-only.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
@@ -40,8 +41,10 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         _replace(part, path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # a full disc, which says of no file that it is it
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
 
 

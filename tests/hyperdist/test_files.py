@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from hyperdist.runs import lock
 from hyperdist.runs.files import to_json, whole, write_text
 
 
@@ -60,3 +63,48 @@ def test_a_list_of_numbers_is_one_line() -> None:
     assert json.loads(text) == value
     assert ' "curve": [1, 2.5, null, true],\n' in text
     assert '   "n": [3]\n' in text
+
+
+FULL = """
+import resource, signal, sys; from pathlib import Path; from hyperdist.runs import lock
+from hyperdist.runs.files import write_text
+from hyperdist.runs import engine; from hyperdist.runs.places import Place
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+cache = engine.Cache(Path(sys.argv[1]) / "cache", True)
+tasks = [engine.Task("x", str(n), "builtins:dict", ([("value", "x" * n)],)) for n in (10, 20, 9000)]
+for attempt in (
+    lambda: write_text(Path(sys.argv[1], "record.json"), "x" * 9000), lambda: engine.run(tasks, Place(), cache)
+):
+    try:
+        attempt()
+    except OSError as error:
+        print(error)
+print([cache.load(task) is not None for task in tasks])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of files' sizes")
+def test_a_full_disc_loses_nothing(tmp_path: Path) -> None:
+    """The error names the file, what was there stays, and what was finished before is kept."""
+    path = tmp_path / "record.json"
+    path.write_text("old\n")
+    run = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    first, second, kept = run.stdout.splitlines()
+    assert first == f"[Errno 27] File too large: '{path}'"
+    assert second.startswith("[Errno 27] File too large: ")
+    assert str(tmp_path / "cache") in second
+    assert kept == "[True, True, False]"
+    assert path.read_text() == "old\n"
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    """Nobody, root included, makes files below /proc, or in a file."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", Path("/proc/1")):
+        with pytest.raises(OSError, match=str(folder)):
+            write_text(folder / "record.json", "new\n")
+        with pytest.raises(OSError, match=str(folder)), lock.alone(folder, "--out x"):
+            pass
+    assert (tmp_path / "file").read_bytes() == b""
