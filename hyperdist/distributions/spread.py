@@ -100,8 +100,7 @@ class Spread(Distribution):
     @cached_property
     def _wide_tril(self) -> np.ndarray:
         """L in float64, with its own batch axes, which broadcast against the law's."""
-        assert self._scale_tril is not None
-        return self._scale_tril.astype(np.float64)
+        return (self.scale_tril if self._scale_tril is None else self._scale_tril).astype(np.float64)
 
     @cached_property
     def _whitener(self) -> np.ndarray:
