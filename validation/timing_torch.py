@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -124,7 +125,10 @@ def _geoopt() -> Iterator[Contest]:
     if find_spec("geoopt") is None:
         return
     generator = torch.Generator().manual_seed(SEED)
-    theirs, ours = import_module("geoopt").PoincareBall(c=1.0), hd.PoincareBall(1.0)
+    with warnings.catch_warnings():  # it compiles by what torch calls deprecated
+        warnings.simplefilter("ignore")
+        theirs = import_module("geoopt").PoincareBall(c=1.0)
+    ours = hd.PoincareBall(1.0)
     for d in (2, 10):
         mu, law = torch.full((d,), 0.3 / d**0.5), "WrappedNormal"
         q = ht.WrappedNormal(mu, torch.tensor([0.5]), 1.0)
