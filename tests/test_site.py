@@ -126,19 +126,19 @@ def test_code_on_a_page_runs(path, request):
     if path.stem == "distributed":
         pytest.importorskip("dask")
     if path.stem == "jax":
+        pytest.importorskip("numpyro")
         config = pytest.importorskip("jax").config
         before = config.jax_enable_x64
         request.addfinalizer(lambda: config.update("jax_enable_x64", before))
     import_module("matplotlib").use("agg")
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    shown = "\n".join(block for block in blocks if ">>>" in block)
     scope: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
-        if ">>>" in block:
-            test = doctest.DocTestParser().get_doctest(block, scope, path.name, path.name, 0)
-            report: list[str] = []
-            runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-            assert runner.run(test, out=report.append).failed == 0, "".join(report)
-        else:
-            exec(compile(block, path.name, "exec"), scope)
+    exec(compile("\n".join(block for block in blocks if ">>>" not in block), path.name, "exec"), scope)
+    test = doctest.DocTestParser().get_doctest(shown, {}, path.name, path.name, 0)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert runner.run(test, out=report.append).failed == 0, "".join(report)
 
 
 def test_links_between_pages_lead_somewhere():

@@ -49,6 +49,7 @@ TITLES = {
     "hyperdist.distributed": "Larger than one machine",
     "hyperdist.earth": "The globe",
     "hyperdist.jax": "Laws under JAX",
+    "hyperdist.numpyro": "NumPyro",
     "hyperdist.plot": "Pictures",
     "hyperdist.spaces": "Spaces",
     "hyperdist.testing": "Samplers under test",

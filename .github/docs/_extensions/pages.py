@@ -93,9 +93,9 @@ def _public(module: ModuleType) -> list[str]:
 
 
 def _is_elsewhere(member: object, module: ModuleType) -> bool:
-    """Whether ``hyperdist`` names it, or it is a law of ``hyperdist_torch`` with no more than the mixin of Pyro."""
+    """Whether ``hyperdist`` names it, or it is a law in the dress of Pyro or NumPyro, which its package tells."""
     core = import_module("hyperdist")
-    if module.__name__ == "hyperdist_torch.pyro":
+    if module.__name__.endswith("pyro") and getattr(member, "__name__", "") in core.__all__:
         return True
     return module is not core and any(getattr(core, name) is member for name in core.__all__)
 
