@@ -152,9 +152,9 @@ def draw(table: list[Cell[VAETask]], out: Path, steps: int) -> None:
     for ax, cell in zip(axes[2:], models, strict=True):
         model = cells.trained(cell, out)
         rows_at, nodes_at = pictures.latent_means(model, data.rows), pictures.latent_means(model, data.nodes)
-        pictures.tree(ax, cell.title, data, rows_at, nodes_at, cell.task.config.c)
+        pictures.tree(ax, cell.title, data, rows_at, nodes_at, cell.task.config.one_c)
     pictures.save(figure, out / "latents.png")
 
 
 def _curvature(cell: Cell[VAETask]) -> float:
-    return cell.task.config.c
+    return cell.task.config.one_c

@@ -55,7 +55,9 @@ def accuracies(train: Digits, test: Digits, c: float, folder: Path, *, seed: int
 def run(cell: Cell[VAETask], train: Digits, test: Digits, out: Path, epochs: int = EPOCHS) -> None:
     """The accuracies over ``TRAININGS`` classifiers of one model, kept in ``out/digits``."""
     found = [
-        accuracies(train, test, cell.task.config.c, out / "runs" / cell.key / f"classifier-{i}", seed=i, epochs=epochs)
+        accuracies(
+            train, test, cell.task.config.one_c, out / "runs" / cell.key / f"classifier-{i}", seed=i, epochs=epochs
+        )
         for i in range(TRAININGS)
     ]
     counts = test.labels.bincount(minlength=10).tolist()

@@ -197,7 +197,7 @@ def look(cell: Cell[VAETask], train: Digits, test: Digits, args: argparse.Namesp
     model = cells.trained(cell, args.out)
     at_train, at_test = (Digits(pictures.latent_means(model, part.images), part.labels) for part in (train, test))
     figure = Figure(figsize=(6.2, 5.2), layout="constrained")
-    pictures.digits(figure.subplots(), cell.title, at_test.images, at_test.labels, cell.task.config.c)
+    pictures.digits(figure.subplots(), cell.title, at_test.images, at_test.labels, cell.task.config.one_c)
     pictures.save(figure, picture)
     if cell.row in digits.PUBLISHED:
         digits.run(cell, at_train, at_test, args.out, epochs=1 if args.quick else digits.EPOCHS)

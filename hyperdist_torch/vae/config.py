@@ -289,6 +289,13 @@ class VAEConfig:
         return sum(factor.width for factor in self.factors)
 
     @property
+    def one_c(self) -> float:
+        """c of a single latent space; ValueError where it is a product."""
+        if isinstance(self.c, tuple):
+            raise ValueError(f"c must be one number, that of a single latent space, got {self.c} of {self.latent!r}")
+        return self.c
+
+    @property
     def flat(self) -> bool:
         """Whether the latent space is Euclidean."""
         return all(factor.space == "flat" for factor in self.factors)

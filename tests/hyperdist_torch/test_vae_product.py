@@ -167,3 +167,9 @@ def test_the_experiment_of_products(tmp_path: Any, rng: np.random.Generator) -> 
     with pytest.raises(SystemExit):
         main(["products", "--samples", "0"])
     assert [products.config(latent, 8).latent_dim for latent in products.LATENTS] == [6] * 5
+
+
+def test_a_product_has_not_one_curvature() -> None:
+    assert VAEConfig(latent_dim=2, data_shape=(4,), c=0.7).one_c == 0.7
+    with pytest.raises(ValueError, match="c must be one number"):
+        _ = VAEConfig(latent="h2,s2", data_shape=(4,)).one_c
