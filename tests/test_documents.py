@@ -70,6 +70,10 @@ def exists(name: str) -> bool:
             found = import_module(".".join(parts[:stop]))
         except ModuleNotFoundError:
             continue
+        except ImportError as error:  # of a part whose extra is not installed, which says so
+            if "pip install" in str(error):
+                return True
+            raise
         for attribute in parts[stop:]:
             if not hasattr(found, attribute):
                 return False

@@ -15,8 +15,8 @@ from hyperdist.radial.kernel_law import KernelLaw
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX, VonMisesFisherRadius
 
 _MAX_STEPS = 200
-_BISECTIONS = 60
-"""They leave 30/2^60 of log kappa."""
+_BISECTIONS, _SECANTS, _SETTLED = 8, 60, 1e-14
+"""The first leave 30/2^8 of log kappa; the others end where it moves less than the last."""
 ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 """What rounding makes of the distance between equal points, over the size of their coordinates."""
 
@@ -122,19 +122,39 @@ def concentration_of_sample(kappa: np.ndarray, versine: np.ndarray, n: int, d: i
     kappa : (*batch) that of maximum likelihood, which is larger;  versine : (*batch) 1 - R/n
 
     It solves A(kappa) = (R/n) A(kappa R), and is 0 where R^2 <= n (Schou 1978, Biometrika 65, eq. 5): n - 1 degrees of
-    freedom instead of n, by bisection in log kappa, since the two sides cross once below the maximum.
+    freedom instead of n, by bisection in log kappa and then secants within the bracket, since the two sides cross once
+    below the maximum.
     """
     resultant = 1.0 - versine
     length = n * resultant
     none = length * length <= n
-    low = np.log(np.where(none | (kappa == 0.0), 1.0, kappa)) - 30.0
-    high = low + 30.0
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        own = VonMisesFisherRadius(d, np.minimum(np.exp(middle), KAPPA_MAX))
-        other = VonMisesFisherRadius(d, np.minimum(np.exp(middle) * np.maximum(length, 1e-300), KAPPA_MAX))
+
+    def excess(log_kappa: np.ndarray) -> np.ndarray:
+        own = VonMisesFisherRadius(d, np.minimum(np.exp(log_kappa), KAPPA_MAX))
+        other = VonMisesFisherRadius(d, np.minimum(np.exp(log_kappa) * np.maximum(length, 1e-300), KAPPA_MAX))
         concentrated = versine + resultant * other.mean_versine() - own.mean_versine()
         spread = own.mean_resultant_length() - resultant * other.mean_resultant_length()
-        above = np.where(versine < 0.5, concentrated, spread) > 0.0
+        return np.where(versine < 0.5, concentrated, spread)
+
+    high = np.log(np.where(none | (kappa == 0.0), 1.0, kappa))
+    low = high - 30.0
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        above = excess(middle) > 0.0
         low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return np.where(none | (kappa == 0.0), 0.0, np.exp(0.5 * (low + high)))
+    below, over, last = excess(low), excess(high), np.zeros_like(low)
+    found = 0.5 * (low + high)
+    for _ in range(_SECANTS):
+        # Where the two ends do not differ in sign, as rounding may have it, the middle is as good as any.
+        share = np.where((below < 0.0) & (over > 0.0), -below / np.where(over > below, over - below, 1.0), 0.5)
+        before, found = found, low + (high - low) * share
+        value = excess(found)
+        above = value > 0.0
+        # An end that stays twice counts half, or the other would creep (Illinois).
+        below = np.where(above, np.where(last > 0.0, 0.5 * below, below), value)
+        over = np.where(above, value, np.where(last < 0.0, 0.5 * over, over))
+        low, high = np.where(above, low, found), np.where(above, found, high)
+        last = np.where(above, 1.0, -1.0)
+        if (np.abs(found - before) < _SETTLED).all():
+            break
+    return np.where(none | (kappa == 0.0), 0.0, np.exp(found))
