@@ -22,7 +22,7 @@ def read_h5ad(path: Path, key: str, others: Sequence[str]) -> tuple[list[str], n
     try:
         h5py = import_module("h5py")
     except ImportError as error:
-        raise ImportError(f"{path} needs h5py to be read: pip install h5py") from error
+        raise ImportError(f"{path} needs h5py to be read: pip install 'hyperdist[experiments]'") from error
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -240,7 +240,7 @@ def test_h5ad_that_is_not_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ValueError, match=r"x.h5ad must have the observation 'none', got kind, lot"):
         read_table(path, label="none")
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"x.h5ad needs h5py to be read: pip install h5py"):
+    with pytest.raises(ImportError, match=r"x.h5ad needs h5py to be read: pip install 'hyperdist.experiments.'"):
         read_table(path)
 
 
