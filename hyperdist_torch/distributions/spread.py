@@ -51,7 +51,13 @@ class Spread(ManifoldDistribution):
 
     @property
     def full(self) -> bool:
-        """Whether the law was given a full covariance, by ``scale_tril`` or ``covariance_matrix``."""
+        """Whether the law was given a full covariance, by ``scale_tril`` or ``covariance_matrix``.
+
+        >>> import torch
+        >>> import hyperdist_torch as ht
+        >>> ht.WrappedNormal(torch.zeros(2), scale_tril=torch.eye(2)).full
+        True
+        """
         return self._given != "sigma"
 
     @property

@@ -34,7 +34,12 @@ _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 
 
 def leads(devices: int | str = 1, num_nodes: int = 1) -> bool:
-    """Whether this process is the first of those that train together, which alone writes and evaluates."""
+    """Whether this process is the first of those that train together, which alone writes and evaluates.
+
+    >>> from hyperdist_torch.training import leads
+    >>> leads()  # on its own
+    True
+    """
     names = (*_RANKS, "SLURM_PROCID") if (devices, num_nodes) != (1, 1) else _RANKS
     return all(os.environ.get(name, "0") == "0" for name in names)
 

@@ -68,8 +68,8 @@ class VAEConfig:
 
     >>> from hyperdist_torch.vae import VAEConfig
     >>> config = VAEConfig(latent_dim=2, data_shape=(28, 28), posterior="wrapped")
-    >>> config.data_dim, config.flat, config.scales, config.factor
-    (784, False, 2, Factor(space='hyperbolic', d=2))
+    >>> config.data_dim, config.flat, config.scales, config.factor, config.one_c
+    (784, False, 2, Factor(space='hyperbolic', d=2), 1.0)
     >>> VAEConfig.from_dict(config.to_dict()) == config
     True
     >>> VAEConfig(latent="s2", data_shape=(28, 28)).posterior
