@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.host import hidden
 from hyperdist.arrays.types import AnyArray, SampleShape
 from hyperdist.distributions import Distribution
 from hyperdist.jax import _arguments
@@ -96,7 +97,7 @@ class Law(Tree):
         fixed cdf. The same key gives the same draws.
         rng   : a key of ``jax.random``, or an integer seed of one
         model : on hyperbolic space "poincare", "lorentz" or "tangent" coordinates of the draws (default: the law's)
-        Raises ValueError where ball coordinates of the dtype cannot hold a draw that can be looked at.
+        Raises ValueError where ball coordinates of the dtype cannot hold a draw; where it is traced, it is NaN.
         """
         return self.sample_and_log_prob(sample_shape, rng, model=model)[0]
 
@@ -120,8 +121,14 @@ class Law(Tree):
         law, points = self._as(dtype), given.astype(dtype)
         inside = law._inside(points, model)
         value = law._log_prob(jnp.where(inside[..., None], points, law._somewhere(model)), model)
-        off = jnp.where(jnp.isnan(points).any(axis=-1), math.nan, -math.inf)
+        off = jnp.where(jnp.isnan(points).any(axis=-1) | law._unknown, math.nan, -math.inf)
         return jnp.where(inside, value, off).astype(dtype if given.ndim > 1 else self.dtype)
+
+    @property
+    def _unknown(self) -> Array:
+        """Whether a parameter is NaN, as those are that were out of bounds where nobody could look, (*batch)."""
+        rows = [jnp.isnan(leaf).reshape(*self.batch_shape, -1).any(axis=-1) for leaf in jax.tree.leaves(self)]
+        return jnp.stack(rows).any(axis=0) if rows else jnp.zeros(self.batch_shape, bool)
 
     @final
     def prob(self, x: AnyArray, *, model: str | None = None) -> Array:
@@ -142,6 +149,16 @@ class Law(Tree):
             event = twin.event_shape if axes.get(name) else ()
             array = jnp.asarray(value if isinstance(value, jax.Array) else np.asarray(value), dtype=self.dtype)
             setattr(self, name, jnp.broadcast_to(array, twin.batch_shape + event))
+        for name, value in given.items():
+            if hidden(value):
+                array = vars(self)[name]
+                vars(self)[name] = jnp.where(self._in_bounds(name, array), array, math.nan)
+
+    def _in_bounds(self, name: str, value: Array) -> Array:
+        """Whether a parameter that nobody could look at is what NumPy's law would have taken."""
+        if name == "mu":
+            return self._inside(value, getattr(self, "model", None))[..., None]
+        return jnp.isfinite(value) & (value >= 0.0 if name in ("c", "kappa") else value > 0.0)
 
     def _as(self, dtype: Any) -> Self:
         """This law with parameters of another dtype."""

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from hyperdist import checks, distributions
-from hyperdist.arrays.host import found, hidden
+from hyperdist.arrays.host import found, hidden, kind
 from hyperdist.arrays.rows import dot, root, wide
 from hyperdist.arrays.stable import log_sinhc_sq
 from hyperdist.arrays.types import AnyArray
@@ -89,14 +89,29 @@ class OnHyperbolicSpace(CentredLaw):
     def _place(self, radius: Array, direction: Array, model: str | None) -> Array:
         """Points at distance ``radius`` from mu along unit vectors of the frame at mu."""
         x = polar.exp_polar(self._tangent_mu, radius, direction, self.c, model or "poincare")
+        if hidden(x):
+            if model == "poincare":
+                away = polar.exp_polar(self._tangent_mu, radius, direction, self.c, "tangent")
+                return held(x, away, self.c)
+            return jnp.where(jnp.isfinite(dot(x, x))[..., None], x, math.nan)
         if model == "poincare":
             return check_holdable(x, self.c)
-        if not hidden(x) and found(~jnp.isfinite(dot(x, x))):
+        if found(~jnp.isfinite(dot(x, x))):
             raise ValueError(
                 f"a draw lies further from the origin than {model} coordinates of {self.dtype} hold: "
                 "ask for model='tangent' or a wider dtype"
             )
         return x
+
+
+def held(x: Array, away: Array, c: Array) -> Array:
+    """Points x of the ball that nobody can look at, NaN where its coordinates do not hold them.
+
+    away : the same points in tangent coordinates, whose length tells: of a point far beyond what the ball's coordinates
+           hold, rounding may leave one just inside.
+    """
+    near = jnp.sqrt(c) * root(dot(away, away)) <= float(conversions.ball_radius_limit(kind(x), 1.0))
+    return jnp.where((near & conversions.holdable(x, c))[..., None], x, math.nan)
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, final
 
 import jax
@@ -9,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from hyperdist import checks, distributions
-from hyperdist.arrays.host import found, numbers
+from hyperdist.arrays.host import found, hidden, numbers
 from hyperdist.arrays.types import AnyArray
 from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, log_sum, posterior, two_curvatures
 from hyperdist.geometry import conversions
 from hyperdist.jax import _arguments
 from hyperdist.jax.base import Law
-from hyperdist.jax.hyperbolic import OnHyperbolicSpace
+from hyperdist.jax.hyperbolic import OnHyperbolicSpace, held
 from hyperdist.spaces.held import check_holdable
 
 Array = jax.Array
@@ -59,6 +60,9 @@ class Mixture(AnyMixture, Law):  # type: ignore[misc]
         total = jnp.sum(array, axis=-1)
         if found(jnp.abs(total - 1.0) > 1e-6 + 4.0 * float(jnp.finfo(self.dtype).eps)):
             raise ValueError(f"weights must have the sum 1 to 1e-06, got {numbers(total)!s}")
+        if hidden(array):  # as those of a law's parameters that nobody can look at
+            apart = jnp.abs(total - 1.0) > 1e-6 + 4.0 * float(jnp.finfo(self.dtype).eps)
+            array = jnp.where(apart[..., None] | (array < 0.0).any(axis=-1, keepdims=True), math.nan, array)
         self.weights = jnp.broadcast_to(array / total[..., None], shape)
         c = self._curvatures
         if c is not None and found(c != c[..., :1]):
@@ -122,5 +126,7 @@ class Mixture(AnyMixture, Law):  # type: ignore[misc]
         log_prob = self._log_prob(x, inner)
         if c is None or model is None or model == "tangent":
             return x, log_prob
-        x = conversions.from_tangent(x, c[..., 0], model)
-        return check_holdable(x, c[..., 0]) if model == "poincare" else x, log_prob
+        away, x = x, conversions.from_tangent(x, c[..., 0], model)
+        if model != "poincare":
+            return x, log_prob
+        return held(x, away, c[..., 0]) if hidden(x) else check_holdable(x, c[..., 0]), log_prob

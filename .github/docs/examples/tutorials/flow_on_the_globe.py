@@ -71,6 +71,6 @@ with torch.no_grad():
 
 # %%
 # ``flow.sample((n,))`` draws from it. On the disc the same lines hold with ``flows.PoincareBall(1.0)`` and a base
-# there; ``flow.save(path)`` and ``flows.load(path)`` keep a model.
+# there; ``flow.save(path)`` keeps it, and ``flows.RiemannianCNF.load(path, base, field, solver=...)`` reads it back.
 
 flow.sample((3,))
