@@ -104,6 +104,8 @@ class Clustering(Distribution):
         checks.choice(criterion, "criterion", CRITERIA)
         if options.get("weights") is not None:
             raise ValueError("weights must be left out of select: a criterion counts observations")
+        if not isinstance(n_components, Iterable):
+            raise ValueError(f"n_components must hold the numbers to try, as range(1, 9) does, got {n_components!r}")
         numbers, generator = [checks.dimension(k, "n_components") for k in n_components], checks.generator(rng)
         if not numbers:
             raise ValueError("n_components must hold at least one number, got none")

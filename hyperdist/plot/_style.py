@@ -97,7 +97,11 @@ def points(
         return artist
     if groups is None:
         return _group(ax, places, shown, style | ({} if label is None else {"label": label}), clip)
-    names, member = np.unique(np.asarray(numeric(groups)).reshape(-1), return_inverse=True)
+    labels = np.asarray(numeric(groups)).reshape(-1)
+    missing = sum(label is None or label != label for label in labels.tolist())
+    if missing:
+        raise ValueError(f"groups must have a label for every point, got {missing} missing of {len(labels)}")
+    names, member = np.unique(labels, return_inverse=True)
     _one_each(len(member), n, "groups")
     return [
         _group(ax, places, shown & (member == k), style | {"label": str(name)}, clip) for k, name in enumerate(names)

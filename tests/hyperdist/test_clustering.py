@@ -202,3 +202,8 @@ def test_goodness_of_fit_of_a_component_without_observations():
     assert np.isnan(part.statistic)
     with pytest.raises(ValueError, match="the law must have no batch"):
         BATCH.goodness_of_fit(x)
+
+
+def test_select_asks_for_numbers_to_try() -> None:
+    with pytest.raises(ValueError, match=r"n_components must hold the numbers to try, as range\(1, 9\) does, got 3"):
+        hd.Mixture.select(np.eye(3), hd.VonMisesFisher, 3)  # type: ignore[arg-type]

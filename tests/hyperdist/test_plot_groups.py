@@ -222,3 +222,9 @@ def test_laws_under_jax_are_shown_too():
             for package in (hd, hj)
         )
         assert image.max() == pytest.approx(known.max(), rel=tolerance)
+
+
+@pytest.mark.parametrize("groups", [np.array(["a", "b", np.nan], dtype=object), ["a", None, "b"], [1.0, np.nan, 2.0]])
+def test_points_without_a_label_are_refused(groups) -> None:
+    with pytest.raises(ValueError, match="groups must have a label for every point, got 1 missing of 3"):
+        plot.disc_points(np.zeros((3, 2)), groups=groups)
