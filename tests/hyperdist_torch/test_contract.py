@@ -41,7 +41,7 @@ def moving(case: Case, dtype: torch.dtype = torch.float64, grad: bool = False) -
 
 
 def test_every_public_law_is_tested() -> None:
-    tested = {case.name for case in LAWS} | {"SphericalUniform", "ToroidalUniform", "Mixture"}
+    tested = {case.name for case in LAWS} | {"SphericalUniform", "ToroidalUniform", "Mixture", "Product"}
     assert tested == {name for name in ht.__all__ if not name.islower()}  # those that are are modules
 
 

@@ -184,7 +184,7 @@ def test_a_compiled_density() -> None:
     def density(x: Any, mu: Any, sigma: Any) -> Any:
         q = ht.Product(
             ht.WrappedNormal(mu, sigma, 1.3, validate_args=False),
-            ht.SphericalUniform(2, dtype=x.dtype),
+            ht.SphericalUniform(2, dtype=x.dtype, validate_args=False),
             validate_args=False,
         )
         return q.log_prob(x)

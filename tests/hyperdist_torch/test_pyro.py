@@ -41,6 +41,7 @@ SITES: dict[str, Callable[[Any], Any]] = {
     "torus": lambda p: p.ToroidalWrappedNormal(tensor([3.0, 0.0]), 0.5),
     "torus-uniform": lambda p: p.ToroidalUniform(2, dtype=DOUBLE),
     "mixture": lambda p: p.Mixture([0.3, 0.7], p.VonMisesFisher(AXES[:2], tensor([3.0, 8.0]))),
+    "product": lambda p: p.Product(p.RiemannianNormal(MU, 0.7, 1.0), p.VonMisesFisher(AXES[0], tensor(3.0))),
     "mixture-ball": lambda p: p.Mixture([0.3, 0.7], p.WrappedNormal(torch.stack([MU, -MU]), 1.0, 1.0)),
 }
 

@@ -110,7 +110,7 @@ def test_record_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     ]
     peak["value"] = 3000.0
     assert main(arguments) == 1
-    assert "m: 3000 MiB > 2048 MiB" in capsys.readouterr().out
+    assert "m: 3000 MiB, at most 2048 MiB were allowed" in capsys.readouterr().out
 
 
 def test_memory_of_an_adjoint_solve() -> None:
