@@ -11,11 +11,12 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from hyperdist_torch.experiments import branching, cells, earth, hyperbolic, mnist, tables, torus, vmf
+from hyperdist_torch.experiments import branching, cells, earth, hyperbolic, mnist, products, tables, torus, vmf
 
 REPORTS = Path(__file__).parents[2] / "validation" / "reports"
 EXPERIMENTS = {
     "branching": branching, "mnist": mnist, "earth-flows": earth, "vmf": vmf, "torus": torus, "hyperbolic": hyperbolic,
+    "products": products,
 }  # fmt: skip
 
 
