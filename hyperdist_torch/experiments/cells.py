@@ -249,6 +249,16 @@ def _metrics(model: nn.Module, test: Tensor, cell: Cell[Task], machine: Machine)
         return cell.task.metrics(model.to(machine.device).eval(), test.to(machine.device))
 
 
+def keep_baseline(cell: Cell[Task], out: Path, log_p: np.ndarray, seconds: float, **more: Any) -> dict[str, Any]:
+    """Keep what a baseline, which no schedule trained, has found on the rows of a cell: their log densities (n,)."""
+    found = {
+        "samples": None, "config": {}, "schedule": {**asdict(cell.schedule), "epochs": 0}, "nll": -float(log_p.mean()),
+        "standard_error": float(log_p.std() / math.sqrt(len(log_p))), "n": len(log_p), "curve": [],
+        "training_seconds": round(seconds, 2), "evaluation_seconds": 0.0, **more,
+    }  # fmt: skip
+    return _keep(cell, out, found)
+
+
 def _keep(cell: Cell[Task], out: Path, found: dict[str, Any]) -> dict[str, Any]:
     published = {"published_metrics": dict(cell.published_metrics)} if cell.published_metrics else {}
     result = {

@@ -12,7 +12,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,9 @@ import torch
 
 from hyperdist import Mixture, earth
 from hyperdist.runs import engine
-from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import flows
 from hyperdist_torch.datasets import EarthSplit, load_earth
-from hyperdist_torch.experiments import cells, maps, options, pictures, record, tables
+from hyperdist_torch.experiments import cells, maps, options, pictures, tables
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.earth_models import (
     DRAWS,
@@ -174,17 +173,9 @@ def baselines(made: Cell[FlowTask], args: argparse.Namespace) -> None:
         data = split(made.column, kind, made.schedule.seed, args)
         started = time.perf_counter()
         fitted = _baseline(model, data, made.schedule.seed, args)
-        nll = -fitted.log_prob(earth.unit(data.degrees.test))
-        result = {
-            "name": name, "row": cell.row, "column": cell.column, "variant": cell.variant,
-            "seed": made.schedule.seed, "published": cell.published, "samples": None, "config": {},
-            "schedule": {**asdict(made.schedule), "epochs": 0}, "nll": float(nll.mean()),
-            "standard_error": float(nll.std() / math.sqrt(len(nll))), "n": len(nll), "curve": [],
-            "training_seconds": round(time.perf_counter() - started, 2), "evaluation_seconds": 0.0,
-            "metrics": {"share of test rows that coincide with a training row": data.coinciding},
-            **record.provenance(),
-        }  # fmt: skip
-        write_text(args.out / "cells" / f"{cell.key}.json", to_json(result))
+        log_p = fitted.log_prob(earth.unit(data.degrees.test))
+        found = {"share of test rows that coincide with a training row": data.coinciding}
+        cells.keep_baseline(cell, args.out, log_p, time.perf_counter() - started, metrics=found)
 
 
 def _baseline(model: str, data: EarthSplit, seed: int, args: argparse.Namespace) -> Mixture | earth.KernelEstimate:

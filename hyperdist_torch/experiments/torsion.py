@@ -8,19 +8,17 @@ Draws of the flow in few steps are compared with the test rows by their maximum 
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import flows
 from hyperdist_torch.datasets.torsion import ANGLES, KINDS, TorsionSplit, load_torsion
-from hyperdist_torch.experiments import cells, options, record, tables, torsion_baselines
+from hyperdist_torch.experiments import cells, options, tables, torsion_baselines
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.flow_cells import LIKELIHOOD, MATCHING, FlowTask
 from hyperdist_torch.experiments.tasks import Split
@@ -141,15 +139,8 @@ def baselines(kind: str, seed: int, args: argparse.Namespace) -> None:
         if cell.key in kept:
             continue
         started = time.perf_counter()
-        nll = -fit(training, validation, test, seed, args.quick)
-        result = {
-            "name": cell.name, "row": cell.row, "column": cell.column, "variant": cell.variant, "seed": seed,
-            "published": None, "samples": None, "config": {}, "schedule": {**asdict(cell.schedule), "epochs": 0},
-            "nll": float(nll.mean()), "standard_error": float(nll.std() / math.sqrt(len(nll))), "n": len(nll),
-            "curve": [], "training_seconds": round(time.perf_counter() - started, 2), "evaluation_seconds": 0.0,
-            **record.provenance(),
-        }  # fmt: skip
-        write_text(args.out / "cells" / f"{cell.key}.json", to_json(result))
+        log_p = fit(training, validation, test, seed, args.quick)
+        cells.keep_baseline(cell, args.out, log_p, time.perf_counter() - started)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
