@@ -20,6 +20,17 @@ from hyperdist.spaces import PoincareBall, ProductSpace
 from hyperdist.spaces.product import sized
 
 
+def factors_model(model: str | None, models: Sequence[str], laws: Sequence[Any]) -> str | None:
+    """``model`` where every hyperbolic factor takes it, else its ValueError; None stays, for what each factor has."""
+    if model is None:
+        return None
+    checks.model(model, models, "a Product without hyperbolic factors")
+    for law in laws:
+        if law._models:
+            law._check_model(model)
+    return model
+
+
 class _Part(NamedTuple):
     """A factor while draws are made or looked at."""
 
@@ -128,13 +139,7 @@ class Product(Distribution):
         return np.broadcast_to(points, self.batch_shape + points.shape[-1:]).astype(self.dtype)
 
     def _check_model(self, model: str | None) -> str | None:
-        if model is None:
-            return None
-        checks.model(model, self._models, "a Product without hyperbolic factors")
-        for law in self.laws:
-            if law._models:
-                law._check_model(model)
-        return model
+        return factors_model(model, self._models, self.laws)
 
     def _model_of(self, law: Any, model: str | None) -> str | None:
         return law._check_model(model) if law._models else None

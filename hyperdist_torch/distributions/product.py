@@ -12,6 +12,7 @@ from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import Transform
 
 from hyperdist import checks
+from hyperdist.distributions.product import factors_model
 from hyperdist.distributions.summaries import ProductSummary
 from hyperdist.geometry import conversions
 from hyperdist.geometry.product import join, split
@@ -148,13 +149,7 @@ class Product(ManifoldDistribution):
         )
 
     def _check_model(self, model: str | None) -> str | None:
-        if model is None:
-            return None
-        checks.model(model, self._models, "a Product without hyperbolic factors")
-        for law in self.laws:
-            if law._models:
-                law._check_model(model)
-        return model
+        return factors_model(model, self._models, self.laws)
 
     def _model_of(self, law: Any, model: str | None) -> str | None:
         return law._check_model(model) if law._models else None
