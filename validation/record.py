@@ -15,7 +15,7 @@ __all__ = ["REPORTS", "ROOT", "record", "row", "since", "source_hash", "sources"
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = Path(__file__).resolve().parent / "reports"
 _SOURCES = ("hyperdist", "hyperdist_torch", "validation/*.py")
-_PACKAGES = ("numpy", "scipy", "mpmath", "torch", "arviz", "matplotlib")
+_PACKAGES = ("numpy", "scipy", "mpmath", "torch", "arviz", "matplotlib", "dask")
 
 
 _ASIDE = {"plot", "earth", "testing", "trees", "experiments", "training", "datasets"}
