@@ -29,9 +29,22 @@ class Blocks:
         """Coordinates of a point."""
         return self.points.shape[-1]
 
-    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
-        """With what a function makes of every point."""
-        return self._like(function(self.points), self.shares)
+    @property
+    def held(self) -> int:
+        """Points that are in memory at a time."""
+        return len(self)
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray], rows: int | None = None) -> Self:
+        """With what a function makes of every point, so many at a time (default: all)."""
+        size = max(1, len(self) if rows is None else rows)
+        if len(self) <= size:
+            return self._like(function(self.points), self.shares)
+        first = function(self.points[:size])
+        made = np.empty((len(self), *first.shape[1:]), first.dtype)
+        made[:size] = first
+        for start in range(size, len(self), size):
+            made[start : start + size] = function(self.points[start : start + size])
+        return self._like(made, self.shares)
 
     def weighted(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
         """With what a function makes of the shares (rows, B): (rows, B')."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from dask.delayed import delayed
 
 from hyperdist import checks
 from hyperdist.arrays.blocks import Blocks, Statistic, summed
+from hyperdist.geometry.product import split
 
 _FAN_IN = 16
 """Partial sums that are added up at a time, in the order of the blocks: a sum follows from the chunks alone."""
@@ -40,6 +41,22 @@ class Responsibilities:
     def batch(self) -> tuple[int, int]:
         """Runs and components."""
         return self.shape[0], self.columns[1] - self.columns[0]
+
+    def worked_out(self, x: da.Array) -> da.Array:
+        """Those of the points x (n, k) as an array, (n, runs, K), for a fit to some of the points' coordinates."""
+        x, (runs, k) = x.rechunk({1: -1}), self.batch
+        given = () if self.weights is None else (_beside(x, self.weights), "i")
+        return da.blockwise(
+            _responsibilities, "irk", x, "ic", *given, new_axes={"r": runs, "k": k}, concatenate=True,
+            dtype=np.float64, meta=np.empty((0, 0, 0)), align_arrays=False, of=delayed(self.of, traverse=False),
+            columns=self.columns,
+        )  # fmt: skip
+
+
+def _responsibilities(x: Any, *given: Any, of: Any, columns: tuple[int, int]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        found = of(np.asarray(x, np.float64))[0][..., slice(*columns)]
+    return found if not given else found * np.asarray(given[0])[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,11 @@ class LazyBlocks(Blocks):
     def width(self) -> int:
         return self._x.shape[1]
 
-    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
+    @property
+    def held(self) -> int:
+        return _ROWS
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray], rows: int | None = None) -> Self:
         return self._changed(maps=(*self._reading.maps, function))
 
     def weighted(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
@@ -192,6 +213,12 @@ def _beside(x: Any, weights: Any) -> Any:
     if w.ndim == 0 or w.shape[0] != x.shape[0]:
         raise ValueError(f"weights must have length {x.shape[0]}, one for each observation, got shape {w.shape}")
     return w.rechunk((x.chunks[0], *(-1 for _ in w.shape[1:])))
+
+
+def factors(x: Any, weights: Any, widths: Sequence[int]) -> tuple[list[da.Array], Any]:
+    """``hyperdist.distributions.observed.factors`` of a ``dask.array``."""
+    checks.last_axis(x.shape, "x", sum(widths))
+    return split(x, widths), weights.worked_out(x) if isinstance(weights, Responsibilities) else weights
 
 
 def observed(x: Any, weights: Any, read: Callable[[Any], np.ndarray]) -> LazyBlocks:

@@ -13,6 +13,7 @@ from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
+from hyperdist.distributions.observed import factors
 from hyperdist.distributions.summaries import ProductSummary
 from hyperdist.geometry import conversions
 from hyperdist.geometry.product import join, split
@@ -236,13 +237,13 @@ class Product(Distribution):
         np.float64(9.2)
         """
         check_families(families, space)
-        points = checks.points(checks.observations(x, "x", 1, "k"), "x", sum(space.widths))
+        parts, weights = factors(x, weights, space.widths)
         known = {name for family in families for name in inspect.signature(family.fit).parameters}  # type: ignore[attr-defined]
         for name in options:
             if name not in known:
                 raise TypeError(f"fit of none of the families takes {name!r}")
         laws = []
-        for family, part, own in zip(families, split(points, space.widths), space.spaces, strict=True):
+        for family, part, own in zip(families, parts, space.spaces, strict=True):
             taken = inspect.signature(family.fit).parameters  # type: ignore[attr-defined]
             given = {name: value for name, value in options.items() if name in taken}
             if isinstance(own, PoincareBall):

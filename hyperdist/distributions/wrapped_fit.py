@@ -26,11 +26,14 @@ part of s_j among the normals is at least 1. With a full covariance any hyperpla
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.arrays.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
 from hyperdist.distributions import descent
@@ -63,82 +66,73 @@ _NO_MAXIMUM = (
 
 @quiet
 def wrapped_normal_maximum(
-    x: np.ndarray, shares: np.ndarray, c: np.ndarray, covariance: str, min_scale: Any, resolution: float
+    blocks: Blocks, c: np.ndarray, covariance: str, min_scale: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """(mu, spread): ball points (*batch, d) and scales (*batch, d), or (*batch, 1) for covariance "isotropic", or a
     lower triangle (*batch, d, d) for "full".
 
-    x (n, d) ball points, float64;  shares (n, *batch) of sum 1 over n;  c scalar;  min_scale: least sigma, or None.
+    blocks : ball points (n, d) and shares (n, *batch) of sum 1 over n;  c scalar;  min_scale: least sigma, or None.
     The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
-    resolution: eps of the dtype that the points came in.
     Raises ValueError where the likelihood has no maximum: some scale goes to 0.
     """
     least = 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
-    n, d = x.shape
-    points, flat = conversions.poincare_to_tangent(x, c), shares.reshape(n, -1)
-    size = max(1, _TOGETHER // (n * d))
-    kind = KINDS[covariance]
+    batch, d, laws = blocks.batch, blocks.width, math.prod(blocks.batch)
+    size = max(1, _TOGETHER // (blocks.held * d))
     centres, spreads = [], []
-    for first in range(0, flat.shape[1], size):
-        problem = kind(points, flat[:, first : first + size], c, least * least)
+    for first in range(0, laws, size):
+        some = blocks.weighted(lambda shares, first=first: shares[:, first : first + size])
+        problem = KINDS[covariance](some, min(size, laws - first), c, least * least)
         if least == 0.0:
-            problem.check_bounded(resolution)
+            problem.check_bounded(float(np.finfo(blocks.dtype).eps))
         theta, variance = descent.minimise(problem, np.zeros(problem.base.shape))
         centres.append(problem.centre(theta, np.arange(len(theta))))
         spreads.append(problem.spread(variance))
     mu, found = np.concatenate(centres), np.concatenate(spreads)
-    batch = shares.shape[1:]
     return conversions.tangent_to_poincare(mu.reshape(*batch, d), c), found.reshape(*batch, *found.shape[1:])
 
 
 class _Problem:
     """The function to minimise for several laws, (laws,), in theta (laws, d)."""
 
-    def __init__(self, x: np.ndarray, shares: np.ndarray, c: np.ndarray, floor: float) -> None:
-        self.x, self.shares, self.c, self.floor = x, shares, c, floor
-        self.base = frechet.hyperbolic(x[:, None, :], shares, c)
-        self.near = float(np.sqrt(c * np.max(dot(x, x)))) <= _BALL_RADIUS
-        self.ball = conversions.tangent_to_poincare(x, c) if self.near else x
+    def __init__(self, blocks: Blocks, laws: int, c: np.ndarray, floor: float) -> None:
+        self.c, self.floor = c, floor
+        ball = blocks.map(lambda x: x[:, None, :])
+        far = ball.map(lambda x: conversions.poincare_to_tangent(x, c))
+        self.base = frechet.hyperbolic_mean(far, np.broadcast_to(c, laws))
+        self.near = float(np.sqrt(c * far.combined(_largest, max))) <= _BALL_RADIUS
+        self.points = ball if self.near else far
 
     def centre(self, theta: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Tangent coordinates of mu at theta, for the laws ``which``."""
         return tangent.boost(self.base[which], theta, self.c)
 
-    def log(self, mu: np.ndarray, block: slice) -> np.ndarray:
-        """Frame coordinates at mu (laws, d), in tangent coordinates, of a block of the points, (rows, laws, d)."""
-        if not self.near:
-            return tangent.log_frame(mu, self.x[block, None, :], self.c)
-        centre = conversions.tangent_to_poincare(mu, self.c)
-        return poincare.to_frame(centre, poincare.log(centre, self.ball[block, None, :], self.c), self.c)
+    def _logs(self, mu: np.ndarray, which: np.ndarray) -> Blocks:
+        """Frame coordinates at mu (laws, d), in tangent coordinates, of the points, (n, laws, d), with their shares."""
+        centre = conversions.tangent_to_poincare(mu, self.c) if self.near else mu
 
-    def _blocks(self, mu: np.ndarray) -> list[slice]:
-        rows = max(1, _BLOCK // mu.size)
-        return [slice(start, start + rows) for start in range(0, len(self.x), rows)]
+        def logs(x: np.ndarray) -> np.ndarray:
+            if not self.near:
+                return tangent.log_frame(centre, x, self.c)
+            return poincare.to_frame(centre, poincare.log(centre, x, self.c), self.c)
 
-    def _logs(self, mu: np.ndarray) -> np.ndarray:
-        """``log`` of all points, (n, laws, d)."""
-        v = np.empty((len(self.x), *mu.shape))
-        for block in self._blocks(mu):
-            v[block] = self.log(mu, block)
-        return v
+        return self.points.weighted(lambda shares: shares[:, which]).map(logs, _rows(mu))
 
     def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(L, its gradient in theta, the best spread) for the laws ``which``."""
-        mu, shares, d = self.centre(theta, which), self.shares[:, which], theta.shape[-1]
-        v = np.empty((len(self.x), *theta.shape))
-        moment, excess = np.asarray(0.0), np.zeros(len(theta))
-        for block in self._blocks(mu):
-            v[block] = self.log(mu, block)
-            moment = moment + self._moment(shares[block], v[block])
-            excess += np.sum(shares[block] * log_sinhc_sq(self.c * dot(v[block], v[block])), axis=0)
+        mu, d = self.centre(theta, which), theta.shape[-1]
+        logs, ball = self._logs(mu, which), conversions.tangent_to_poincare(mu, self.c)
+
+        def moments(v: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, ...]:
+            return self._moment(shares, v), np.sum(shares * log_sinhc_sq(self.c * dot(v, v)), axis=0)
+
+        moment, excess = logs.total(moments, _rows(mu))
         variance, loss = self._best(moment)
-        value = loss + (d - 1) * excess
-        gradient = np.zeros(theta.shape)
-        ball = conversions.tangent_to_poincare(mu, self.c)
-        for block in self._blocks(mu):
-            pull = self._pull(v[block], self._over(v[block], variance), ball)
-            gradient -= np.einsum("nb,nbi->bi", shares[block], pull)
-        return value, self._in_chart(gradient, mu, theta, which), variance
+
+        def pulls(v: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray]:
+            return (np.einsum("nb,nbi->bi", shares, self._pull(v, self._over(v, variance), ball)),)
+
+        (pull,) = logs.total(pulls, _rows(mu))
+        return loss + (d - 1) * excess, self._in_chart(-pull, mu, theta, which), variance
 
     def _moment(self, shares: np.ndarray, v: np.ndarray) -> np.ndarray:
         """What the best spread depends on, of a block: E v_i^2, (laws, d)."""
@@ -179,18 +173,18 @@ class _Problem:
 
     def check_bounded(self, resolution: float) -> None:
         """Raise where the likelihood has no bound: see above, to rounding of coordinates with this eps."""
-        v = self._logs(self.base)
-        present = self.shares > 0.0
-        gram = np.einsum("nb,nbi,nbj->bij", present.astype(float), v, v)
+        logs = self._logs(self.base, np.arange(len(self.base))).weighted(lambda shares: (shares > 0.0) * 1.0)
+        (gram,) = logs.total(lambda v, present: (np.einsum("nb,nbi,nbj->bij", present, v, v),), _rows(self.base))
         size = np.linalg.eigvalsh(gram)
-        for law in np.flatnonzero(size[:, 0] <= _FLAT * size[:, -1]):
-            mine, mean = v[present[:, law], law], self.base[law]
+        for law in np.flatnonzero(size[:, 0] <= _FLAT * size[:, -1]).tolist():
+            mean = self.base[law]
             square = self.c * dot(mean, mean)
             growth = np.cosh(np.sqrt(square))
-            _, length, axes = np.linalg.svd(np.concatenate([mine, 0.0 * np.eye(len(mean))]), full_matrices=False)
+            triangle, longest, n = logs.combined(partial(_triangle, law), _stacked)
+            _, length, axes = np.linalg.svd(np.concatenate([triangle, 0.0 * np.eye(len(mean))]), full_matrices=False)
             # Rounding of a point moves its logarithm by this, whatever its distance from the mean.
-            noise = 64.0 * resolution * growth * (np.sqrt(dot(mean, mean)) + np.sqrt(np.max(dot(mine, mine))))
-            normals = axes[length <= noise * np.sqrt(len(mine))]
+            noise = 64.0 * resolution * growth * (np.sqrt(dot(mean, mean)) + longest)
+            normals = axes[length <= noise * np.sqrt(n)]
             self._check_normals(normals, mean, square, growth)
 
     def _check_normals(self, normals: np.ndarray, mean: np.ndarray, square: float, growth: float) -> None:
@@ -256,6 +250,27 @@ class _Full(_Problem):
             super().check(theta, np.linalg.eigvalsh(variance))
         except ValueError:
             raise ValueError(_FLAT_DATA) from None
+
+
+def _rows(mu: np.ndarray) -> int:
+    return max(1, _BLOCK // mu.size)
+
+
+def _largest(x: np.ndarray, shares: np.ndarray) -> float:
+    """The largest squared length."""
+    return float(np.max(dot(x, x), initial=0.0))
+
+
+def _triangle(law: int, v: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, float, int]:
+    """Of a law's logarithms (n, d) the triangle of their QR, the greatest length, and n."""
+    mine = v[present[:, law] > 0.0, law]
+    return np.linalg.qr(mine, mode="r"), math.sqrt(_largest(mine, present)), len(mine)
+
+
+def _stacked(parts: list[tuple[np.ndarray, float, int]]) -> tuple[np.ndarray, float, int]:
+    """What has the singular values and right vectors of all parts together."""
+    triangles, longest, n = zip(*parts, strict=True)
+    return np.concatenate(triangles), max(longest), sum(n)
 
 
 KINDS = {"diagonal": _Problem, "isotropic": _OneScale, "full": _Full}

@@ -17,6 +17,7 @@ from hyperdist.distributions.base import Drawn
 from hyperdist.distributions.fitting import covariance_kind, one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.normal_forms import NormalSpread
+from hyperdist.distributions.observed import observed
 from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import mean_log_sinhc
 from hyperdist.distributions.wrapped_fit import wrapped_normal_maximum
@@ -226,8 +227,8 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
                [0.2 , 0.24]])
         """
         covariance, c = covariance_kind(covariance, isotropic), one_curvature(c)
-        points = PoincareBall(c).check_point(checks.observations(x))
-        shares, resolution = checks.shares(weights, len(points)), float(np.finfo(points.dtype).eps)
-        mu, found = wrapped_normal_maximum(points.astype(np.float64), shares, c, covariance, min_scale, resolution)
-        given = {"scale_tril" if covariance == "full" else "sigma": found.astype(points.dtype)}
-        return cls(mu.astype(points.dtype), c=c, **given)
+        space = PoincareBall(c)
+        blocks = observed(x, weights, lambda x: space.check_point(checks.observations(x)).astype(np.float64))
+        mu, found = wrapped_normal_maximum(blocks, c, covariance, min_scale)
+        given = {"scale_tril" if covariance == "full" else "sigma": found.astype(blocks.dtype)}
+        return cls(mu.astype(blocks.dtype), c=c, **given)

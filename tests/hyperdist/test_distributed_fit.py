@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from threading import Timer
 from typing import Any
 
@@ -29,8 +30,27 @@ CASES: dict[str, tuple[Any, dict[str, Any], float]] = {
     "on the circle": (hd.SphericalRiemannianNormal([0.0, 1.0], 1.0), {}, 1e-11),
     "uniform": (hd.SphericalUniform(2), {}, 0.0),
     "torus": (hd.ToroidalWrappedNormal([0.4, 3.0], [0.5, 1.5]), {}, 1e-11),
+    # By BFGS, which ends where its value cannot tell: mu and the scales are right to the square root of rounding.
+    "wrapped normal": (hd.WrappedNormal([0.3, 0.1], [0.5, 0.9], 1.3), {"c": 1.3}, 1e-9),
+    "one scale": (hd.WrappedNormal([0.3, 0.1, 0.0], 0.7), {"covariance": "isotropic"}, 1e-9),
+    "full": (hd.WrappedNormal([0.3, 0.1], scale_tril=[[0.5, 0.0], [0.3, 0.4]]), {"covariance": "full"}, 1e-9),
+    "wrapped, far out": (hd.WrappedNormal([0.0, 0.0], [2.4, 1.0]), {}, 1e-9),
+    "wrapped, float32": (hd.WrappedNormal(np.zeros(3, np.float32), np.float32(0.4)), {}, 1e-6),
+    "torus, one scale": (hd.ToroidalWrappedNormal([0.4, 3.0], [0.7, 0.7]), {"covariance": "isotropic"}, 1e-9),
+    "torus, full": (
+        hd.ToroidalWrappedNormal([0.4, 3.0], scale_tril=[[0.5, 0.0], [0.6, 0.4]]),
+        {"covariance": "full"},
+        1e-9,
+    ),
     "uniform torus": (hd.ToroidalUniform(2), {}, 0.0),
 }
+
+
+@pytest.fixture(autouse=True)
+def in_this_thread() -> Iterator[None]:
+    """What is in memory needs no threads, whose start takes longer than the work."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,11 +62,37 @@ def test_every_fit_is_that_of_the_whole(name: str, rng: np.random.Generator) -> 
     for weights, given in ((None, None), (some[:, 0], some[:, 0]), (some, da.from_array(some, chunks=(501, 1)))):
         wanted, found = type(law).fit(x, weights, **options), type(law).fit(lazy, given, **options)
         assert (found.dtype, found.batch_shape) == (wanted.dtype, wanted.batch_shape)
-        for parameter in ("mu", "sigma", "kappa"):
-            if hasattr(wanted, parameter):
+        for parameter in ("mu", "sigma", "kappa", "scale_tril"):
+            if getattr(wanted, parameter, None) is not None:
                 np.testing.assert_allclose(
                     getattr(found, parameter), getattr(wanted, parameter), rtol=tolerance, atol=tolerance
                 )
+
+
+PLACE = hd.ProductSpace(hd.PoincareBall(0.7, d=2), hd.Sphere(2), hd.Torus(2))
+FAMILIES = [hd.WrappedNormal, hd.VonMisesFisher, hd.ToroidalWrappedNormal]
+PRODUCT = hd.Product(
+    hd.WrappedNormal([[0.1, 0.5], [-0.4, 0.0]], [0.5, 0.3], c=0.7),
+    hd.VonMisesFisher(np.eye(3)[:2], 20.0),
+    hd.ToroidalWrappedNormal([[3.0, 0.0], [0.5, 1.0]], 0.5),
+)
+
+
+@pytest.mark.filterwarnings("ignore:the best start has not converged")
+def test_products_are_those_of_the_whole(rng: np.random.Generator) -> None:
+    """And their mixtures: the weights of every factor are worked out from whole points."""
+    law = hd.Mixture([0.4, 0.6], PRODUCT)
+    x, weights = law.sample(1000, rng), rng.random(1000)
+    lazy = da.from_array(x, chunks=(501, 2))
+    wanted, found = (hd.Product.fit(each, FAMILIES, PLACE, weights) for each in (x, lazy))
+    np.testing.assert_allclose(found.log_prob(x[:20]), wanted.log_prob(x[:20]), rtol=1e-9)
+    options: dict[str, Any] = {"families": FAMILIES, "space": PLACE, "starts": 1, "max_iter": 2, "rng": 1}
+    mixtures = [hd.Mixture.fit(y, hd.Product, 2, weights=weights, **options) for y in (x, lazy)]
+    np.testing.assert_allclose(mixtures[1].log_prob(x[:20]), mixtures[0].log_prob(x[:20]), rtol=1e-8)
+    with pytest.raises(ValueError, match=r"x must have 7 coordinates on its last axis, got shape \(1000, 6\)"):
+        hd.Product.fit(lazy[:, :6], FAMILIES, PLACE)
+    with pytest.raises(ValueError, match="x must lie on the unit sphere"):
+        hd.Product.fit(da.concatenate([lazy[:, :2], 2.0 * lazy[:, 2:5], lazy[:, 5:]], axis=1), FAMILIES, PLACE)
 
 
 def test_the_best_of_several_means_on_the_circle(rng: np.random.Generator) -> None:
@@ -68,6 +114,11 @@ def test_bad_observations_are_named(rng: np.random.Generator) -> None:
         (lambda: hd.VonMisesFisher.fit(lazy, np.zeros(100)), "weights must have a positive sum, got 0"),
         (lambda: hd.VonMisesFisher.fit(lazy, np.ones(99)), "weights must have length 100"),
         (lambda: hd.SphericalUniform.fit(2.0 * lazy), "x must lie on the unit sphere"),
+        (
+            lambda: hd.WrappedNormal.fit(da.from_array(np.outer(np.linspace(-0.5, 0.6, 9), [1.0, 0.0]), chunks=2)),
+            "the data must have a positive spread along every axis",
+        ),
+        (lambda: hd.WrappedNormal.fit(lazy), "x must lie inside the ball"),
         (lambda: hd.VonMisesFisher.fit(unknown), r"x\.compute_chunk_sizes\(\) finds them"),
         (lambda: hd.VonMisesFisher.fit(lazy[0]), r"x must have shape \(n, k\)"),
     ):
@@ -84,6 +135,8 @@ MIXTURES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "background": (SPHERE, hd.VonMisesFisher, {"starts": 2, "background": True, "min_scale": 0.01, "max_iter": 25}),
     "hyperbolic": (hd.Mixture([0.4, 0.6], hd.RiemannianNormal([[0.5, 0.0], [-0.3, 0.2]], [0.3, 0.5])),
                    hd.RiemannianNormal, {"starts": 2, "tol": 1e-7}),
+    "wrapped": (hd.Mixture([0.4, 0.6], hd.WrappedNormal([[0.5, 0.0], [-0.3, 0.2]], [[0.3, 0.2], [0.2, 0.5]])),
+                hd.WrappedNormal, {"starts": 1, "max_iter": 4}),
     "torus": (hd.Mixture([0.4, 0.6], hd.ToroidalWrappedNormal([[0.5, 0.0], [-2.0, 0.2]], 0.4)),
               hd.ToroidalWrappedNormal, {"starts": 1, "tol": 1e-7}),
 }  # fmt: skip
@@ -128,6 +181,7 @@ def test_more_than_the_workers_can_hold(tmp_path: Any) -> None:
     distributed = pytest.importorskip("distributed")
     x = hd.distributed.sample(SPHERE.component[0], 12_000_000, chunks=500_000, seed=3)
     small = hd.distributed.sample(SPHERE, 60_000, chunks=5_000, seed=4)
+    wrapped = hd.distributed.sample(hd.WrappedNormal([0.3, 0.1], [0.5, 0.9]), 40_000, chunks=10_000, seed=5)
     options = {"starts": 1, "tol": 1e-6, "rng": 0}
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit="256MiB"
@@ -136,7 +190,9 @@ def test_more_than_the_workers_can_hold(tmp_path: Any) -> None:
         Timer(1.5, os.kill, (pid, signal.SIGKILL)).start()
         law = hd.VonMisesFisher.fit(x)
         mixture = hd.Mixture.fit(small, hd.VonMisesFisher, 2, **options)
+        normal = hd.WrappedNormal.fit(wrapped)
         assert pid not in client.run(os.getpid).values()
     assert float(hd.Sphere().dist(law.mu, [1.0, 0.0, 0.0])) < 6.0 / np.sqrt(30.0 * 12e6) * 2.0
     assert abs(float(law.kappa) - 30.0) < 6.0 * 30.0 / np.sqrt(12e6)
     assert mixture == hd.Mixture.fit(small, hd.VonMisesFisher, 2, **options)
+    assert normal == hd.WrappedNormal.fit(wrapped)

@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize
 
 import hyperdist as hd
+from hyperdist.arrays.blocks import Blocks
 from hyperdist.distributions.wrapped_fit import KINDS
 from hyperdist.geometry import conversions, tangent
 from tests.hyperdist.test_fit import mean_log_prob, neighbours
@@ -18,7 +19,7 @@ from tests.support.cases import unit
 def test_gradient_of_the_wrapped_normal(d: int, c: float, kind: str, rng: np.random.Generator) -> None:
     """Against a central difference of step h: error h^2 times a third derivative, and eps/h."""
     x = 0.4 / c**0.5 * rng.uniform(-1, 1, (40, d)) / d**0.5
-    problem = KINDS[kind](conversions.poincare_to_tangent(x, c), np.full((40, 1), 1 / 40), np.float64(c), 0.0)
+    problem = KINDS[kind](Blocks(x, np.full((40, 1), 1 / 40)), 1, np.float64(c), 0.0)
     theta, which, h = 0.5 * rng.normal(size=(1, d)), np.array([0]), 1e-5
     _, gradient, _ = problem.evaluate(theta, which)
     steps = [problem.evaluate(theta + h * e, which)[0] - problem.evaluate(theta - h * e, which)[0] for e in np.eye(d)]
