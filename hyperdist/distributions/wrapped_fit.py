@@ -264,7 +264,7 @@ def _largest(x: np.ndarray, shares: np.ndarray) -> float:
 def _triangle(law: int, v: np.ndarray, present: np.ndarray) -> tuple[np.ndarray, float, int]:
     """Of a law's logarithms (n, d) the triangle of their QR, the greatest length, and n."""
     mine = v[present[:, law] > 0.0, law]
-    return np.linalg.qr(mine, mode="r"), math.sqrt(_largest(mine, present)), len(mine)
+    return np.asarray(np.linalg.qr(mine, mode="r")), math.sqrt(_largest(mine, present)), len(mine)
 
 
 def _stacked(parts: list[tuple[np.ndarray, float, int]]) -> tuple[np.ndarray, float, int]:
