@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.spatial import KDTree
 
 import hyperdist as hd
 from hyperdist.earth.baselines import best_blend, log_blend
+from hyperdist.geometry import torus
 from hyperdist.testing.geometry import torus_distances
 
 KERNEL, VARIABLE, MIXTURE = "kernel estimate", "variable kernel estimate", "mixture of wrapped normals"
-SHORT = {KERNEL: "kernel", VARIABLE: "variable", MIXTURE: "mixture"}
+LOCAL = "kernel estimate, local covariances"
+SHORT = {KERNEL: "kernel", VARIABLE: "variable", LOCAL: "local", MIXTURE: "mixture"}
 BANDWIDTHS = np.geomspace(0.05, 0.8, 7)
 """Of the kernel estimate, in radians, one for all angles."""
 FACTORS, FLOORS = np.geomspace(0.2, 0.8, 5), (0.02, 0.05)
 """Bandwidths of the variable kernel estimate over the distance to the fifth nearest neighbour, and the least."""
+NEIGHBOURS, SHARES, LEAST = (40, 80), (0.3, 0.45, 0.6, 0.9), 0.015
+"""Of local covariances: those of so many neighbours about a row times the squares of these, and the least scale."""
 COMPONENTS = (10, 30, 60)
 """Of the mixture."""
 _NEIGHBOUR = 5
@@ -37,22 +42,58 @@ def _log_density(x: np.ndarray, y: np.ndarray, bandwidth: np.ndarray) -> np.ndar
 
 
 def _kernel(x: np.ndarray, y: np.ndarray, test: np.ndarray, bandwidths: list[np.ndarray]) -> np.ndarray:
-    """The blend of the two of ``bandwidths`` that the validation rows y like best."""
-    first, second, share = best_blend(np.stack([_log_density(x, y, of) for of in bandwidths]))
-    return log_blend(_log_density(x, test, bandwidths[first]), _log_density(x, test, bandwidths[second]), share)
+    return _blend(y, test, [partial(_log_density, x, bandwidth=of) for of in bandwidths])
+
+
+def _blend(y: np.ndarray, test: np.ndarray, log_densities: list[Callable[[np.ndarray], np.ndarray]]) -> np.ndarray:
+    """The blend of the two of ``log_densities`` that the validation rows y like best."""
+    first, second, share = best_blend(np.stack([of(y) for of in log_densities]))
+    return log_blend(log_densities[first](test), log_densities[second](test), share)
 
 
 def _fixed(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
     return _kernel(x, y, test, list(BANDWIDTHS[:, None])[:: 3 if quick else 1])
 
 
-def _variable(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
-    """Breiman, Meisel & Purcell 1977 (Technometrics 19): wide where rows are sparse."""
+def _neighbours(x: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distances to the n nearest other rows of each, and their numbers, (len(x), n) each."""
     shifted = np.mod(x + np.pi, _TURN)
     tree = KDTree(np.where(shifted < _TURN, shifted, 0.0), boxsize=_TURN)
-    distance = tree.query(tree.data, _NEIGHBOUR + 1)[0][:, -1]
+    distance, index = tree.query(tree.data, n + 1)
+    return distance[:, 1:], index[:, 1:]
+
+
+def _variable(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
+    """Breiman, Meisel & Purcell 1977 (Technometrics 19): wide where rows are sparse."""
+    distance = _neighbours(x, _NEIGHBOUR)[0][:, -1]
     rules = [np.maximum(factor * distance, floor) for factor in FACTORS for floor in FLOORS]
     return _kernel(x, y, test, rules[:: 4 if quick else 1])
+
+
+def _local(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
+    """Vincent & Bengio 2003 (NIPS 15): long along what the rows about a row lie on."""
+    rules = []
+    for n in NEIGHBOURS[: 1 if quick else None]:
+        about = torus.wrap(x[_neighbours(x, min(n, len(x) - 1))[1]] - x[:, None])
+        square = np.einsum("nki,nkj->nij", about, about) / about.shape[1]
+        rules += [of * of * square + LEAST**2 * np.eye(x.shape[1]) for of in SHARES[:: 2 if quick else 1]]
+    return _blend(y, test, [partial(_log_density_of_covariances, x, covariance=of) for of in rules])
+
+
+def _log_density_of_covariances(x: np.ndarray, y: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """At y (m, d), that of the mean of normals about x (n, d) of covariances (n, d, d); (m,) in nats.
+
+    Of each the nearest image counts alone, and what lies beyond half a turn is lost: the mass is at most 1, so that no
+    likelihood is flattered. All images of so many pairs, ``ToroidalWrappedNormal``'s, would take an hour.
+    """
+    (n, d), found = x.shape, []
+    triangle = np.linalg.cholesky(np.linalg.inv(covariance))
+    constant = np.log(np.diagonal(triangle, axis1=1, axis2=2)).sum(axis=1) - 0.5 * d * np.log(_TURN) - np.log(n)
+    rows = max(1, _BLOCK // (len(y) * d))
+    for at in range(0, n, rows):
+        apart = torus.wrap(y - x[at : at + rows, None]) @ triangle[at : at + rows]
+        found.append(np.logaddexp.reduce(constant[at : at + rows, None] - 0.5 * np.square(apart).sum(axis=-1)))
+    return np.logaddexp.reduce(found)
 
 
 def _mixture(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
@@ -66,7 +107,7 @@ def _mixture(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: b
     return max(fitted, key=lambda law: float(np.mean(law.log_prob(y)))).log_prob(test)
 
 
-MODELS: dict[str, Fit] = {KERNEL: _fixed, VARIABLE: _variable, MIXTURE: _mixture}
+MODELS: dict[str, Fit] = {KERNEL: _fixed, VARIABLE: _variable, LOCAL: _local, MIXTURE: _mixture}
 
 
 def mmd_squared(x: np.ndarray, y: np.ndarray) -> float:

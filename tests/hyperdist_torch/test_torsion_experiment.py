@@ -122,7 +122,7 @@ def test_leaves_cells_record_and_table_and_resumes(
 
     assert run() == 0
     results = {path.stem: json.loads(path.read_text()) for path in (out / "cells").iterdir()}
-    models = ("matching", "likelihood", "kernel", "variable", "mixture")
+    models = ("matching", "likelihood", "kernel", "variable", "local", "mixture")
     assert set(results) == {f"random-{model}+quick-seed0" for model in models}
     assert all(np.isfinite(result["nll"]) for result in results.values())
     assert results["random-matching+quick-seed0"]["published"] == -5.20
