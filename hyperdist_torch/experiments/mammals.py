@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import math
 import time
 import zlib
 from collections.abc import Callable, Iterable
@@ -19,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import trange
 
 from hyperdist.runs import pages
 from hyperdist.runs.files import to_json, write_text
@@ -28,7 +26,7 @@ from hyperdist.trees.measures import precisions
 from hyperdist_torch.datasets._files import data_folder
 from hyperdist_torch.experiments import record, tables
 from hyperdist_torch.experiments.options import count
-from hyperdist_torch.experiments.riemannian_adam import RiemannianAdam
+from hyperdist_torch.experiments.reconstruction import Schedule, learn
 from hyperdist_torch.fast.distance import dist_sq
 
 SPACES = {"hyperbolic": 1.0, "Euclidean": 0.0}
@@ -36,8 +34,7 @@ SPACES = {"hyperbolic": 1.0, "Euclidean": 0.0}
 DIMS, SEEDS = (2, 5, 10), (0, 1, 2, 3, 4)
 RANK, PRECISION = "mean rank", "mean average precision"
 PUBLISHED = {("hyperbolic", 5): {RANK: 1.26, PRECISION: 0.927}}
-"""Of the authors' own code for this set."""
-STEPS, BATCH, NEGATIVES, RATE = 6000, 512, 64, 0.1
+"""Of their figure 2's caption."""
 _ROOT = "mammal."
 _FILE = "wordnet-nouns.tsv.gz"
 _KEYS = ("space", "d", "seed", RANK, PRECISION)
@@ -105,42 +102,6 @@ def load(folder: Path) -> Closure:
     return closure(links, _ROOT)
 
 
-class Learnt(NamedTuple):
-    """Points in tangent coordinates, (n, d), and the factor of their distances."""
-
-    x: Tensor
-    sharpness: float
-
-
-def learn(above: np.ndarray, d: int, c: float, seed: int, steps: int, *, progress: bool = False) -> Learnt:
-    """Points for which P(v is above u) among v and sampled others, prop. to exp(-sharpness d(u, v)), is highest.
-
-    A batch has pairs (u, v) of the closure, drawn evenly; the others are drawn from those that u is no kind of
-    (Nickel & Kiela 2017, eq. 5). Riemannian Adam, whose rate falls to 0 along a cosine; the sharpness is learnt too.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    n, pairs = len(above), torch.from_numpy(np.argwhere(above))
-    forbidden = torch.from_numpy(above | np.eye(n, dtype=bool))
-    points = RiemannianAdam(1e-2 * torch.randn(n, d, generator=generator, dtype=torch.float64), c)
-    curvature = torch.full((), c, dtype=torch.float64)
-    sharpness = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.Adam([sharpness], lr=0.01)
-    for step in trange(steps, desc=f"d = {d}, c = {c:g}, seed {seed}", disable=not progress):
-        u, v = pairs[torch.randint(len(pairs), (BATCH,), generator=generator)].T
-        other = torch.randint(n, (BATCH, NEGATIVES), generator=generator)
-        x = points.x.requires_grad_(True)
-        targets = torch.cat([v[:, None], other], dim=1)
-        distance = (dist_sq(x[u][:, None], x[targets], curvature) + 1e-10).sqrt()
-        logits = -sharpness.exp() * distance
-        logits = torch.cat([logits[:, :1], logits[:, 1:].masked_fill(forbidden[u[:, None], other], -math.inf)], dim=1)
-        loss = -logits.log_softmax(dim=1)[:, 0].mean()
-        gradient, slope = torch.autograd.grad(loss, [x, sharpness])
-        sharpness.grad = slope
-        optimiser.step()
-        points.step(n * gradient, 0.5 * RATE * (1.0 + math.cos(math.pi * step / steps)))
-    return Learnt(points.x.detach(), float(sharpness.detach().exp()))
-
-
 @torch.no_grad()
 def scores(above: np.ndarray, x: Tensor, c: float) -> dict[str, float]:
     """Of each synset with something above it, by distance from it: the mean, over pairs of the closure, of the rank of
@@ -166,7 +127,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")
     parser.add_argument("--dims", type=count, nargs="+", help=f"dimensions (default: {' '.join(map(str, DIMS))})")
     parser.add_argument("--spaces", nargs="+", choices=SPACES, help="only these")
-    parser.add_argument("--steps", type=count, help=f"of learning (default: {STEPS})")
+    parser.add_argument("--epochs", type=count, help=f"of learning (default: {Schedule().epochs})")
     parser.add_argument("--list", action="store_true", help="print the names of the cells, in order, and end")
 
 
@@ -178,21 +139,23 @@ def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:
     if args.list:
         say("\n".join(_key(*cell) for cell in cells))
         return
-    finished(args.out)
+    there = {_key(cell["space"], cell["d"], cell["seed"]) for cell in finished(args.out)}
+    kept = there if args.resume else set()
     found = load(data_folder(args.data_dir))
     say(f"{len(found.names)} synsets, {int(found.above.sum())} pairs")
-    steps = args.steps or (20 if args.quick else STEPS)
+    schedule = Schedule(epochs=args.epochs or (5 if args.quick else Schedule().epochs))
     for number, (space, d, seed) in enumerate(cells, 1):
         path = args.out / "cells" / f"{_key(space, d, seed)}.json"
-        if args.resume and path.exists():
+        if path.stem in kept:
             say(f"{number}/{len(cells)} {path.stem}: kept")
             continue
         started = time.perf_counter()
-        learnt = learn(found.above, d, SPACES[space], seed, steps, progress=not args.quick)
+        x = torch.from_numpy(learn(found.above, d, SPACES[space], seed, schedule, progress=not args.quick))
         seconds = round(time.perf_counter() - started, 1)
         result = {
-            "space": space, "d": d, "seed": seed, "steps": steps, **scores(found.above, learnt.x, SPACES[space]),
-            "sharpness": learnt.sharpness, "seconds": seconds, **record.provenance(),
+            "space": space, "d": d, "seed": seed, **scores(found.above, x, SPACES[space]),
+            "radius": float(x.norm(dim=1).max()), "schedule": schedule._asdict(), "seconds": seconds,
+            **record.provenance(),
         }  # fmt: skip
         write_text(path, to_json(result))
         summarise(args.out)
@@ -223,14 +186,9 @@ def summarise(out: Path) -> None:
     for cell in cells:
         groups.setdefault((cell["space"], cell["d"]), []).append(cell)
     rows = [_row(group, metric) for group in groups.values() for metric in (RANK, PRECISION)]
-    settings = {
-        "steps": sorted({cell["steps"] for cell in cells}),
-        "pairs a step": BATCH,
-        "others a pair": NEGATIVES,
-        "rate": RATE,
-    }
+    schedules = list({repr(cell["schedule"]): cell["schedule"] for cell in cells}.values())
     content = {
-        **record.provenance(), "seeds": sorted({cell["seed"] for cell in cells}), "settings": settings, "rows": rows,
+        **record.provenance(), "seeds": sorted({cell["seed"] for cell in cells}), "schedules": schedules, "rows": rows,
         "cells": cells,
     }  # fmt: skip
     write_text(out / "record.json", to_json(content))
