@@ -105,7 +105,11 @@ class KernelLaw(RadialLaw):
     @cached_property
     @quiet
     def _log_mass(self) -> np.ndarray:
-        return by_laws(quadrature.log_mass, self._kernel)
+        return self._of_each(quadrature.log_mass)
+
+    def _of_each(self, function: Callable[[Any], np.ndarray]) -> np.ndarray:
+        """A smooth function of every law's kernel, (*batch)."""
+        return by_laws(function, self._kernel)
 
     def _coordinates(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return r / self._scale, self._offset(r)

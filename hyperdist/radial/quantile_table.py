@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hyperdist.arrays.namespace import special
+from hyperdist.radial.pieces import fill, places, powers
 
 END = 6.0
 """|z| up to which the table goes: 2e-9 of the draws lie beyond."""
@@ -34,18 +35,13 @@ class QuantileTable(NamedTuple):
     @classmethod
     def of(cls, quantile: Quantile) -> QuantileTable:
         """Of a quantile function, which it inverts at the Chebyshev points of every piece."""
-        points = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
         edges = np.linspace(-END, END, _PIECES + 1)
-        z = 0.5 * (edges[:-1] + edges[1:]) + (END / _PIECES) * points[:, None]
+        z = 0.5 * (edges[:-1] + edges[1:]) + (END / _PIECES) * places(_DEGREE)[:, None]
         upper = z > 0.0
         values = quantile(special(np).ndtr(-np.abs(z)).ravel(), upper.ravel()).reshape(z.shape)
-        # Differences from the piece's middle, so that powers of the place round a small part of the value.
-        middle = values[_DEGREE // 2]
-        fitted = np.polynomial.chebyshev.chebfit(points, values - middle, _DEGREE)
-        powers = np.stack([np.polynomial.chebyshev.cheb2poly(column) for column in fitted.T], axis=1)
-        powers[0] += middle
-        powers.setflags(write=False)
-        return cls(powers)
+        coefficients = powers(values)
+        coefficients.setflags(write=False)
+        return cls(coefficients)
 
     def __call__(self, u: np.ndarray, exact: Quantile) -> np.ndarray:
         """The quantiles of uniform numbers (n,) in [0, 1); ``exact`` of those in the tails."""
@@ -62,13 +58,6 @@ class QuantileTable(NamedTuple):
             z[far] = 0.0
         z += END
         z *= 0.5 * _PIECES / END
-        piece = z.astype(np.intp)
-        z -= piece
-        z *= 2.0
-        z -= 1.0
-        out[...] = self.coefficients[-1].take(piece)
-        for powers in self.coefficients[-2::-1]:
-            out *= z
-            out += powers.take(piece)
+        fill(out, self.coefficients, z)
         if far.size:
             out[far] = exact(u[far], np.zeros(far.size, bool))

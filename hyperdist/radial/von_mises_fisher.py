@@ -18,9 +18,10 @@ from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, settled, special
 from hyperdist.arrays.stable import decayc
 from hyperdist.arrays.types import ArrayLike, DTypeLike
-from hyperdist.radial import quadrature
+from hyperdist.radial import calculus, quadrature
 from hyperdist.radial.base import quiet
 from hyperdist.radial.kernel_law import AngleLaw, by_laws
+from hyperdist.radial.pieces import WORTH, of_parameter
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
 from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, exact, flat
 from hyperdist.radial.spherical import (
@@ -307,6 +308,30 @@ class VonMisesFisherRadius(AngleLaw):
     def _kind(self) -> type[VonMisesFisherKernel]:
         return VonMisesFisherKernel
 
+    def _of_each(self, function: Callable[[VonMisesFisherKernel], ndarray]) -> ndarray:
+        """Of many laws by an interpolant in kappa."""
+
+        def at(kappa: ndarray) -> ndarray:
+            return by_laws(function, VonMisesFisherKernel.at(self.d, kappa))
+
+        if self.kappa.size < WORTH:
+            return by_laws(function, self._kernel)
+        return of_parameter(at, self.kappa.ravel(), 0.5 * self.d).reshape(self.batch_shape)
+
+    def _quantile(self, p: ndarray, upper: ndarray) -> ndarray:
+        """Of many laws at one p, or at some, by interpolants too."""
+        rows = p.reshape(-1, self.kappa.size) if self.kappa.size >= WORTH else np.empty((0, 0))
+        if not rows.size or upper.ndim or (rows != rows[:, :1]).any():
+            return super()._quantile(p, upper)
+
+        def over_centre(kernel: VonMisesFisherKernel, p: float) -> ndarray:
+            mass = quadrature.log_mass(kernel)
+            edges, same = calculus.centre_tails(kernel, mass), np.full(mass.shape, p)
+            return calculus.quantile(kernel, mass, edges, same, upper, self.d) / kernel.centre
+
+        found = [self._of_each(partial(over_centre, p=row[0])) for row in rows]
+        return self._kernel.centre * np.stack(found).reshape(p.shape)
+
     def _log_normalizer(self) -> ndarray:
         return self.kappa + self.log_normalizer_excess()
 
@@ -320,19 +345,29 @@ class VonMisesFisherRadius(AngleLaw):
 
         By parts A = kappa E sin(r)^2 / d, which keeps its relative accuracy for small kappa.
         """
-        (square,) = self._expectations(lambda kernel: (lambda y, t: np.square(np.sin(y)),))
-        return self.kappa * square / self.d
+        return self.kappa * self._mean_of(lambda y, t: np.square(np.sin(y))) / self.d
 
     @quiet
     def mean_versine(self) -> ndarray:
         """1 - A = E (1 - cos r), in float64."""
-        return self._expectations(lambda kernel: (lambda y, t: 2.0 * np.square(np.sin(0.5 * y)),))[0]
+        return self._mean_of(lambda y, t: 2.0 * np.square(np.sin(0.5 * y)))
 
     @quiet
     def cosine_variance(self) -> ndarray:
         """Var cos r = dA/d kappa, in float64, without the cancellation of 1 - A^2 - d A/kappa."""
         mean, square = self._expectations(lambda kernel: (kernel.score, lambda y, t: np.square(kernel.score(y, t))))
         return square - mean * mean
+
+    def _mean_of(self, integrand: quadrature.Integrand) -> ndarray:
+        """The mean of what falls as 1/kappa does."""
+        if self.kappa.size < WORTH:
+            return by_laws(lambda kernel: quadrature.expectations(kernel, integrand)[0], self._kernel)
+        size = 2.0 / self.d
+
+        def scaled(kernel: VonMisesFisherKernel) -> ndarray:
+            return quadrature.expectations(kernel, integrand)[0] * (1.0 + size * kernel.kappa)
+
+        return self._of_each(scaled) / (1.0 + size * self.kappa)
 
     def _expectations(self, integrands: Callable[[Any], tuple[quadrature.Integrand, ...]]) -> tuple[ndarray, ...]:
         return by_laws(lambda kernel: quadrature.expectations(kernel, *integrands(kernel)), self._kernel)
