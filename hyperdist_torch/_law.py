@@ -6,10 +6,12 @@ worked out where they cost least.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,6 +107,17 @@ class _Constants(NamedTuple):
     centred: Array
 
 
+class Drawn(NamedTuple):
+    """Draws without gradient."""
+
+    y: Tensor
+    """Radii, (*sample, *batch), float64."""
+    direction: Tensor
+    """Uniform unit vectors (*sample, *batch, d) of the law's dtype."""
+    slope: Array | None = None
+    """dy/dtheta, where a table gave it with the draw."""
+
+
 class Fixed:
     """A law at parameters that stay: its kernel and integrals, worked out once for draws, densities and gradients."""
 
@@ -128,6 +141,27 @@ class Fixed:
     def source(self, generator: torch.Generator | None, hosted: bool = False) -> _random.Source:
         """Random numbers for draws."""
         return _random.Source(generator, self.theta.device, self.dtype, hosted)
+
+    @property
+    def table(self) -> quadrature.DrawTable | None:
+        """That of the law's kind, which serves float32 on a CPU; made at a first call in a tenth or two of a second."""
+        if self.dtype != torch.float32 or not isinstance(self._bare, np.ndarray) or not self._bare.size:
+            return None
+        # The smallest and the largest, of which NaN is both.
+        if not (self._bare.min() >= 0.0 and self._bare.max() < math.inf):
+            return None
+        return self.law.kind.table(self.law.d)
+
+    @plainly
+    def tabulated(self, shape: torch.Size, generator: torch.Generator | None) -> Drawn | None:
+        """Draws of ``shape`` by the table, right to float32's rounding, with their slope; None where there is none."""
+        table = None if transformed(torch) else self.table
+        if table is None:
+            return None
+        source, n = self.source(generator), shape.numel()
+        direction = _random.directions(source, n, self.law.d).reshape((*shape, self.law.d))
+        y, slope = table.draws(source.normal(n), self._bare.reshape(-1), self.theta.requires_grad)
+        return Drawn(tensor(y).reshape(shape), direction, None if slope is None else slope.reshape(shape))
 
     @plainly
     def accept(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -168,27 +202,33 @@ class Fixed:
         """That of ``Law.measure``, with its derivatives."""
         if traced(torch) or written_out(torch):
             return self.law.measure(self.theta).log_normalizer
-        value, mean_score, _ = self._constants
+        value, mean_score = self.integrals()
         if constant(self.theta):
             return tensor(value)
         return attach(self.theta, tensor(value), tensor(mean_score), lambda _, theta: self.law.mean_score(theta))
 
-    def derivatives(self, y: Tensor) -> tuple[Array, Array, Array]:
-        """Log-normaliser and its derivative, (*batch), and dy/dtheta of the draws y, as bare values."""
-        slope = bare(self._slope(y))
-        value, mean_score, _ = self._constants
-        return value, mean_score, slope
+    @plainly
+    def integrals(self) -> tuple[Array, Array]:
+        """The log-normaliser and its derivative, (*batch), as bare values."""
+        if self._known is None and (table := self.table) is not None:
+            value, mean_score = table.integrals(self._bare.reshape(-1))
+            return value.reshape(self._bare.shape), mean_score.reshape(self._bare.shape)
+        return self._constants[:2]
 
-    def follow(self, y: Tensor) -> Tensor:
-        """The draws y, (*sample, *batch), with their derivatives in theta.
+    def slope(self, y: Tensor) -> Array:
+        """dy/dtheta of the draws y, as a bare value."""
+        return bare(self._slope(y))
+
+    def follow(self, y: Tensor, slope: Array | None = None) -> Tensor:
+        """The draws y, (*sample, *batch), with their derivatives in theta; ``slope`` is dy/dtheta where it is known.
 
         Accuracy  dy/dtheta: relative error <= 1e-10 for the cells of the core's ``parameter_gradient``.
         """
         if constant(self.theta):
             return y
         # Written out, the slope is not asked for as a number.
-        slope = y if written_out(torch) else self._slope(y)
-        return attach(self.theta, y, slope, self.law.slope)
+        found = y if written_out(torch) else self._slope(y) if slope is None else tensor(slope)
+        return attach(self.theta, y, found, self.law.slope)
 
     @plainly
     def _slope(self, y: Tensor) -> Tensor:

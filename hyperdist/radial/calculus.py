@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from hyperdist.arrays.namespace import Array, namespace, repeated
 from hyperdist.arrays.stable import log1mexp
@@ -41,13 +42,16 @@ def centre_tails(kernel: Kernel, mass: Array) -> tuple[Array, Array]:
     return tails(kernel, mass, kernel.centre, namespace(kernel.centre).zeros_like(kernel.centre))
 
 
-def quantile(kernel: Kernel, mass: Array, edges: tuple[Array, Array], p: Array, upper: Array, d: int) -> Array:
-    """The y with cdf p, or where ``upper`` with sf p, 0 < p < 1; ``edges`` are ``centre_tails``."""
+def quantile(
+    kernel: Kernel, mass: Array, edges: tuple[Array, Array], p: Array, upper: Array, d: int, **effort: Any
+) -> Array:
+    """The y with cdf p, or where ``upper`` with sf p, 0 < p < 1; ``edges`` are ``centre_tails``, ``effort`` is as of
+    ``solve``."""
     xp = namespace(p, kernel.centre)
     log_p, log_q = xp.log(p), xp.log1p(-p)
     above = xp.where(upper, log_p <= edges[1], log_p > edges[0])
     log_tail = xp.where(above ^ upper, log_q, log_p)
-    y, t = solve(kernel, mass, log_tail, above, float(d))
+    y, t = solve(kernel, mass, log_tail, above, float(d), **effort)
     return xp.where(above, kernel.centre + t, y)
 
 
@@ -101,16 +105,20 @@ def in_chunks(function: Callable[[Array], Array], x: Array, axes: int, size: int
     return namespace(x).concat([function(x[i : i + rows]) for i in range(0, x.shape[0], rows)] or [function(x)])
 
 
-_CHEAP_STEPS = 40
-_EXACT_STEPS = 4
+_STEPS = (40, 4)
+"""Cheap ones and exact ones that serve every law, however far out."""
 
 
-def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float) -> tuple[Array, Array]:
+def solve(
+    kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float, *,
+    steps: tuple[int, int] = _STEPS, order: int = ORDER,
+) -> tuple[Array, Array]:  # fmt: skip
     """(y, t) where the tail that ``upper`` names has log probability ``log_p``; it must not hold the centre.
 
     Newton's method on the log tail, which is concave (Prekopa 1973), hence globally convergent: in y above
     the centre, in log y below, where the law behaves like y^power. First with the tail replaced by its
-    Birnbaum approximation, which costs no quadrature, then exactly, with Halley's correction.
+    Birnbaum approximation, which costs no quadrature, then exactly, with Halley's correction; ``steps`` says how often
+    each, ``order`` how many nodes the exact one takes.
     """
     xp = namespace(log_p, kernel.centre)
     centre = kernel.centre + 0.0 * log_p
@@ -156,7 +164,7 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         return move(y, t, sign * residual * mills)
 
     def exact(y: Array, t: Array) -> tuple[Array, Array]:
-        mills = tail(kernel, y, t, upper)[0]
+        mills = xp.sum(nodes(kernel, y, t, upper, order=order)[2], axis=0)
         residual = kernel.log_ratio(y, t) + xp.log(mills) - mass - log_p
         decay = -sign * kernel.slope(y, t)
         # Halley on the log tail: its second derivative over its first squared is decay mills - 1 in y, and
@@ -166,4 +174,4 @@ def solve(kernel: Kernel, mass: Array, log_p: Array, upper: Array, power: float)
         step = sign * residual * mills / xp.where(correction > 0.5, correction, xp.ones_like(correction))
         return move(y, t, step)
 
-    return repeated(exact, _EXACT_STEPS, *repeated(cheap, _CHEAP_STEPS, y, t))  # type: ignore[return-value]
+    return repeated(exact, steps[1], *repeated(cheap, steps[0], y, t))  # type: ignore[return-value]

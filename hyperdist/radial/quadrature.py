@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -98,6 +98,24 @@ class Kernel(ABC):
     @abstractmethod
     def hats(self) -> Hats:
         """Proposals for draws of y."""
+
+    @classmethod
+    def table(cls, d: int) -> DrawTable | None:
+        """What draws and integrates at once for results in single precision; None where a law has none."""
+        return None
+
+
+class DrawTable(Protocol):
+    """Of all laws of a kind on a space of d dimensions; float64 arrays of NumPy, theta (laws,) finite."""
+
+    def draws(self, z: np.ndarray, theta: np.ndarray, slopes: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """(y, dy/dtheta), (n,), of standard normal numbers z, which belong to the laws in turn; no dy/dtheta unless
+        asked."""
+        ...
+
+    def integrals(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The log-normaliser and its derivative in theta, (laws,)."""
+        ...
 
 
 def _rule(like: Array, order: int) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from hyperdist.distributions.summaries import Summary
 from hyperdist.radial.base import METHODS
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._host import holds, outside
-from hyperdist_torch._law import Fixed
+from hyperdist_torch._law import Drawn, Fixed
 from hyperdist_torch.distributions.batched import BatchedDistribution
 
 
@@ -222,22 +222,25 @@ class CentredDistribution(ManifoldDistribution):
 
 
 @torch.no_grad()
-def draw(fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """(y, direction) without gradient: radii of ``shape``, float64, and uniform unit vectors of the dtype."""
+def draw(fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None) -> Drawn:
+    """Draws of ``shape`` without gradient."""
     n, d, theta = shape.numel(), fixed.law.d, fixed.theta
     if n == 0:
-        return theta.new_zeros(shape), theta.new_zeros((*shape, d), dtype=fixed.dtype)
+        return Drawn(theta.new_zeros(shape), theta.new_zeros((*shape, d), dtype=fixed.dtype))
     if method == "rejection":
+        drawn = fixed.tabulated(shape, generator)
+        if drawn is not None:
+            return drawn
         y, direction = fixed.accept(n, generator)
-        return y.reshape(shape), direction.reshape((*shape, d))
+        return Drawn(y.reshape(shape), direction.reshape((*shape, d)))
     direction = _random.directions(fixed.source(generator), n, d)
     y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
-    return y, direction.reshape((*shape, d))
+    return Drawn(y, direction.reshape((*shape, d)))
 
 
 def draw_radius(
     fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """``draw`` with the radii's derivatives in theta, (*batch)."""
-    y, direction = draw(fixed, shape, method, generator)
-    return fixed.follow(y), direction
+    """(y, direction): radii with their derivatives in theta, (*batch), and unit vectors."""
+    drawn = draw(fixed, shape, method, generator)
+    return fixed.follow(drawn.y), drawn.direction

@@ -19,6 +19,7 @@ from hyperdist_torch.distributions.base import draw
 from hyperdist_torch.distributions.hyperbolic import HyperbolicDistribution, hold
 from hyperdist_torch.distributions.radius import Radius
 from hyperdist_torch.fast.draw import Joined, log_normalizer
+from hyperdist_torch.fast.node import twins
 
 
 def _place(sigma: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,7 +37,10 @@ class RiemannianNormal(HyperbolicDistribution):
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
     Sampling  exact, by rejection from a gamma, a normal or a truncated normal hat (at least 0.907 of the proposals
-              accepted), or by inversion of the radial cdf; gradients in mu, sigma and c.
+              accepted), or by inversion of the radial cdf; gradients in mu, sigma and c. In float32 on a CPU, in place of
+              rejection, by a table of the radius as a function of a normal number: relative error 1e-8, a sixth of
+              float32's rounding, and 1e-6 in its derivative, at six in ten million draws by the exact inversion. A
+              first draw in d dimensions makes it, in about 0.15 s and 300 KB.
     Accuracy  that of ``hyperdist.RiemannianNormal``: radial constants are float64 inside, results have the dtype given.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
 
@@ -124,15 +128,16 @@ class RiemannianNormal(HyperbolicDistribution):
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         fixed, mu = self._fixed(), self._tangent_mu
-        y, direction = draw(fixed, shape, method, generator)
-        joined, given = Joined(fixed, y, direction), (mu, self.sigma, self.c)
+        drawn = draw(fixed, shape, method, generator)
+        joined, given = Joined(fixed, drawn, density), (mu, self.sigma, self.c)
         solved = joined.solved(*given) if self._followed else None
         if solved is not None:
-            x, log_q = joined.follow(solved, *given)
+            x, *log_q = joined.follow(solved, *given)
             model = model or self.model
-            return hold(conversions.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma), log_q
-        y = fixed.follow(y)
-        x = self._place((self.sigma.double() * y).to(self._dtype), direction, model)
+            x = hold(conversions.from_tangent(x, self.c, model), self.c, model, self.mu, self.sigma)
+            return x, log_q[0] if density else None
+        y = fixed.follow(drawn.y, drawn.slope if twins() else None)
+        x = self._place((self.sigma.double() * y).to(self._dtype), drawn.direction, model)
         return x, (-0.5 * y * y - self._log_z(fixed)).to(self._dtype) if density else None
 
     @property

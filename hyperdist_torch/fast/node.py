@@ -77,7 +77,7 @@ class Twin(ABC, Generic[State]):
 
     def solved(self, *inputs: Tensor) -> State | None:
         """``solve`` of tensors; None where the twin does not serve, is off, or more than gradients may be asked for."""
-        if not (untransformed() and _on.get() and self.serves(*inputs)):  # a compiler cannot ask the switch
+        if not (twins() and self.serves(*inputs)):
             return None
         return _solve(self, inputs)
 
@@ -137,6 +137,11 @@ class _Node(torch.autograd.Function):
         if first_derivative_only(*grads):
             return None, None, *_pull_back(ctx.twin, ctx.state, inputs, outputs, grads, wanted)
         return None, None, *differentiated(ctx.twin.generic, inputs, grads, wanted)
+
+
+def twins() -> bool:
+    """Whether derivatives by hand serve: they are on, and more than gradients cannot be asked for."""
+    return untransformed() and _on.get()  # a compiler cannot ask the switch
 
 
 def untransformed() -> bool:

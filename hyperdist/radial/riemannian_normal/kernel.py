@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hyperdist.arrays.namespace import Array, namespace, settled
 from hyperdist.arrays.stable import decayc, log_sinhc, two_product
-from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, Kernel, way_down
+from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE, DrawTable, Kernel, way_down
 from hyperdist.radial.rejection import Hats
 from hyperdist.radial.riemannian_normal.functions import (
     coth_excess,
@@ -16,6 +16,7 @@ from hyperdist.radial.riemannian_normal.functions import (
     tangency,
 )
 from hyperdist.radial.riemannian_normal.hats import hats
+from hyperdist.radial.riemannian_normal.table import draw_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +121,7 @@ class HyperbolicKernel(Kernel):
 
     def hats(self) -> Hats:
         return hats(self.n, self.s, self.centre, self.log_peak)
+
+    @classmethod
+    def table(cls, d: int) -> DrawTable | None:
+        return draw_table(cls, d) if d > 1 else None
