@@ -37,10 +37,10 @@ class RiemannianNormal(HyperbolicDistribution):
     model : the coordinates of mu and, where no others are asked for, of points: "poincare" (default), or "tangent",
             exponential coordinates at the origin, which hold any radius
     Sampling  exact, by rejection from a gamma, a normal or a truncated normal hat (at least 0.907 of the proposals
-              accepted), or by inversion of the radial cdf; gradients in mu, sigma and c. In float32 on a CPU, in place of
-              rejection, by a table of the radius as a function of a normal number: relative error 1e-8, a sixth of
-              float32's rounding, and 1e-6 in its derivative, at six in ten million draws by the exact inversion. A
-              first draw in d dimensions makes it, in about 0.15 s and 300 KB.
+              accepted), or by inversion of the radial cdf; gradients in mu, sigma and c.
+    float32   on a CPU draws, in place of rejection, from a table of the radius as a function of a normal number:
+              relative error 1e-8, a sixth of the dtype's rounding, and 1e-6 in the derivative; six draws in ten million
+              lie beyond it and are inverted exactly. A first draw in d dimensions makes it: 0.15 s and 300 KB.
     Accuracy  that of ``hyperdist.RiemannianNormal``: radial constants are float64 inside, results have the dtype given.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
 

@@ -6,8 +6,8 @@ quantile y = Q(z, w) at w = s^2 is smooth from end to end, and from an s on, whe
     Q = n s + z,      log Z = n^2 w/2 - n log(2 s) + log(2 pi)/2.
 
 Below, one table of products of polynomials in z and x, x^2 + 2 b x = w, serves every law of a dimension: its value is a
-draw, its derivative in w that of the draw at a fixed cdf. Made at a first call, in a tenth or two of a second and 200 to 300 KB.
-NumPy's alone, for results in single precision; the tails in z are worked out exactly.
+draw, its derivative in w that of the draw at a fixed cdf. It is made at a first call, in a tenth or two of a second,
+and takes 200 to 300 KB. NumPy's alone, for results in single precision; the tails in z are worked out exactly.
 """
 
 from __future__ import annotations
