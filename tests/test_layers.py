@@ -87,6 +87,8 @@ OPTIONAL = {
     "tqdm": ("hyperdist.distributions.mixture_fit", "hyperdist.runs.progress"),
     "dask": ("hyperdist.distributed",),
     "distributed": ("hyperdist.runs.places",),
+    "pyarrow": ("hyperdist.distributed.files",),
+    "zarr": ("hyperdist.distributed.files",),
     "jax": ("hyperdist.jax", "hyperdist.numpyro"),
     "numpyro": ("hyperdist.numpyro",),
 }

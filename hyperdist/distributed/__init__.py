@@ -9,7 +9,8 @@ except ImportError:
     raise ImportError("hyperdist.distributed needs Dask: pip install 'hyperdist[distributed]'") from None
 
 from hyperdist.distributed.arrays import log_prob, sample
+from hyperdist.distributed.files import from_parquet, from_zarr, to_parquet
 
-__all__ = ["log_prob", "sample"]
+__all__ = ["from_parquet", "from_zarr", "log_prob", "sample", "to_parquet"]
 
 del _dask

@@ -42,7 +42,7 @@ class Responsibilities:
         """Runs and components."""
         return self.shape[0], self.columns[1] - self.columns[0]
 
-    def worked_out(self, x: da.Array) -> da.Array:
+    def worked_out(self, x: Any) -> da.Array:
         """Those of the points x (n, k) as an array, (n, runs, K), for a fit to some of the points' coordinates."""
         x, (runs, k) = x.rechunk({1: -1}), self.batch
         given = () if self.weights is None else (_beside(x, self.weights), "i")

@@ -1,0 +1,190 @@
+"""Arrays on disc and back, a file a block: Parquet and Zarr. A file that is missing or cut short is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from hyperdist.distributed.arrays import points
+
+_PART = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
+_REMEDY = "it was cut short, or is of something else; write the array again"
+
+
+def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
+    """Write x (n, k), float32 or float64, block by block: files ``part-0-of-9.parquet``, ... with columns x0, x1, ...
+
+    Each file is whole or not there, on a cluster in a folder that all workers see; other tools read the folder too.
+    Raises  ValueError where the folder has Parquet files already, which stay as they are; OSError that names the file
+            where it cannot be written, as on a full disc. Needs PyArrow.
+
+    >>> import hyperdist as hd
+    >>> import tempfile
+    >>> x = hd.distributed.sample(hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0), 1000, chunks=400, seed=0)
+    >>> folder = tempfile.mkdtemp()
+    >>> hd.distributed.to_parquet(x, folder)
+    >>> y = hd.distributed.from_parquet(folder)
+    >>> y.chunks, bool((x == y).all())
+    (((400, 400, 200), (3,)), True)
+    """
+    _pyarrow()
+    points(x)
+    if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
+        raise ValueError(f"x must have shape (n, k) and dtype float32 or float64, got {x.shape} and {x.dtype}")
+    x, path = x.rechunk({1: -1}), Path(folder).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    if there := sorted(path.glob("*.parquet")):
+        raise ValueError(f"folder must be one without Parquet files, got {folder} with {there[0].name}: give another")
+    made: Any = x.map_blocks(_write, folder=path, count=x.numblocks[0], chunks=(1, 1), dtype=np.int64, meta=_NONE)
+    made.sum().compute()
+
+
+_NONE = np.empty((0, 0), np.int64)
+
+
+def _write(block: np.ndarray, folder: Path, count: int, block_id: tuple[int, ...] = (0,)) -> np.ndarray:
+    """One file, written beside its place first."""
+    arrow, parquet = _pyarrow()
+    path = folder / f"part-{block_id[0]:0{len(str(count - 1))}d}-of-{count}.parquet"
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    table = arrow.table({f"x{j}": np.ascontiguousarray(column) for j, column in enumerate(block.T)})
+    try:
+        # Coordinates of draws are no texts: compression takes longer than a disc, and gains next to nothing.
+        parquet.write_table(table, beside, compression="none", use_dictionary=False)
+        os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be written ({error})", str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return np.array([[len(block)]])
+
+
+def from_parquet(folder: str | os.PathLike[str]) -> da.Array:
+    """What ``to_parquet`` has written, as a ``dask.array`` (n, k) with a block a file.
+
+    Raises  ValueError that names the file where one is missing or cannot be read; OSError where there is no folder.
+
+    >>> import hyperdist as hd
+    >>> import tempfile
+    >>> hd.distributed.from_parquet(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    ValueError: folder must hold files part-0-of-..., as to_parquet writes them, got none in ...
+    """
+    _, parquet = _pyarrow()
+    path = Path(folder).resolve()
+    parts = {int(found[1]): (name, int(found[2])) for name in os.listdir(path) if (found := _PART.fullmatch(name))}
+    if not parts:
+        raise ValueError(f"folder must hold files part-0-of-..., as to_parquet writes them, got none in {folder}")
+    count = max(of for _, of in parts.values())
+    for index in range(count):
+        if parts.get(index, ("", 0))[1] != count:
+            raise ValueError(f"{path} must hold {count} parts, got none of number {index}: write the array again")
+    names = [path / parts[index][0] for index in range(count)]
+    schemas = []
+    for name in names:
+        with _named(name):
+            schemas.append((parquet.read_metadata(name).num_rows, parquet.read_schema(name)))
+    columns, dtype = schemas[0][1].names, schemas[0][1].types[0].to_pandas_dtype()
+    return _of_blocks(
+        _read_part, names, tuple(rows for rows, _ in schemas), len(columns), np.dtype(dtype), columns=columns
+    )
+
+
+def _read_part(name: Path, index: int, columns: list[str]) -> np.ndarray:
+    with _named(name):
+        table = _pyarrow()[1].read_table(name, columns=columns)
+        return np.stack([table[column].to_numpy() for column in columns], axis=-1)
+
+
+def from_zarr(folder: str | os.PathLike[str]) -> da.Array:
+    """What ``x.to_zarr(folder)`` has written of an x (n, k), as a ``dask.array`` with a block a chunk.
+
+    ``dask.array.from_zarr`` does the same, but reads zeros where the file of a chunk is missing.
+    A chunk of nothing but zeros, as no draws make it, has no file either.
+    Raises  ValueError that names the file where one is missing or cannot be read; OSError where there is no array.
+
+    >>> import hyperdist as hd
+    >>> import tempfile
+    >>> x = hd.distributed.sample(hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0), 1000, chunks=400, seed=0)
+    >>> folder = tempfile.mkdtemp() + "/draws.zarr"
+    >>> x.to_zarr(folder)
+    >>> bool((hd.distributed.from_zarr(folder) == x).all())
+    True
+    """
+    path = Path(folder).resolve()
+    array = _opened(path)
+    chunks = array.shards or array.chunks  # the parts that have files of their own
+    if array.ndim != 2 or chunks[1] < array.shape[1]:
+        raise ValueError(f"{path} must hold an array (n, k) in chunks of rows, got {array.shape} in {chunks}")
+    size, n = chunks[0], array.shape[0]
+    names = [path / array.metadata.encode_chunk_key((index, 0)) for index in range(-(-n // size))]
+    for name in names:
+        _check_there(name)
+    sizes = tuple(min(size, n - start) for start in range(0, n, size))
+    return _of_blocks(_read_chunk, names, sizes, array.shape[1], array.dtype, path=path, size=size)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        import zarr
+    except ImportError:
+        raise ImportError("from_zarr needs Zarr: pip install 'hyperdist[distributed]'") from None
+    if not path.is_dir():
+        raise FileNotFoundError(2, "no such array", str(path))
+    with _named(path / "zarr.json"):
+        return zarr.open_array(path, mode="r")
+
+
+def _check_there(name: Path) -> None:
+    """Raise where a chunk has no file, for which Zarr reads zeros."""
+    if not name.exists():
+        raise ValueError(f"{name} must hold a chunk of the array, got no such file: write the array again")
+
+
+def _read_chunk(name: Path, index: int, path: Path, size: int) -> np.ndarray:
+    array = _opened(path)
+    _check_there(name)
+    with _named(name):
+        return np.asarray(array[size * index : size * (index + 1)])
+
+
+def _of_blocks(
+    read: Callable[..., np.ndarray], names: list[Path], rows: tuple[int, ...], k: int, dtype: np.dtype, **options: Any
+) -> da.Array:
+    """An array whose blocks are what files hold."""
+    numbers: Any = da.from_array(np.array([str(name) for name in names], object)[:, None], chunks=1)  # type: ignore[arg-type]
+    return da.map_blocks(
+        _block, numbers, read=read, options=options, chunks=(rows, (k,)), dtype=dtype, meta=np.empty((0, k), dtype)
+    )
+
+
+def _block(
+    name: np.ndarray, read: Callable[..., np.ndarray], options: dict[str, Any], block_id: tuple[int, ...] = (0,)
+) -> np.ndarray:
+    return read(Path(name[0, 0]), block_id[0], **options)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What cannot be read is a ValueError that says of which file."""
+    try:
+        yield
+    except Exception as error:  # of each format and codec its own, of which hardly one says where
+        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}): {_REMEDY}") from error
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise ImportError("Parquet needs PyArrow: pip install 'hyperdist[distributed]'") from None
+    return pyarrow, parquet

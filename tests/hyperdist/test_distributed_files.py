@@ -1,0 +1,107 @@
+"""Arrays to disc and back: what is cut short, missing or cannot be written is an error that names the file."""
+
+from __future__ import annotations
+
+import errno
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("dask")
+pytest.importorskip("distributed")
+pytest.importorskip("pyarrow")
+pytest.importorskip("zarr")
+
+import hyperdist as hd
+from hyperdist import distributed
+
+LAW = hd.VonMisesFisher([0.0, 0.6, 0.8], 12.0)
+SINGLE = hd.RiemannianNormal(np.zeros(2, np.float32), np.float32(0.4))
+READ = {"parquet": distributed.from_parquet, "zarr": distributed.from_zarr}
+
+
+def kept(kind: str, folder: Path, law: Any = LAW) -> tuple[Any, list[Path]]:
+    """1,000 draws in three files of a folder."""
+    x = distributed.sample(law, 1000, chunks=400, seed=3)
+    if kind == "parquet":
+        distributed.to_parquet(x, folder)
+        return x, sorted(folder.glob("*.parquet"))
+    x.to_zarr(str(folder))
+    return x, sorted(path for path in (folder / "c").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("law", [LAW, SINGLE], ids=["double", "single"])
+@pytest.mark.parametrize("kind", READ)
+def test_there_and_back(kind: str, law: Any, tmp_path: Path) -> None:
+    x, files = kept(kind, tmp_path / "draws", law)
+    found: Any = READ[kind](tmp_path / "draws")
+    assert (found.chunks, found.dtype, len(files)) == (x.chunks, x.dtype, 3)
+    np.testing.assert_array_equal(found, x)
+    np.testing.assert_array_equal(found[790:810], x[790:810])
+    assert type(law).fit(found) == type(law).fit(x)
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_what_is_cut_short_or_missing_is_named(kind: str, tmp_path: Path) -> None:
+    """And the other files stay as they are."""
+    folder = tmp_path / "draws"
+    x, files = kept(kind, folder)
+    found, whole = READ[kind](folder), files[1].read_bytes()
+    files[1].write_bytes(whole[: len(whole) // 2])
+    for call in (lambda: found.compute(), lambda: LAW.fit(found), lambda: READ[kind](folder).compute()):
+        with pytest.raises(ValueError, match=re.escape(f"{files[1]} cannot be read (")):
+            call()
+    np.testing.assert_array_equal(found[:400], x[:400])
+    files[1].unlink()
+    with pytest.raises(ValueError, match=re.escape(str(files[1]))):
+        found.compute()
+    with pytest.raises(ValueError, match=r"c/1/0 must hold a chunk|must hold 3 parts, got none of number 1: write"):
+        READ[kind](folder)
+    files[1].write_bytes(whole)
+    np.testing.assert_array_equal(READ[kind](folder), x)
+
+
+def test_folders_that_hold_no_array(tmp_path: Path) -> None:
+    kept("parquet", tmp_path / "draws")
+    (tmp_path / "draws" / "part-1-of-3.parquet").unlink()
+    with pytest.raises(ValueError, match="draws must hold 3 parts, got none of number 1: write the array again"):
+        distributed.from_parquet(tmp_path / "draws")
+    for read in READ.values():
+        with pytest.raises(FileNotFoundError, match="nowhere"):
+            read(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"zarr\.json cannot be read"):
+        distributed.from_zarr(tmp_path)
+    hd.distributed.sample(SINGLE, 10, seed=0)[:, 0].to_zarr(str(tmp_path / "line"))
+    with pytest.raises(ValueError, match=r"line must hold an array \(n, k\) in chunks of rows, got \(10,\)"):
+        distributed.from_zarr(tmp_path / "line")
+
+
+def test_nothing_is_written_over_or_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run in a folder, a full disc, a folder where one may not write."""
+    x, files = kept("parquet", tmp_path)
+    before = [path.read_bytes() for path in files]
+    with pytest.raises(ValueError, match=r"without Parquet files, got .* with part-0-of-3\.parquet: give another"):
+        distributed.to_parquet(2.0 * x, tmp_path)
+    assert [path.read_bytes() for path in files] == before
+    with pytest.raises(ValueError, match=r"x must have shape \(n, k\) and dtype float32 or float64, got \(1000,\)"):
+        distributed.to_parquet(x[:, 0], tmp_path / "other")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        distributed.to_parquet(x, tmp_path / "file" / "draws")
+    from pyarrow import parquet
+
+    write = parquet.write_table
+
+    def full(table: Any, path: Path, **options: Any) -> None:
+        write(table.slice(0, 10), path, **options)
+        if "part-2" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(parquet, "write_table", full)
+    named = rf"\[Errno {errno.ENOSPC}\] cannot be written .*{re.escape(str(tmp_path / 'full'))}.*part-2-of-3\.parquet"
+    with pytest.raises(OSError, match=named):
+        distributed.to_parquet(x, tmp_path / "full")
+    assert not list((tmp_path / "full").glob(".*")) + list((tmp_path / "full").glob("part-2*"))
