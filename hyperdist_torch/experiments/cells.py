@@ -27,7 +27,7 @@ from tqdm import tqdm
 from hyperdist.runs.files import to_json, write_text
 from hyperdist.runs.lock import held
 from hyperdist_torch import training
-from hyperdist_torch.experiments import record, tables
+from hyperdist_torch.experiments import record, starts, tables
 from hyperdist_torch.experiments.tasks import Split, Task, Validated
 from hyperdist_torch.flows import SolverError
 
@@ -57,6 +57,8 @@ class Cell(Generic[T_co]):
     """Published figures for some of the task's metrics."""
     after: tuple[str, ...] = ()
     """Keys of the cells whose models it begins with."""
+    starts: int = 1
+    """Short trainings of which the best is gone on with; see ``starts``."""
 
     @property
     def key(self) -> str:
@@ -155,12 +157,19 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
         shutil.rmtree(folder, ignore_errors=True)
         (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
         write_text(folder / "begun", begun)
+    schedule, begun_with = cell.schedule, {}
+    where = {"accelerator": machine.accelerator, "devices": machine.devices, "progress": machine.progress,
+             "num_nodes": machine.num_nodes, "strategy": machine.strategy}  # fmt: skip
     try:
+        if cell.starts > 1:
+            start = starts.best(
+                cell.task.build, split.training, cell.task.objective, schedule, cell.starts, folder, **where
+            )
+            model, schedule, resume = start.model, start.schedule, True
+            begun_with = {"starts": dict(zip(map(str, start.losses), _short(start.losses.values()), strict=True))}
         fitted = training.fit(
-            model, split.training, cell.task.objective, cell.schedule, folder, resume=resume,
-            accelerator=machine.accelerator, devices=machine.devices, progress=machine.progress,
-            num_nodes=machine.num_nodes, strategy=machine.strategy,
-            checkpoint_every=max(1, cell.schedule.epochs // 100), **_validation(cell, split),
+            model, split.training, cell.task.objective, schedule, folder, resume=resume,
+            checkpoint_every=max(1, cell.schedule.epochs // 100), **where, **_validation(cell, split),
         )  # fmt: skip
     except (FloatingPointError, SolverError) as error:
         missing = {"nll": math.nan, "standard_error": math.nan, "n": len(split.test), "diverged": str(error)}
@@ -175,7 +184,7 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
         "nll": values.mean().item(), "standard_error": (values.std() / math.sqrt(len(values))).item(),
         "n": len(values), "curve": _short(fitted.curve),
         "training_seconds": round(fitted.seconds, 2),
-        "evaluation_seconds": round(seconds + time.perf_counter() - started, 2),
+        "evaluation_seconds": round(seconds + time.perf_counter() - started, 2), **begun_with,
     }  # fmt: skip
     if fitted.best_epoch is not None:
         found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}

@@ -16,7 +16,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hyperdist_torch.datasets import Digits, load_mnist
-from hyperdist_torch.experiments import cells, digits, options, pictures, tables, vae_cells
+from hyperdist_torch.experiments import cells, digits, options, pictures, starts, tables, vae_cells
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.tasks import Split
 from hyperdist_torch.experiments.vae_cells import Data, VAETask
@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     vae_cells.add_options(parser)
     parser.add_argument("--prior-std", type=float, help="other than published, 1")
     parser.add_argument("--test-images", type=options.count, help="of the first test images only")
+    parser.add_argument(
+        "--starts",
+        type=options.count,
+        help=f"go on with the best of so many trainings of {starts.EPOCHS} epochs; other than published",
+    )
 
 
 def _model(law: str, c: float) -> str:
@@ -87,6 +92,8 @@ def _config(law: str, c: float, d: int, args: argparse.Namespace) -> VAEConfig:
 
 def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[VAETask]]:
     """All cells in the order of running, one seed after another, on these rows."""
+    if args.starts and (args.devices, args.num_nodes) != (1, 1):
+        raise ValueError(f"--devices must be 1 with --starts, got {args.devices} on {args.num_nodes} nodes")
     table = []
     for seed in args.seeds or [0]:
         for law, c, d in _order():
@@ -100,7 +107,9 @@ def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[VAETask]]:
                 schedule=Schedule(args.epochs or small["epochs"], BATCH, RATE, seed),
                 published=_published(law, c, d),
                 variant=vae_cells.variant(
-                    args, flat, **{"prior std": args.prior_std, "test images": args.test_images}),
+                    args, flat, **{
+                        "prior std": args.prior_std, "test images": args.test_images, "starts": args.starts}),
+                starts=args.starts or 1,
             ))  # fmt: skip
     if args.quick and not args.cells:
         args.cells = _QUICK["cells"]

@@ -21,7 +21,7 @@ Row = dict[str, Any]
 KEPT = (
     "name", "row", "column", "variant", "seed", "published", "nll", "standard_error", "n", "samples", "diverged",
     "metrics", "published_metrics", "epochs", "last_loss", "best_epoch", "training_seconds", "evaluation_seconds",
-    "commit", "date",
+    "starts", "commit", "date",
 )  # fmt: skip
 """What a record keeps of each cell: the table can be made from it again. Curves stand in ``curves.json`` beside it."""
 

@@ -92,8 +92,8 @@ def test_gradient_of_the_loss_is_that_of_automatic_differentiation(c: float, spa
     wanted = torch.zeros((), dtype=torch.float64)
     for u in rows:
         distance = (dist_sq(at[u], at, curvature) + 1e-300).sqrt()
-        total = (-sharpness * distance[others[u]]).logsumexp(0)
-        wanted = wanted + torch.nn.functional.softplus(total + sharpness * distance[above[u]]).sum()
+        total = (-sharpness * distance[torch.from_numpy(others[u])]).logsumexp(0)
+        wanted = wanted + torch.nn.functional.softplus(total + sharpness * distance[torch.from_numpy(above[u])]).sum()
     (gradient,) = torch.autograd.grad(wanted, at)
     points = space(x)
     distance = points.distances(rows)
