@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from hyperdist.arrays import lower
 from hyperdist.arrays.namespace import Array, namespace, values
 from hyperdist.arrays.stable import cos_excess, log_quotient, log_sinhc_sq
 from hyperdist.distributions.normal_forms import NormalSpread, mean_precision, mean_square, of_spreads, one_scale
@@ -22,7 +24,8 @@ from hyperdist.distributions.summaries import (
     ToroidalUniformSummary,
     WrappedNormalSummary,
 )
-from hyperdist.radial import circular, quadrature
+from hyperdist.geometry import torus
+from hyperdist.radial import circle_cross, circular, quadrature
 from hyperdist.radial.nodes import Nodes
 from hyperdist.radial.riemannian_normal.kernel import HyperbolicKernel
 
@@ -212,3 +215,36 @@ def _wrapped_uniform(p: ToroidalNormalSummary, q: ToroidalUniformSummary) -> Div
     share = weights * xp.exp(circular.log_density(angle, p.sigma))
     share, tilt = share / xp.sum(share, axis=0), -circular.log_uniform_ratio(angle, p.sigma)
     return Divergence(xp.sum(quadrature.divergence(share, tilt, -xp.sum(share * tilt, axis=0)), axis=-1))
+
+
+@form(ToroidalNormalSummary, ToroidalNormalSummary)
+def _torus_normals(p: ToroidalNormalSummary, q: ToroidalNormalSummary) -> Divergence:
+    """The sum of the coordinates', in closed form where q has independent ones; else each pair of laws for itself."""
+    xp, apart = namespace(p.mu, q.mu), torus.wrap(p.mu - q.mu)
+    if p.sigma is not None and q.sigma is not None:
+        return Divergence(xp.sum(circle_cross.divergence(p.sigma, q.sigma, apart), axis=-1))
+    if p.sigma is not None:
+        entropy = -xp.sum(circle_cross.mean_log_density(p.sigma, p.sigma, 0.0 * p.sigma), axis=-1)
+    else:
+        entropy = _entropy(p)
+    if q.sigma is not None:
+        scales = xp.sqrt(xp.sum(xp.square(p.scale_tril), axis=-1))
+        return Divergence(-entropy - xp.sum(circle_cross.mean_log_density(scales, q.sigma, apart), axis=-1))
+    p_tril = lower.of_scales(p.sigma) if p.scale_tril is None else p.scale_tril
+    return Divergence(p.divergence(apart, p_tril, q.scale_tril, entropy))
+
+
+def _entropy(p: ToroidalNormalSummary) -> Array:
+    """That of correlated angles; what it raises names what serves a divergence."""
+    try:
+        return p.entropy()  # type: ignore[misc]
+    except NotImplementedError as error:
+        said = str(error).partition(":")[0]
+        raise NotImplementedError(f"{said}: average p.log_prob(x) - q.log_prob(x) over draws of p") from None
+
+
+@form(ToroidalUniformSummary, ToroidalNormalSummary)
+def _uniform_wrapped(p: ToroidalUniformSummary, q: ToroidalNormalSummary) -> Divergence:
+    """By a normal whose first wave is exp(-1800)."""
+    even = replace(q, sigma=60.0 + 0.0 * q.mu, scale_tril=None, entropy=None)
+    return _torus_normals(even, q)

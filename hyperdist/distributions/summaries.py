@@ -83,7 +83,12 @@ class SphericalSummary(Summary):
 class ToroidalNormalSummary(Summary):
     """The normal of standard deviations sigma (*batch, d), or of a full covariance, wrapped on the torus."""
 
+    mu: Array
+    divergence: Callable[[Array, Array, Array, Array], Array]
+    """``torus_forms.divergence``, as the host calls it."""
     sigma: Array | None = None
+    scale_tril: Array | None = None
+    """Of a full covariance, (*batch, d, d)."""
     entropy: Callable[[], Array] | None = None
     """Of a full covariance, (*batch)."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays import lower
 from hyperdist.arrays.types import ArrayLike, Which
-from hyperdist.distributions import spread, toroidal_fit, toroidal_full_fit
+from hyperdist.distributions import spread, toroidal_fit, toroidal_full_fit, torus_forms
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.fitting import covariance_kind
 from hyperdist.distributions.observed import observed
@@ -134,12 +134,12 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         """The Frechet mean mu, in [-pi, pi), (*batch, d)."""
         return np.broadcast_to(torus.wrap(self.mu), self.batch_shape + self.event_shape).astype(self.dtype)
 
-    def summary(self) -> ToroidalNormalSummary | None:
+    def summary(self) -> ToroidalNormalSummary:
         """What divergences ask of the law."""
-        d, axes = self.event_shape[0], len(self.batch_shape)
-        if self.full:
-            return ToroidalNormalSummary(d, axes, entropy=self._full_entropy)
-        return ToroidalNormalSummary(d, axes, self.radius.sigma)
+        d, axes, mu = self.event_shape[0], len(self.batch_shape), self.mu.astype(np.float64)
+        given = {"scale_tril": self._wide_tril, "entropy": self._full_entropy} if self.full else {}
+        sigma = None if self.full else self.radius.sigma
+        return ToroidalNormalSummary(d, axes, mu, torus_forms.divergence, sigma, **given)
 
     @property
     def variance(self) -> np.ndarray:

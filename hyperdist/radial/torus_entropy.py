@@ -22,7 +22,7 @@ from hyperdist.radial.wrapped_torus import Terms
 _TURN = 2.0 * math.pi
 _APART = 8.0 * 40.0
 """Squared length of the windings, in standard deviations, that leave exp(-40) = 4e-18 of the entropy each."""
-_WIDE = 8.8
+WIDE = 8.8
 """Scale of an angle whose first wave has the size 1.5e-17."""
 BETWEEN = 3
 """Angles whose entropy is integrated."""
@@ -46,6 +46,12 @@ def entropy(tril: Array) -> Array:
     return total + _integral(triangle[start:stop, start:stop]) if stop > start else total
 
 
+def unwrapped(tril: np.ndarray) -> bool:
+    """Whether a law is its normal, to exp(-40) of its entropy."""
+    triangle = wrapped_torus.turned(tril, lattice.reduced(tril))
+    return all(_does_not_wrap(triangle[:n, :n]) for n in range(1, len(triangle) + 1))
+
+
 def _like(array: np.ndarray, x: Array) -> Array:
     """In the namespace, dtype and place of x; a mask stays one."""
     dtype = {} if array.dtype == bool else {"dtype": x.dtype}
@@ -57,7 +63,7 @@ def _between(triangle: np.ndarray) -> tuple[int, int]:
     d, start = len(triangle), 0
     scales = np.diagonal(triangle)
     stop = d
-    while stop and scales[stop - 1] >= _WIDE:
+    while stop and scales[stop - 1] >= WIDE:
         stop -= 1
     while start < stop and _does_not_wrap(triangle[: start + 1, : start + 1]):
         start += 1

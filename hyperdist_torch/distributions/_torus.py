@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.host import numbers
+from hyperdist.distributions import torus_forms
 from hyperdist.radial import torus_entropy, torus_terms, wrapped_torus
 from hyperdist.radial.wrapped_torus import Terms
 from hyperdist_torch._host import unseen
@@ -81,14 +82,26 @@ def log_density(delta: Tensor, tril: Tensor) -> Tensor:
     return wrapped_torus.log_density(delta, wrapped_torus.turned(tril, terms.turn), terms).to(dtype)
 
 
+def _look_each(what: str, *tensors: Tensor) -> None:
+    """Raise where each law of a batch cannot be looked at for itself."""
+    _look(*tensors)
+    if any(numbers(tensor).shape != tuple(tensor.shape) for tensor in tensors):
+        raise RuntimeError(
+            f"the {what} of correlated angles is an integral of each law for itself: not under torch.vmap"
+        )
+
+
+@_uncompiled
+def divergence(apart: Tensor, p_tril: Tensor, q_tril: Tensor, entropy: Tensor) -> Tensor:
+    """``torus_forms.divergence``, float64."""
+    _look_each("divergence", apart, p_tril, q_tril, entropy)
+    return torus_forms.divergence(apart, p_tril, q_tril, entropy)
+
+
 @_uncompiled
 def entropy(tril: Tensor) -> Tensor:
     """That of triangles (*batch, d, d), (*batch), float64."""
-    _look(tril)
-    if numbers(tril).shape != tuple(tril.shape):
-        raise RuntimeError(
-            "the entropy of correlated angles is an integral of each law for itself: not under torch.vmap"
-        )
+    _look_each("entropy", tril)
     d = tril.shape[-1]
     each = [torus_entropy.entropy(one) for one in tril.double().reshape(-1, d, d)]
     return torch.stack(each).reshape(tril.shape[:-2]) if each else tril.new_empty(tril.shape[:-2]).double()

@@ -46,7 +46,7 @@ class Spread(ManifoldDistribution):
         if name == "scale_tril" and "sigma" in given:
             return torch.diag_embed(self.sigma)
         if name == "covariance_matrix" and ("scale_tril" in given or "sigma" in given):
-            return lower.gram(self.scale_tril)
+            return lower.gram(self._tril)
         return super().__getattribute__(name)  # whose error says why a property is absent
 
     @property
@@ -82,6 +82,11 @@ class Spread(ManifoldDistribution):
         return {self._given: matrix}
 
     @property
+    def _tril(self) -> Tensor:
+        """``scale_tril``, whose derivatives above the diagonal are 0: a step along them leaves it a triangle."""
+        return self.scale_tril.tril()
+
+    @property
     def _scales(self) -> Tensor:
         """What the determinant of the triangle is the product of, (*batch, d)."""
         return lower.diagonal(self.scale_tril) if self.full else self.sigma
@@ -92,16 +97,16 @@ class Spread(ManifoldDistribution):
 
     def _deviations(self) -> Tensor:
         """Standard deviation of each coordinate, (*batch, d)."""
-        return self.scale_tril.square().sum(dim=-1).sqrt() if self.full else self.sigma
+        return self._tril.square().sum(dim=-1).sqrt() if self.full else self.sigma
 
     def _trace(self) -> Tensor:
         """That of the covariance, (*batch)."""
-        return self.scale_tril.square().sum(dim=(-2, -1)) if self.full else self.sigma.square().sum(dim=-1)
+        return self._tril.square().sum(dim=(-2, -1)) if self.full else self.sigma.square().sum(dim=-1)
 
     def _whitened(self, v: Tensor) -> Tensor:
         """L^-1 v, (*batch, d)."""
-        return lower.apply(lower.inverse(self.scale_tril), v) if self.full else v / self.sigma
+        return lower.apply(lower.inverse(self._tril), v) if self.full else v / self.sigma
 
     def _stretched(self, z: Tensor) -> Tensor:
         """L z, (*batch, d)."""
-        return lower.apply(self.scale_tril, z) if self.full else self.sigma * z
+        return lower.apply(self._tril, z) if self.full else self.sigma * z

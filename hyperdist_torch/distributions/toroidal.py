@@ -128,10 +128,13 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
 
     def summary(self) -> ToroidalNormalSummary:
         """What divergences ask of the law."""
-        d, axes = self.event_shape[0], len(self.batch_shape)
-        if self.full:
-            return ToroidalNormalSummary(d, axes, entropy=lambda: _torus.entropy(self.scale_tril))
-        return ToroidalNormalSummary(d, axes, self.sigma.double())
+        d, axes, mu = self.event_shape[0], len(self.batch_shape), self.mu.double()
+        if not self.full:
+            return ToroidalNormalSummary(d, axes, mu, _torus.divergence, self.sigma.double())
+        tril = self._tril
+        return ToroidalNormalSummary(
+            d, axes, mu, _torus.divergence, scale_tril=tril.double(), entropy=lambda: _torus.entropy(tril)
+        )
 
     @property
     def mean(self) -> Tensor:
@@ -155,7 +158,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         three, else NotImplementedError.
         """
         if self.full:
-            return _torus.entropy(self.scale_tril).to(self._dtype)
+            return _torus.entropy(self._tril).to(self._dtype)
         each = CircleRadial().entropy(self.sigma.double()) + math.log(2.0)
         return each.sum(dim=-1).to(self._dtype)
 
@@ -169,7 +172,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
 
     def _log_density(self, deviation: Tensor) -> Tensor:
         if self.full:
-            return _torus.log_density(deviation, self.scale_tril)
+            return _torus.log_density(deviation, self._tril)
         # The density is smooth in the signed deviation; abs would lose the second derivative at 0.
         size = torch.where(deviation < 0.0, -deviation, deviation)
         return (circular.log_density(size, self.sigma) - math.log(2.0)).sum(dim=-1)

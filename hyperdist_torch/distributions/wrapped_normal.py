@@ -101,13 +101,13 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
 
     def summary(self) -> WrappedNormalSummary:
         """What divergences ask of the law."""
-        tril = NormalSpread(scale_tril=self.scale_tril.double()) if self.full else NormalSpread(self.sigma.double())
+        tril = NormalSpread(scale_tril=self._tril.double()) if self.full else NormalSpread(self.sigma.double())
         return WrappedNormalSummary(**self._about_centre(), mean_log_sinhc=self._mean_log_sinhc, spread=tril)
 
     def _mean_log_sinhc(self) -> Tensor:
         """E log(sinh(sqrt(c) r)/(sqrt(c) r)), (*batch), float64."""
         if self.full:
-            rows = self.scale_tril.double().reshape(-1, *self.event_shape * 2)
+            rows = self._tril.double().reshape(-1, *self.event_shape * 2)
             return of_triangles(rows, self.c.double().reshape(-1, 1)).reshape(self.batch_shape)
         d, sigma, c = self.event_shape[0], self.sigma.double(), self.c.double()[..., None]
         # A scale that was given once for all coordinates has been expanded, which its layout tells without a look.

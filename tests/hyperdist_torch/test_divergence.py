@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from torch.distributions import kl_divergence  # noqa: E402
 
+import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
+from hyperdist.radial import circle_cross  # noqa: E402
 from tests.support import oracles  # noqa: E402
 from tests.support.divergences import CASES, IDS, expected, law  # noqa: E402
 from tests.support.tables import Table  # noqa: E402
@@ -75,3 +78,65 @@ def test_batches_broadcast() -> None:
         pairs = zip(a.ravel(), b.ravel(), strict=True)
         each = [kl_divergence(*(ht.VonMisesFisher(north, k) for k in pair)) for pair in pairs]
         assert value.ravel().tolist() == pytest.approx([x.item() for x in each], rel=1e-13, abs=1e-30)
+
+
+def _torus_pairs() -> list[tuple[Any, Any]]:
+    """A function that makes a law of two tensors, and mu and spread of p and of q."""
+
+    def law(mu: Any, spread: Any) -> Any:
+        return ht.ToroidalWrappedNormal(mu, **({"scale_tril": spread} if spread.ndim == 2 else {"sigma": spread}))
+
+    tril, other = wide([[0.4, 0.0], [0.3, 0.5]]), wide([[0.9, 0.0], [0.5, 0.8]])
+    spreads = [
+        (wide([0.5, 0.05]), wide([0.7, 0.9])),
+        (tril, wide([0.7, 0.9])),
+        (wide([0.5, 0.3]), other),
+        (tril, other),
+    ]
+    spreads.append((0.1 * tril, 0.2 * other))
+    return [(law, (wide([0.1, 3.0]), p, wide([0.4, -3.0]), q)) for p, q in spreads]
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_divergences_on_the_torus_are_numpys_with_their_derivatives(index: int) -> None:
+    """In all parameters, to what central differences of step 1e-4 hold; above a triangle's diagonal they are 0."""
+    law, given = _torus_pairs()[index]
+    given = [part.clone().requires_grad_() for part in given]
+    value = kl_divergence(law(*given[:2]), law(*given[2:]))
+    plain = [
+        hd.ToroidalWrappedNormal(mu.detach().numpy(), **{"scale_tril" if s.ndim == 2 else "sigma": s.detach().numpy()})
+        for mu, s in (given[:2], given[2:])
+    ]
+    assert value.item() == pytest.approx(hd.kl_divergence(*plain), rel=1e-13)
+    for i, slope in enumerate(torch.autograd.grad(value, given)):
+        for at in np.ndindex(*slope.shape):
+            if len(at) == 2 and at[1] > at[0]:
+                assert slope[at] == 0.0
+                continue
+            moved = []
+            for step in (1e-4, -1e-4):
+                parts = [part.detach().clone() for part in given]
+                parts[i][at] += step
+                moved.append(kl_divergence(law(*parts[:2]), law(*parts[2:])).item())
+            assert slope[at].item() == pytest.approx((moved[0] - moved[1]) / 2e-4, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "case", [(0.5, 0.7, 0.3), (0.05, 0.8, 3.0), (0.05, 1.5, 0.2), (0.02, 0.05, 3.1), (0.1, 0.5, 3.0)]
+)
+def test_divergence_of_independent_angles_has_second_derivatives(case: Any) -> None:
+    given = [wide([part]).requires_grad_() for part in case]
+    assert torch.autograd.gradcheck(circle_cross.divergence, given, eps=1e-7, atol=1e-5, rtol=1e-5)
+    assert torch.autograd.gradgradcheck(circle_cross.divergence, given, eps=1e-6, atol=1e-4, rtol=1e-4)
+
+
+def test_derivatives_above_the_diagonal_of_a_triangle_are_zero() -> None:
+    """A step along them must leave it a triangle."""
+    tril = wide([[0.4, 0.0], [0.3, 0.5]]).requires_grad_()
+    for family in (ht.ToroidalWrappedNormal, ht.WrappedNormal):
+        one = family(wide([0.1, 0.3]), scale_tril=tril)
+        values = one.log_prob(wide([0.2, 0.1])), one.entropy(), one.rsample().sum(), one.variance
+        for value in (*values, one.covariance_matrix.sum()):
+            slope = torch.autograd.grad(value, tril)[0]
+            assert slope[0, 1] == 0.0
+            assert slope[0, 0] != 0.0
