@@ -1,39 +1,29 @@
 """Expectation-maximisation of observations that are read a block at a time.
 
 The state of a run is a law, from which responsibilities are worked out again in every pass over the blocks. The starts
-climb side by side, each pass serving all of them; the sums of an M-step bring the value of the laws before with them.
+climb side by side, each pass serving all of them (``hyperdist.distributions.ascent`` says which laws to try); the sums
+of an M-step bring the value of the laws before with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hyperdist.distributed.blocks import Responsibilities, observed
+from hyperdist.distributions import ascent
+from hyperdist.distributions.ascent import Best, Run
+from hyperdist.distributions.displacement import Point
 from hyperdist.distributions.expectation_maximisation import Climb, share_out
 from hyperdist.distributions.families import SHARE, Families
 from hyperdist.distributions.mixture_fit import prepare, soft_shares
-from hyperdist.distributions.mixture_record import Start
 
 State = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Of points (rows, k) to responsibilities (rows, runs, K) and log densities (rows, runs)."""
-
-
-@dataclass
-class Run:
-    """A start while it climbs: its trace, and the state that gave the law of the trace's last entry."""
-
-    trace: list[float] = field(default_factory=list)
-    state: State | None = None
-    end: Start | None = None
-
-    def stop(self, converged: bool, reason: str) -> None:
-        """It has come to its end."""
-        self.end = Start(np.array(self.trace), converged, reason, ())
 
 
 class Ascent:
@@ -41,91 +31,42 @@ class Ascent:
 
     def __init__(self, plan: Climb, x: Any, weights: Any, k: int) -> None:
         self.plan, self.x, self.weights, self.k = plan, x, weights, k
-        self._read = partial(_read, plan.family, plan.options)
-        self._base = observed(x, weights, self._read)
+        self.read = partial(_read, plan.family, plan.options)
+        self._base = observed(x, weights, self.read)
         if self._base.batch:
             raise ValueError(f"weights must have shape (n,) beside a dask.array, got shape {np.shape(weights)}")
-        self._spread = 0.0
 
     def climb(self, starts: int, rng: np.random.Generator, tell: Callable[[int], None]) -> list[Run]:
         """The runs, each at its end."""
-        plan, runs = self.plan, [Run() for _ in range(starts)]
-        source, climbing = self._begin(starts, rng), runs
-        laws, failed, mass, _ = self._maximise(source, len(climbing))
-        for step in range(plan.max_iter + 1):
-            _stop(climbing, failed)
-            keep = [index for index, run in enumerate(climbing) if run.end is None]
-            if not keep:
-                break
-            there = [index for index in range(len(climbing)) if index not in failed]
-            laws = laws[[there.index(index) for index in keep]]
-            source, climbing = partial(_some, source, keep), [climbing[index] for index in keep]
-            state = partial(_shared, plan, laws, np.log(mass[keep]))
-            last = step + 1 == plan.max_iter
-            laws, failed, mass, value = self._maximise(state, len(climbing), only_value=last)
-            tell(len(climbing))
-            for index, run in enumerate(climbing):
-                gain = float(value[index] - run.trace[-1]) if run.trace else np.inf
-                if gain >= 0.0:
-                    run.trace.append(float(value[index]))
-                    run.state = partial(_some, source, [index])
-                if gain < plan.tol or last:
-                    run.stop(abs(gain) < plan.tol, plan.reason(gain))
-            source = state
+        runs = [Run() for _ in range(starts)]
+        source, spread = self._begin(starts, rng)
+        for _ in ascent.Ascent(self.plan, _Passes(self, runs, source, spread)).climb(tell):
+            pass
         return runs
 
     def law(self, run: Run) -> tuple[np.ndarray, Any]:
         """(weights (K,), law (K,)) of a run, in the dtype of the observations."""
-        assert run.state is not None
-        weights = Responsibilities(run.state, self.weights, (1, self.k))
+        weights = self.weighted(run.state, 1)
         law = self.plan.family.fit(self.x, weights=weights, **self.plan.options)
-        return self._sums(weights)[1][0], law[0]
+        return self.sums(weights)[1][0], law[0]
 
-    def _maximise(
-        self, state: State, runs: int, *, only_value: bool = False
-    ) -> tuple[Any, dict[int, str], np.ndarray, np.ndarray]:
-        """The M-step: laws of the runs that have one; why the others have none; weights (runs, K); values (runs,)."""
-        weights, failed, laws = Responsibilities(state, self.weights, (runs, self.k)), dict[int, str](), None
-        if not only_value:
-            try:
-                laws = self._fit(weights)
-            except ValueError as error:
-                failed = {index: why for index in range(runs) if (why := self._without_maximum(state, index))}
-                if not failed:
-                    raise error
-        value, mass = self._sums(weights)
-        for index in np.flatnonzero((mass <= np.finfo(float).eps).any(axis=-1)).tolist():
-            failed.setdefault(index, "a component lost all its observations")
-        if laws is not None and not self.plan.bounded:
-            narrow = np.any(laws.variance <= self.plan.resolution * self._spread, axis=-1)
-            for index in np.flatnonzero(narrow).tolist():
-                failed.setdefault(index, "a component collapsed on one point")
-        keep = [index for index in range(runs) if index not in failed]
-        if laws is not None:
-            laws = laws[keep] if keep else None
-        elif keep and not only_value:
-            laws = self._fit(Responsibilities(partial(_some, state, keep), self.weights, (len(keep), self.k)))
-        return laws, failed, mass, value
+    def weighted(self, state: State, runs: int) -> Responsibilities:
+        """Responsibilities of so many runs, with the observations' weights."""
+        return Responsibilities(state, self.weights, (runs, self.k))
 
-    def _fit(self, weights: Responsibilities) -> Any:
+    def fit(self, weights: Responsibilities) -> Any:
+        """The M-step."""
         return self.plan.fit_of(self.x.astype(np.float64), weights)
 
-    def _without_maximum(self, state: State, index: int) -> str:
-        try:
-            self._fit(Responsibilities(partial(_some, state, [index]), self.weights, (1, self.k)))
-        except ValueError as error:
-            return f"a component has no best parameters: {error}"
-        return ""
-
-    def _sums(self, weights: Responsibilities) -> tuple[np.ndarray, np.ndarray]:
+    def sums(self, weights: Responsibilities) -> tuple[np.ndarray, np.ndarray]:
         """Values (runs,) and weights of the components (runs, K): those that came along, or by a pass of their own."""
         if not weights.sums:
-            observed(self.x, weights, self._read).total(_nothing)
+            observed(self.x, weights, self.read).total(_nothing)
         value, mass = weights.sums
         return value, mass / np.sum(mass, axis=-1, keepdims=True)
 
-    def _begin(self, starts: int, rng: np.random.Generator) -> State:
-        """``mixture_fit.begin`` of every start, with the same random numbers."""
+    def _begin(self, starts: int, rng: np.random.Generator) -> tuple[State, float]:
+        """``mixture_fit.begin`` of every start, with the same random numbers; a mean squared distance to a point."""
         uniform = self.plan.family.uniform if isinstance(self.plan.family, Families) else np.zeros(self.k, bool)
         k = int(np.sum(~uniform))
         u, space = rng.random((starts, k)), self.plan.space
@@ -141,16 +82,76 @@ class Ascent:
                 within = target - (below[block - 1, start] if block else 0.0)
                 centres[start, j] = self._base.one(block, partial(_pick, space, centres[start, :j], within))
         nearest, (first,) = self._base.total(partial(_near, space, centres))
-        self._spread = float(first)
         spread = 0.0 if self.plan.bounded else min(0.5, k / len(self._base))
-        return partial(_about, space, centres, nearest[0], spread, uniform)
+        return partial(_about, space, centres, nearest[0], spread, uniform), float(first)
 
 
-def _stop(runs: Sequence[Run], failed: dict[int, str]) -> None:
-    for index, why in failed.items():
-        if runs[index].end is None:
-            runs[index].state = None
-            runs[index].stop(False, why)
+class _Passes:
+    """``Passes`` of blocks: each brings the values, and the M-steps of all runs, whether they are wanted or not."""
+
+    def __init__(self, over: Ascent, runs: list[Run], source: State, spread: float) -> None:
+        self.over, self.plan, self.runs, self.spread = over, over.plan, runs, spread
+        self.pending: list[Any] = [None] * len(runs)
+        self._visit(source, last=False)
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with some of the runs."""
+        self.runs, self.pending = [self.runs[row] for row in rows], [self.pending[row] for row in rows]
+        if rows.size:
+            self.places, self.mass = self.places[rows], self.mass[rows]
+
+    def evaluate(self, point: Point, last: bool) -> np.ndarray:
+        """Values of mixtures, (runs,), by a pass."""
+        return self._visit(partial(_shared, self.plan, point), last)
+
+    def maximise(self, rows: np.ndarray, anew: np.ndarray) -> Best:
+        """M-steps that the last pass has brought; a component is not placed anew, for that would take further ones."""
+        places = self.places[rows].tolist()
+        failed = {
+            row: self.failed[place] for row, place in zip(rows.tolist(), places, strict=True) if place in self.failed
+        }
+        able = [(row, place) for row, place in zip(rows.tolist(), places, strict=True) if place not in self.failed]
+        for row, place in able:
+            self.pending[row] = partial(_some, self.state, [place])
+        if self.laws is None or not able:
+            return Best(None, failed)
+        there = [self.able.index(place) for _, place in able]
+        return Best(Point(self.laws[np.array(there)], np.log(self.mass[[row for row, _ in able]])), failed)
+
+    def _visit(self, state: State, last: bool) -> np.ndarray:
+        """A pass at this state of all runs: their values; what M-steps have found is kept."""
+        runs, over = len(self.runs), self.over
+        weights, failed, laws = over.weighted(state, runs), dict[int, str](), None
+        if not last:
+            try:
+                laws = over.fit(weights)
+            except ValueError as error:
+                failed = {index: why for index in range(runs) if (why := self._without_maximum(state, index))}
+                if not failed:
+                    raise error
+        value, mass = over.sums(weights)
+        for index in np.flatnonzero((mass <= ascent.NO_WEIGHT).any(axis=-1)).tolist():
+            failed.setdefault(index, ascent.LOST)
+        if laws is not None and not self.plan.bounded:
+            narrow = np.any(laws.variance <= self.plan.resolution * self.spread, axis=-1)
+            for index in np.flatnonzero(narrow).tolist():
+                failed.setdefault(index, "a component collapsed on one point")
+        able = [index for index in range(runs) if index not in failed]
+        if laws is not None:
+            laws = laws[np.array(able)] if able else None
+        elif able and not last:
+            laws = over.fit(over.weighted(partial(_some, state, able), len(able)))
+        self.state, self.failed, self.able, self.mass = state, failed, able, mass
+        self.laws: Any = laws
+        self.places = np.arange(runs)
+        return value
+
+    def _without_maximum(self, state: State, index: int) -> str:
+        try:
+            self.over.fit(self.over.weighted(partial(_some, state, [index]), 1))
+        except ValueError as error:
+            return f"a component has no best parameters: {error}"
+        return ""
 
 
 def _read(family: Any, options: dict[str, Any], x: np.ndarray) -> np.ndarray:
@@ -161,9 +162,9 @@ def _nothing(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, ...]:
     return ()
 
 
-def _shared(plan: Climb, laws: Any, log_mass: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Responsibilities of the laws' components, and the mixtures' log densities."""
-    joint = replace(plan, x=points).log_density(laws, slice(None)) + log_mass
+def _shared(plan: Climb, point: Point, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Responsibilities of the mixtures' components, and the mixtures' log densities."""
+    joint = replace(plan, x=points).log_density(point.law, slice(None)) + point.log_weights
     out = np.empty_like(joint)
     return out, share_out(joint, out)
 

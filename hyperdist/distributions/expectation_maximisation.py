@@ -8,13 +8,15 @@ M-step is the family's own ``fit`` and no parameter is known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from hyperdist.distributions.ascent import LOST, NO_WEIGHT, Ascent, Best, Run
 from hyperdist.distributions.base import Distribution
+from hyperdist.distributions.displacement import Point
 from hyperdist.distributions.mixture_record import Start
 from hyperdist.distributions.product import Product
 from hyperdist.distributions.spherical import VonMisesFisher
@@ -26,20 +28,6 @@ _BLOCK = 1 << 16
 """Densities worked out at a time, so that the temporaries of a distance stay small."""
 NEGLIGIBLE = -600.0
 """Log responsibility below which it counts as 0: numbers near the underflow take twenty times as long."""
-
-
-@dataclass
-class _Run:
-    """A start of one batch element while it climbs."""
-
-    element: int
-    trace: list[float] = field(default_factory=list)
-    revived: list[int] = field(default_factory=list)
-    state: np.ndarray | None = None
-    """Weighted responsibilities (n, components) whose M-step gave the last entry of the trace."""
-
-    def end(self, converged: bool, reason: str) -> Start:
-        return Start(np.array(self.trace), converged, reason, tuple(self.revived))
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,12 @@ class Climb:
     @property
     def bounded(self) -> bool:
         """Whether the caller has bounded the scales, so that a component on one point is what was asked for."""
-        return self.options.get("min_scale") is not None
+        return self.min_scale is not None
+
+    @property
+    def min_scale(self) -> float | None:
+        """The bound, or None."""
+        return self.options.get("min_scale")
 
     def fit(self, weights: np.ndarray) -> Any:
         """The M-step: one law for each column of weights (n, *batch)."""
@@ -107,76 +100,85 @@ def climb(
     shares : (n, elements) observation weights that sum to 1;  runs : (element, responsibilities (n, k));
     tell   : called with a number of steps as they are done, ``max_iter`` in all for each run.
     """
+    spreads: dict[int, list[float]] = {}
     for first in runs:
-        others = islice(runs, max(0, _TOGETHER // first[1].size - 1))
-        yield from _Group(plan, shares, [first, *others]).ascend(tell)
+        group = [first, *islice(runs, max(0, _TOGETHER // first[1].size - 1))]
+        if not plan.bounded:
+            for element, _ in group:
+                if element not in spreads:
+                    spreads[element] = _spread(plan, shares[:, element])
+        for run in Ascent(plan, _Group(plan, shares, group, spreads)).climb(tell):
+            assert run.end is not None
+            yield run.element, run.end, run.state
+
+
+def _spread(plan: Climb, share: np.ndarray) -> list[float]:
+    """Mean squared distance to the Frechet mean on each factor of the space."""
+    space, found = plan.space, []
+    several = isinstance(space, ProductSpace)
+    spaces, parts = (space.spaces, space.split(plan.x)) if several else ((space,), (plan.x,))
+    for own, x in zip(spaces, parts, strict=True):
+        centre = own.frechet_mean(x, share)
+        found.append(float(share @ own.dist_sq(x, centre)))
+    return found
 
 
 class _Group:
-    """Runs that climb side by side."""
+    """``Passes`` of observations in memory for runs that climb side by side."""
 
-    def __init__(self, plan: Climb, shares: np.ndarray, runs: list[tuple[int, np.ndarray]]) -> None:
+    def __init__(
+        self, plan: Climb, shares: np.ndarray, runs: list[tuple[int, np.ndarray]], spreads: dict[int, list[float]]
+    ) -> None:
         self.plan = plan
-        self.runs = [_Run(element) for element, _ in runs]
+        self.runs = [Run(element) for element, _ in runs]
+        self.pending: list[Any] = [None] * len(runs)
         self.shares = shares[:, [element for element, _ in runs]]
         self.responsible = np.stack([state for _, state in runs], axis=1)
         self.top = np.zeros(self.shares.shape)
-        self.spread = [np.zeros(len(runs))] if plan.bounded else self._spread()
+        self.spread = np.zeros((len(runs), 1)) if plan.bounded else np.array([spreads[element] for element, _ in runs])
 
-    def _spread(self) -> list[np.ndarray]:
-        """Mean squared distance to the Frechet mean, (runs,), on each factor of the space."""
-        space, found = self.plan.space, []
-        several = isinstance(space, ProductSpace)
-        spaces, parts = (space.spaces, space.split(self.plan.x)) if several else ((space,), (self.plan.x,))
-        for own, x in zip(spaces, parts, strict=True):
-            centre = own.frechet_mean(x, self.shares)
-            found.append(np.sum(self.shares * own.dist_sq(x[:, None], centre), axis=0))
-        return found
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with some of the runs."""
+        self.runs, self.pending = [self.runs[row] for row in rows], [self.pending[row] for row in rows]
+        self.shares, self.top = self.shares[:, rows], self.top[:, rows]
+        self.spread = self.spread[rows]
+        self.responsible = self.responsible[:, rows]
 
-    def _keep(self, keep: np.ndarray) -> None:
-        if not keep.all():
-            self.runs = [run for run, stays in zip(self.runs, keep, strict=True) if stays]
-            self.shares, self.top = self.shares[:, keep], self.top[:, keep]
-            self.spread = [spread[keep] for spread in self.spread]
-            self.responsible = self.responsible[:, keep]
+    def maximise(self, rows: np.ndarray, anew: np.ndarray) -> Best:
+        """M-steps of some of the runs, from their responsibilities."""
+        failed = self._revive(rows, anew)
+        rows = np.array([row for row in rows.tolist() if row not in failed], int)
+        if not rows.size:
+            return Best(None, failed)
+        every = len(rows) == len(self.runs)
+        weighted = (self.shares[:, :, None] * self.responsible)[:, slice(None) if every else rows]
+        law, without = self._maximise(weighted, rows)
+        failed |= {int(rows[index]): reason for index, reason in without.items()}
+        able = [index for index in range(len(rows)) if index not in without]
+        for index in able:
+            self.pending[rows[index]] = weighted[:, index]
+        if law is None:
+            return Best(None, failed)
+        with np.errstate(divide="ignore"):
+            return Best(Point(law, np.log(np.sum(weighted[:, able], axis=0))), failed)
 
-    def ascend(self, tell: Callable[[int], None]) -> Iterator[tuple[int, Start, np.ndarray | None]]:
-        """Steps until every run has ended."""
-        plan = self.plan
-        for step in range(plan.max_iter):
-            self._revive(step)
-            weighted = self.shares[:, :, None] * self.responsible
-            law, failed = self._maximise(weighted)
-            for index, reason in failed.items():
-                tell(plan.max_iter - step)
-                yield self.runs[index].element, self.runs[index].end(False, reason), None
-            keep = np.array([index not in failed for index in range(len(self.runs))], bool)
-            self._keep(keep)
-            if not self.runs:
-                return
-            gain = self._expect(law, weighted if keep.all() else weighted[:, keep])
-            tell(len(self.runs))
-            done = (gain < plan.tol) | (step + 1 == plan.max_iter)
-            for index in np.flatnonzero(done):
-                tell(plan.max_iter - step - 1)
-                run = self.runs[index]
-                yield run.element, run.end(bool(abs(gain[index]) < plan.tol), plan.reason(gain[index])), run.state
-            self._keep(~done)
-            if not self.runs:
-                return
-
-    def _revive(self, step: int) -> None:
+    def _revive(self, rows: np.ndarray, anew: np.ndarray) -> dict[int, str]:
         """Place a component that has lost all its observations at the one that the mixture explains worst."""
-        mass = np.einsum("na,nak->ak", self.shares, self.responsible)
-        for run, k in np.argwhere(mass <= np.finfo(float).eps):
-            worst = np.argmin(np.where(self.shares[:, run] > 0.0, self.top[:, run], np.inf))
-            state = self.responsible[:, run]
+        mass, failed = np.einsum("na,nak->ak", self.shares[:, rows], self.responsible[:, rows]), {}
+        for index, k in np.argwhere(mass <= NO_WEIGHT).tolist():
+            row = int(rows[index])
+            if not anew[index]:
+                failed[row] = LOST
+                continue
+            worst = np.argmin(np.where(self.shares[:, row] > 0.0, self.top[:, row], np.inf))
+            state = self.responsible[:, row]
             state *= 1.0 - 1.0 / len(state)
             state[:, k] += 1.0 / len(state)
             state[worst] = np.eye(state.shape[1])[k]
-            self.runs[run].revived.append(step)
+            self.runs[row].revived.append(len(self.runs[row].trace))
+        return failed
 
-    def _maximise(self, weighted: np.ndarray) -> tuple[Any, dict[int, str]]:
+    def _maximise(self, weighted: np.ndarray, rows: np.ndarray) -> tuple[Any, dict[int, str]]:
         """The law of all runs that have one, and for the others, by index, why they have none."""
         law, error = None, None
         try:
@@ -185,26 +187,26 @@ class _Group:
             error = raised
             failed = self._without_maximum(weighted)
         else:
-            failed = self._collapsed(law)
+            failed = self._collapsed(law, rows)
         if not failed:
             if error is not None:
                 raise error
             return law, failed
-        keep = [index for index in range(len(self.runs)) if index not in failed]
+        keep = [index for index in range(len(rows)) if index not in failed]
         return (self.plan.fit(weighted[:, keep]) if keep else None), failed
 
     def _without_maximum(self, weighted: np.ndarray) -> dict[int, str]:
         failed = {}
-        for index in range(len(self.runs)):
+        for index in range(weighted.shape[1]):
             try:
                 self.plan.fit(weighted[:, index])
             except ValueError as error:
                 failed[index] = f"a component has no best parameters: {error}"
         return failed
 
-    def _collapsed(self, law: Distribution) -> dict[int, str]:
+    def _collapsed(self, law: Distribution, rows: np.ndarray) -> dict[int, str]:
         """Runs with a component narrower than sqrt(eps) of the data's own spread: its likelihood has no bound."""
-        if law.batch_shape != self.responsible.shape[1:]:
+        if law.batch_shape != (len(rows), self.responsible.shape[-1]):
             name = self.plan.family.__name__
             raise ValueError(
                 f"family must have parameters that weights decide, one law a component, got {name}: any mixture of "
@@ -213,27 +215,18 @@ class _Group:
         if self.plan.bounded:
             return {}
         parts = law.laws if isinstance(law, Product) else [law]
-        narrow = np.zeros(len(self.runs), bool)
-        for part, spread in zip(parts, self.spread, strict=True):
+        narrow = np.zeros(len(rows), bool)
+        for part, spread in zip(parts, self.spread[rows].T, strict=True):
             narrow |= np.any(part.variance <= self.plan.resolution * spread[:, None], axis=-1)
         return {int(index): "a component collapsed on one point" for index in np.flatnonzero(narrow)}
 
-    def _expect(self, law: Distribution, weighted: np.ndarray) -> np.ndarray:
-        """The E-step: new responsibilities; what the M-step has gained, in nats an observation, (runs,)."""
-        n = len(weighted)
-        rows = max(1, _BLOCK // weighted[0].size)
+    def evaluate(self, point: Point, last: bool) -> np.ndarray:
+        """The E-step: new responsibilities; the log likelihoods, in nats an observation, (runs,)."""
+        n = len(self.responsible)
+        rows = max(1, _BLOCK // self.responsible[0].size)
         with np.errstate(divide="ignore", under="ignore"):
-            log_mass = np.log(np.sum(weighted, axis=0))
             for block in (slice(start, start + rows) for start in range(0, n, rows)):
-                joint = self.plan.log_density(law, block)
-                joint += log_mass
+                joint = self.plan.log_density(point.law, block)
+                joint += point.log_weights
                 self.top[block] = share_out(joint, self.responsible[block])
-        value = np.sum(self.shares * self.top, axis=0)
-        gain = np.full(len(self.runs), np.inf)
-        for index, run in enumerate(self.runs):
-            if run.trace and len(run.trace) not in run.revived:
-                gain[index] = value[index] - run.trace[-1]
-            if gain[index] >= 0.0:
-                run.trace.append(float(value[index]))
-                run.state = weighted[:, index]
-        return gain
+        return np.sum(self.shares * self.top, axis=0)

@@ -229,12 +229,18 @@ class Mixture(AnyMixture, Clustering):
         background : add a uniform component, the last, for what belongs to no cluster; on spheres and tori
         weights  : (n,) or (n, *batch) observation weights; one mixture a batch element
         starts   : random starts, spread as in k-means++
-        max_iter : M-steps of a start at most
-        tol      : a start has converged when a step gains less, in nats an observation
+        max_iter : steps of a start at most, each a pass over the observations
+        tol      : a start has converged when a step of expectation-maximisation gains less, in nats an observation:
+                   in the mean of the log likelihood, not in its sum over the n observations (1e-8 by default; 1e-3 is
+                   scikit-learn's default, and enough to tell clusters apart)
         progress : show a progress bar (needs tqdm)
         family_options : passed on to ``family.fit``, such as c, or min_scale, the least scale of a component; of
                    several families to those that have it
         returns  a mixture whose ``record`` has each start's log-likelihood trace and why it ended.
+
+        Steps go beyond expectation-maximisation's where that pays (quasi-Newton steps, Jamshidian and Jennrich 1997),
+        and are taken back where the likelihood would fall, so that the trace never does; what ends a start is a step of
+        expectation-maximisation itself.
 
         The likelihood of a mixture has no bound: a component may collapse on one point. A start where one does, its
         variance below eps times the data's, ends there, and says so in the record, unless min_scale is given: then

@@ -11,9 +11,9 @@ import numpy as np
 class Start:
     """How one start went.
 
-    log_likelihood : (steps,) mean log-likelihood an observation, in nats, after each M-step; it does not fall, but for
-                     the steps in ``revived``
-    converged      : whether the last step gained less than tol
+    log_likelihood : (steps,) mean log-likelihood an observation, in nats, after each step that was not taken back; it
+                     does not fall, but for the steps in ``revived``
+    converged      : whether the last step, one of expectation-maximisation, gained less than tol
     reason         : why it ended
     revived        : steps before which a component that had lost all its observations was placed anew
     """
@@ -58,5 +58,5 @@ class Record:
 
     @property
     def iterations(self) -> int:
-        """M-steps of the best start."""
+        """Steps of the best start that were not taken back."""
         return len(self.starts[self.best].log_likelihood)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from hyperdist.spaces import Torus
+
 SCALES = ("sigma", "scale_tril", "kappa")
 MOST = 60
 """Parameters above which a Hessian by difference quotients is not worth its time."""
@@ -72,6 +74,55 @@ def _triangle(law: Any, part: np.ndarray) -> np.ndarray:
 def _rows(law: Any, part: np.ndarray) -> np.ndarray:
     """The numbers of ``_triangle``."""
     return part[..., *np.tril_indices(law.event_shape[0])]
+
+
+def between(law: Any, other: Any) -> np.ndarray:
+    """The theta (*batch, p) by which ``moved`` takes one law to the other."""
+    given, found = law._arguments(), []
+    for name, _ in layout(law):
+        ours, theirs = getattr(law, name), getattr(other, name)
+        if name == "mu":
+            found.append(law.space.to_frame(law.mean, law.space.log(law.mean, other.mean)))
+        elif name == "scale_tril":
+            on = np.eye(law.event_shape[0], dtype=bool)
+            ratio = np.log(np.where(on, theirs, 1.0) / np.where(on, ours, 1.0))
+            found.append(_rows(law, np.where(on, ratio, theirs - ours)))
+        else:
+            ratio = np.log(theirs / ours)
+            found.append(ratio if law._event_axes.get(name, 0) and np.ndim(given[name]) else ratio[..., None])
+    return np.concatenate([np.broadcast_to(each, (*law.batch_shape, each.shape[-1])) for each in found], axis=-1)
+
+
+def widths(law: Any) -> np.ndarray:
+    """Steps of theta, (*batch, p), that change the law as a shift by its own scale does: at most 1 where space ends."""
+    own, d = {name: getattr(law, name) for name, _ in layout(law)}, law.event_shape[0] - law.space._extra
+    found = []
+    for name, size in layout(law):
+        width: Any = np.ones(size)
+        if "scale_tril" in own:
+            diagonal = np.diagonal(own["scale_tril"], axis1=-2, axis2=-1)
+            on = np.eye(law.event_shape[0], dtype=bool)
+            triangle = _rows(law, np.where(on, 1.0, diagonal[..., :, None])) if name == "scale_tril" else None
+            width = diagonal if triangle is None else triangle
+        elif name == "mu" and "sigma" in own:
+            width = own["sigma"] if law._event_axes.get("sigma", 0) else own["sigma"][..., None]
+        elif name == "mu" and "kappa" in own:
+            width = 1.0 / np.sqrt(np.maximum(own["kappa"], 1.0))[..., None]
+        if name == "mu" and (law.space._extra or isinstance(law.space, Torus)):
+            width = np.minimum(width, 1.0)
+        found.append(np.broadcast_to(width, (*law.batch_shape, d if name == "mu" else size)))
+    return np.concatenate(found, axis=-1)
+
+
+def degrees(law: Any) -> np.ndarray:
+    """Fisher's information of theta in units of ``widths``, (p,), of a law that is narrow: a normal's."""
+    d, found = law.event_shape[0] - law.space._extra, []
+    for name, size in layout(law):
+        if name == "scale_tril":
+            found.append(_rows(law, np.eye(law.event_shape[0]) + 1.0))
+        else:
+            found.append(np.full(size, {"mu": 1.0, "kappa": 0.5 * d, "sigma": 2.0 * d / size}[name]))
+    return np.concatenate(found)
 
 
 def units(law: Any) -> np.ndarray:

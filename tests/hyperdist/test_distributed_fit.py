@@ -152,7 +152,8 @@ def test_mixtures_climb_as_in_memory(name: str, rng: np.random.Generator) -> Non
         wanted = hd.Mixture.fit(x, family, 2, weights=weights, rng=5, **options)
         found = hd.Mixture.fit(da.from_array(x, chunks=500), family, 2, weights=weights, rng=5, **options)
         tolerance = 1e-6 if x.dtype == np.float32 else 1e-9
-        np.testing.assert_allclose(found.weights, wanted.weights, atol=tolerance)
+        # Several starts reach the best maximum to rounding, each with the components in an order of its own.
+        np.testing.assert_allclose(np.sort(found.weights), np.sort(wanted.weights), atol=tolerance)
         np.testing.assert_allclose(found.log_prob(x[:20]), wanted.log_prob(x[:20]), atol=10.0 * tolerance)
         assert (found.dtype, found.component.batch_shape) == (wanted.dtype, wanted.component.batch_shape)
         assert found.record.log_likelihood == pytest.approx(wanted.record.log_likelihood, abs=tolerance)
