@@ -17,13 +17,13 @@ from hyperdist.testing.geometry import torus_distances
 KERNEL, VARIABLE, MIXTURE = "kernel estimate", "variable kernel estimate", "mixture of wrapped normals"
 LOCAL = "kernel estimate, local covariances"
 SHORT = {KERNEL: "kernel", VARIABLE: "variable", LOCAL: "local", MIXTURE: "mixture"}
-BANDWIDTHS = np.geomspace(0.05, 0.8, 7)
+BANDWIDTHS = np.geomspace(0.05, 0.4, 4)
 """Of the kernel estimate, in radians, one for all angles."""
-FACTORS, FLOORS = np.geomspace(0.2, 0.8, 5), (0.02, 0.05)
+FACTORS, FLOORS = np.geomspace(0.2, 0.8, 3), (0.02, 0.05)
 """Bandwidths of the variable kernel estimate over the distance to the fifth nearest neighbour, and the least."""
 NEIGHBOURS, SHARES, LEAST = (40, 80), (0.3, 0.45, 0.6, 0.9), 0.015
 """Of local covariances: those of so many neighbours about a row times the squares of these, and the least scale."""
-COMPONENTS = (10, 30, 60)
+COMPONENTS = (10, 30)
 """Of the mixture."""
 _NEIGHBOUR = 5
 _BLOCK = 1 << 21
@@ -59,7 +59,7 @@ def _neighbours(x: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Distances to the n nearest other rows of each, and their numbers, (len(x), n) each."""
     shifted = np.mod(x + np.pi, _TURN)
     tree = KDTree(np.where(shifted < _TURN, shifted, 0.0), boxsize=_TURN)
-    distance, index = tree.query(tree.data, n + 1)
+    distance, index = map(np.asarray, tree.query(tree.data, n + 1))
     return distance[:, 1:], index[:, 1:]
 
 
@@ -98,7 +98,7 @@ def _log_density_of_covariances(x: np.ndarray, y: np.ndarray, covariance: np.nda
 
 def _mixture(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
     """Wrapped normals with one scale per angle, as many as the validation rows like best."""
-    given = {"starts": 2, "tol": 1e-4, "max_iter": 3 if quick else 60}
+    given = {"starts": 1, "tol": 1e-4, "max_iter": 3 if quick else 25}
     fitted = []
     for n in (2,) if quick else COMPONENTS:
         with warnings.catch_warnings():
