@@ -10,7 +10,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
-from hyperdist.distributions import density
+from hyperdist.distributions import density, sphere_rows
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.base import RadialDistribution, RadialNormal
 from hyperdist.distributions.fitting import (
@@ -20,7 +20,7 @@ from hyperdist.distributions.fitting import (
     scale_from_second_moment,
 )
 from hyperdist.distributions.observed import nothing, observed
-from hyperdist.distributions.sphere_rows import exp_polar_by_columns, mean_vector, mean_versine, on_sphere, unit_points
+from hyperdist.distributions.sphere_rows import mean_vector, mean_versine, on_sphere, unit_points
 from hyperdist.distributions.summaries import Radial, SphericalSummary
 from hyperdist.geometry import sphere
 from hyperdist.radial import rejection
@@ -78,15 +78,16 @@ class SphericalDistribution(RadialDistribution):
         which: Which,
         model: str | None,
     ) -> float:
+        one = self._flat_mu[0] if self._batch == 1 else None
+        along = normals @ one[1:] if one is not None else None  # of all rows: a product rounds by how many there are
         for rows in rejection.in_cache(*out.shape):
-            part, mu = normals[rows], self._flat_mu[rejection.part(which, rows)]
-            length = rejection.part(norm, rows)
+            part, length = normals[rows], rejection.lengths(rejection.part(norm, rows))
+            if one is not None and along is not None:
+                sphere_rows.place(out[rows], one, radius[rows], part, length, along[rows])
+                continue
             if len(length) > 1 or length[0] != 1.0:
-                rejection.scale_rows(part, 1.0 / np.where(length > 0.0, length, 1.0), part)
-            if len(mu) == 1 and part.shape[1] < rejection.FEW_COLUMNS:
-                exp_polar_by_columns(out[rows], mu[0], radius[rows], part)
-            else:
-                out[rows] = sphere.exp_polar(mu, radius[rows], part)
+                rejection.scale_rows(part, 1.0 / length, part)
+            out[rows] = sphere.exp_polar(self._flat_mu[rejection.part(which, rows)], radius[rows], part)
         return 0.0
 
     @final

@@ -192,6 +192,23 @@ def scale_rows(rows: np.ndarray, factor: np.ndarray, out: np.ndarray) -> None:
             np.multiply(rows[:, j], factor, out=out[:, j])
 
 
+def add_multiples(rows: np.ndarray, factor: np.ndarray, vector: np.ndarray) -> None:
+    """rows += one multiple a row of a vector."""
+    if rows.shape[1] > FEW_COLUMNS:
+        rows += np.einsum("i,j->ij", factor, vector)
+    else:
+        for j in range(rows.shape[1]):
+            rows[:, j] += factor * vector[j]
+
+
+_LEAST_NORM = 1e-100
+
+
+def lengths(norm: np.ndarray) -> np.ndarray:
+    """Norms of normals to divide by: what is 0 stands for a direction of 0."""
+    return np.maximum(norm, _LEAST_NORM)
+
+
 def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
     """Slices of 0..n rows of d scalars, at most 2^20 scalars and 2^16 rows each, in whole batches if they fit."""
     size = max(1, min(_BLOCK_ROWS, _BLOCK_SCALARS // d))
@@ -232,7 +249,7 @@ def vectors(draw: Draw, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.
         rows[:, 0], rows[:, 1] = cosine_and_sine(rng.random(n))
         return radii(draw, n, d, rng), np.ones(1)
     rng.standard_normal(out=rows)
-    norm = np.sqrt(row_squares(rows))
+    norm = np.abs(rows[:, 0]) if d == 1 else np.sqrt(row_squares(rows))
     return _accept(draw, norm, d, rng), norm
 
 

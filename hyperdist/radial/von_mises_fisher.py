@@ -15,22 +15,16 @@ import numpy as np
 from numpy import ndarray
 
 from hyperdist import checks
-from hyperdist.arrays.namespace import Array, namespace, settled, special
-from hyperdist.arrays.stable import decayc
+from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import ArrayLike, DTypeLike
 from hyperdist.radial import calculus, quadrature
 from hyperdist.radial.base import quiet
+from hyperdist.radial.fisher_hats import hats
 from hyperdist.radial.kernel_law import AngleLaw, by_laws
 from hyperdist.radial.pieces import WORTH, of_parameter
 from hyperdist.radial.quadrature import DROP, HALF_NORMAL_CENTRE
-from hyperdist.radial.rejection import Draw, Hat, Hats, Proposal, Source, Which, certain, exact, flat
-from hyperdist.radial.spherical import (
-    SphericalKernel,
-    cauchy_hat_log_mass,
-    cauchy_log_accept,
-    cauchy_radius,
-    cauchy_shrinkage,
-)
+from hyperdist.radial.rejection import Hats
+from hyperdist.radial.spherical import SphericalKernel
 
 KAPPA_MAX = 1e15
 """Above it the angle of a typical draw, 1/sqrt(kappa), is lost in the rounding of a unit vector."""
@@ -132,158 +126,7 @@ class VonMisesFisherKernel(SphericalKernel):
         return -2.0 * xp.sin(0.5 * (y + self.centre)) * xp.sin(0.5 * t)
 
     def hats(self) -> Hats:
-        return _hats(self)
-
-
-_LEAST_KAPPA = 1e-20
-"""The hat of two arcs divides by kappa; so small a one is uniform to rounding."""
-
-
-def _hats(kernel: VonMisesFisherKernel) -> Hats:
-    """Spherical Cauchy for small kappa/d (Wood 1994), a tangent gamma law for large; on the circle two arcs, on
-    S^2 no hat but the law, whose cdf has a closed inverse.
-
-    With w = 1 - cos r the density is exp(-kappa w) w^(d/2-1) (1 - w/2)^(d/2-1), whose last factor is log-concave: its
-    tangent makes the hat a gamma law of shape d/2, half the square of d normals.
-    """
-    n, kappa, xp = kernel.n, kernel.kappa, namespace(kernel.kappa)
-    d = n + 1
-    if d == 1:  # (1 - w/2)^(-1/2) has no tangent bound
-        mass = fisher_arc_log_mass(xp.clip(kappa, _LEAST_KAPPA, None))
-        return Hats(xp.zeros_like(kappa), (Hat(mass - kernel.log_peak, partial(_by_arcs, kappa)),))
-    if d == 2:  # the law itself
-        mass = namespace(kappa).log(_sphere_mass(kappa))
-        return Hats(xp.zeros_like(kappa), (Hat(mass - kernel.log_peak, partial(_by_inversion, kappa)),))
-    # 1 - x0 of Wood (1994), eq. 3, without cancellation: tan^2(touch/2).
-    touch = 2.0 * xp.atan(xp.sqrt(d / (2.0 * kappa + xp.sqrt(4.0 * kappa * kappa + float(d) * d))))
-    root = xp.sqrt(xp.square(2.0 * kappa - d + 1.0) + 8.0 * kappa * (0.5 * d - 1.0))
-    point = 2.0 * d / (2.0 * kappa + d - 1.0 + root)
-    rate = kappa + (0.5 * d - 1.0) / (2.0 - point)
-    gamma_mass = math.lgamma(0.5 * d) - 0.5 * d * xp.log(rate)
-    gamma_mass = gamma_mass + (0.5 * d - 1.0) * (xp.log(2.0 - point) + point / (2.0 - point))
-    cauchy_mass = cauchy_hat_log_mass(d, touch) - 2.0 * kappa * xp.square(xp.sin(0.5 * touch))
-    gamma = Hat(gamma_mass - kernel.log_peak, partial(_by_gamma, d, point, rate))
-    cauchy = Hat(cauchy_mass - kernel.log_peak, partial(_by_cauchy, d, kappa, touch))
-    return Hats(xp.where(gamma_mass < cauchy_mass, 0, 1), (gamma, cauchy))
-
-
-def _sphere_mass(kappa: Array) -> Array:
-    """The integral of exp(kappa (cos r - 1)) sin r: (1 - exp(-2 kappa))/kappa, 2 at 0."""
-    return 2.0 * decayc(2.0 * kappa)
-
-
-def _by_inversion(kappa: Array) -> Draw:
-    """On S^2 the cosine's cdf has a closed inverse, of the uniform number exp(-chi^2/2) that two normals give."""
-    (kappa,) = flat(kappa)
-    positive = namespace(kappa).clip(kappa, _LEAST_KAPPA, None)
-
-    def draw(chi: Array, source: Source, which: Which) -> Proposal:
-        return exact(fisher_sphere(positive[which], 0.5 * chi * chi))
-
-    return draw
-
-
-def fisher_sphere(kappa: Array, e: Array) -> Array:
-    """The angle on S^2 (d = 2) that a draw has, kappa > 0, of a standard exponential number e < 700.
-
-    1 - cos r = -log(u + (1 - u) exp(-2 kappa))/kappa of u = exp(-e): e less what the far pole takes from it, and for
-    kappa below 1, where that would cancel, as it stands.
-    """
-    xp = namespace(kappa, e)
-    wide = kappa < 1.0
-    one_side = settled(wide)
-    narrow = e - xp.log1p(xp.exp(-2.0 * kappa) * xp.expm1(xp.clip(e, None, 700.0))) if one_side is not True else e
-    if one_side is not False:
-        spread = -xp.log1p(-xp.expm1(-e) * xp.expm1(-2.0 * xp.where(wide, kappa, 0.0 * kappa + 1.0)))
-        narrow = xp.where(wide, spread, narrow)
-    return 2.0 * xp.asin(xp.sqrt(xp.clip(0.5 * narrow / kappa, None, 1.0)))
-
-
-def _by_gamma(d: int, point: Array, rate: Array) -> Draw:
-    point, rate = flat(point, rate)
-
-    def draw(chi: Array, source: Source, which: Which) -> Proposal:
-        w = 0.5 * chi * chi / rate[which]
-        xp = namespace(w)
-        r = 2.0 * xp.asin(xp.sqrt(0.5 * xp.clip(w, None, 2.0)))
-        return certain(r, fisher_gamma_cost(d, point[which], w))
-
-    return draw
-
-
-def _by_cauchy(d: int, kappa: Array, touch: Array) -> Draw:
-    kappa, touch = flat(kappa, touch)
-    shrunk = cauchy_shrinkage(touch)
-
-    def draw(chi: Array, source: Source, which: Which) -> Proposal:
-        r = cauchy_radius(chi, source.normal(chi.shape[0]), shrunk[which])
-        return certain(r, fisher_cauchy_cost(d, kappa[which], touch[which], r))
-
-    return draw
-
-
-def _by_arcs(kappa: Array) -> Draw:
-    (kappa,) = flat(kappa)
-    positive = namespace(kappa).clip(kappa, _LEAST_KAPPA, None)
-
-    def draw(chi: Array, source: Source, which: Which) -> Proposal:
-        r = fisher_arc(positive[which], source.uniform(chi.shape[0]))
-        return certain(r, fisher_arc_cost(kappa[which], r))
-
-    return draw
-
-
-def fisher_gamma_cost(d: int, point: Array, w: Array) -> Array:
-    """Minus the log acceptance probability of w = 1 - cos r = chi^2/(2 rate); infinite where w >= 2."""
-    xp = namespace(point, w)
-    inside = w < 2.0
-    excess = xp.where(inside, (w - point) / (2.0 - point), xp.zeros_like(w))
-    return xp.where(inside, (1.0 - 0.5 * d) * (xp.log1p(-excess) + excess), xp.zeros_like(w) + math.inf)
-
-
-def fisher_cauchy_cost(d: int, kappa: Array, touch: Array, r: Array) -> Array:
-    """Minus the log acceptance probability of r under the Cauchy hat that touches at ``touch``."""
-    fall = 2.0 * kappa * namespace(r).sin(0.5 * (r + touch)) * namespace(r).sin(0.5 * (r - touch))
-    return fall - cauchy_log_accept(d, r, touch)
-
-
-def fisher_arc(kappa: Array, u: Array) -> Array:
-    """The angle on the circle (d = 1) with cdf u under a hat of two arcs, by inversion.
-
-    With z = 2r/pi, 1 - cos r >= z min(z, 1): half a normal on the half-circle about the mean direction, an exponential
-    law on the other. The hat is 0.90 full for every kappa, and fuller for small ones.
-    """
-    xp = namespace(kappa, u)
-    near, far = _arc_masses(kappa)
-    root = xp.sqrt(kappa)
-    part = u * (near + far)
-    inside = part < near
-    z_near = special(xp).erfinv(xp.where(inside, part / near, xp.zeros_like(part)) * special(xp).erf(root)) / root
-    share = xp.where(inside, xp.zeros_like(part), (part - near) / xp.where(far > 0.0, far, xp.ones_like(far)))
-    z_far = 1.0 - xp.log1p(share * xp.expm1(-kappa)) / kappa
-    return 0.5 * math.pi * xp.where(inside, z_near, z_far)
-
-
-def fisher_arc_cost(kappa: Array, r: Array) -> Array:
-    """Minus the log acceptance probability of r under the hat of two arcs; infinite beyond pi."""
-    xp = namespace(kappa, r)
-    z = 2.0 / math.pi * r
-    hat = z * xp.where(z < 1.0, z, xp.ones_like(z))
-    cost = kappa * (2.0 * xp.square(xp.sin(0.5 * r)) - hat)
-    return xp.where(r <= math.pi, cost, xp.zeros_like(cost) + math.inf)
-
-
-def fisher_arc_log_mass(kappa: Array) -> Array:
-    """Log mass, less kappa, of the hat of two arcs."""
-    near, far = _arc_masses(kappa)
-    return namespace(kappa).log(0.5 * math.pi * (near + far))
-
-
-def _arc_masses(kappa: Array) -> tuple[Array, Array]:
-    """Masses in z of the half-normal and of the exponential arc."""
-    xp = namespace(kappa)
-    root = xp.sqrt(kappa)
-    return 0.5 * math.sqrt(math.pi) * special(xp).erf(root) / root, -xp.exp(-kappa) * xp.expm1(-kappa) / kappa
+        return hats(self.n, self.kappa, self.log_peak)
 
 
 class VonMisesFisherRadius(AngleLaw):

@@ -10,7 +10,8 @@ import hyperdist as hd
 from hyperdist.distributions import sphere_rows
 from hyperdist.geometry import sphere
 from hyperdist.radial import rejection
-from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius, fisher_sphere
+from hyperdist.radial.fisher_hats import fisher_sphere
+from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius
 
 EPS = np.finfo(float).eps
 KAPPAS = [1e-20, 1e-6, 0.5, np.nextafter(1.0, 0.0), 1.0, np.nextafter(1.0, 2.0), 7.0, 400.0, 1e15]
@@ -44,14 +45,24 @@ def test_many_laws_are_drawn_each_by_its_own_form() -> None:
     np.testing.assert_allclose(together, each, rtol=8 * EPS)
 
 
-@pytest.mark.parametrize("m", [2, 3, 4])
-@pytest.mark.parametrize("first", [0.6, 0.0, -0.6])
-def test_columns_are_the_rows_to_the_last_bit(m: int, first: float, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("m", [2, 3, 4, 7, 50])
+@pytest.mark.parametrize("first", [1.0, 0.6, 0.0, -0.6, -1.0])
+def test_factors_of_rows_are_the_exponential(m: int, first: float, rng: np.random.Generator) -> None:
+    """At every radius, the poles too; normals of length 0 have no direction, and give what radius 0 gives times cos."""
     rest = np.cos(1.0 + np.arange(m - 1.0))
     mu = np.concatenate([[first], np.sqrt(1.0 - first * first) * rest / np.linalg.norm(rest)])
     v, r, out = rng.standard_normal((50, m - 1)), rng.uniform(0.0, np.pi, 50), np.empty((50, m))
-    sphere_rows.exp_polar_by_columns(out, mu, r, v)
-    np.testing.assert_array_equal(out, sphere.exp_polar(mu[None], r, v))
+    r[:6] = 0.0, 1e-300, 1e-9, 0.5 * np.pi, np.nextafter(np.pi, 0.0), np.pi
+    norm = np.linalg.norm(v, axis=1)
+    sphere_rows.place(out, mu, r, v, norm, v @ mu[1:])
+    expected = sphere.exp_polar(mu, r, v / norm[:, None])
+    np.testing.assert_allclose(out, expected, rtol=0.0, atol=8.0 * EPS)
+    # About a pole, where nothing cancels, what is small is right to its own digits.
+    if abs(first) == 1.0:
+        np.testing.assert_allclose(out[:3, 1:], expected[:3, 1:], rtol=8.0 * EPS, atol=0.0 if m > 2 else 1e-300)
+    v[0] = 0.0
+    sphere_rows.place(out, mu, r, v, rejection.lengths(np.linalg.norm(v, axis=1)), v @ mu[1:])
+    np.testing.assert_allclose(out[0], mu, atol=2.0 * EPS)
 
 
 @pytest.mark.parametrize("kappa", [0.5, 50.0, 1e5])
