@@ -19,6 +19,7 @@ COMMANDS = {
     "accuracy": ("tables", "accuracy tables against mpmath and acceptance rates alone"),
     "device": ("device", "every law, layer and model on an accelerator: numbers, waits, times"),
     "earth": ("earth", "mixtures of von Mises-Fisher fitted to Earth-science data"),
+    "scaling": ("scaling", "the grid, cells of a table and a fit to 1e9 rows, on one process and on two"),
     "soak": ("soak", "sampling and fitting for an hour, and the memory that is held meanwhile"),
     "trees": ("trees", "distances of embedded trees' deep nodes against mpmath"),
     "readme": ("readme", "fill the README's accuracy table from the committed record"),

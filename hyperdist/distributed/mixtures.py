@@ -20,7 +20,7 @@ from hyperdist.distributions.ascent import Best, Run
 from hyperdist.distributions.displacement import Point
 from hyperdist.distributions.expectation_maximisation import Climb, share_out
 from hyperdist.distributions.families import SHARE, Families
-from hyperdist.distributions.mixture_fit import prepare, soft_shares
+from hyperdist.distributions.mixture_fit import prepare, shares_of, soft_shares
 
 State = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Of points (rows, k) to responsibilities (rows, runs, K) and log densities (rows, runs)."""
@@ -36,10 +36,10 @@ class Ascent:
         if self._base.batch:
             raise ValueError(f"weights must have shape (n,) beside a dask.array, got shape {np.shape(weights)}")
 
-    def climb(self, starts: int, rng: np.random.Generator, tell: Callable[[int], None]) -> list[Run]:
-        """The runs, each at its end."""
+    def climb(self, starts: int, rng: np.random.Generator, tell: Callable[[int], None], init: Any) -> list[Run]:
+        """The runs, each at its end; from a mixture to begin with, or None."""
         runs = [Run() for _ in range(starts)]
-        source, spread = self._begin(starts, rng)
+        source, spread = self._begin(starts, rng) if init is None else self._given(init)
         for _ in ascent.Ascent(self.plan, _Passes(self, runs, source, spread)).climb(tell):
             pass
         return runs
@@ -64,6 +64,10 @@ class Ascent:
             observed(self.x, weights, self.read).total(_nothing)
         value, mass = weights.sums
         return value, mass / np.sum(mass, axis=-1, keepdims=True)
+
+    def _given(self, init: Any) -> tuple[State, float]:
+        """Responsibilities of a mixture, and a mean squared distance to a point."""
+        return partial(_of_mixture, init), float(self._base.one(0, partial(_spread_of, self.plan.space)))
 
     def _begin(self, starts: int, rng: np.random.Generator) -> tuple[State, float]:
         """``mixture_fit.begin`` of every start, with the same random numbers; a mean squared distance to a point."""
@@ -199,6 +203,17 @@ def _near(space: Any, centres: np.ndarray, x: np.ndarray, w: np.ndarray) -> tupl
     all_of = [_distances(space, x, own) for own in centres]
     nearest = np.array([w[:, 0] @ np.min(distances, axis=-1) for distances in all_of])
     return nearest[None], np.reshape(w[:, 0] @ all_of[0][:, 0], 1)
+
+
+def _spread_of(space: Any, x: np.ndarray, w: np.ndarray) -> float:
+    """Mean squared distance of a block's observations to the first."""
+    return float(np.mean(_distances(space, x, x[:1])))
+
+
+def _of_mixture(init: Any, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Responsibilities of a mixture, (rows, 1, K), and its log densities."""
+    responsible, value = shares_of(init, points)
+    return responsible[:, None], value[:, None]
 
 
 def _about(

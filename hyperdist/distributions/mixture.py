@@ -219,6 +219,7 @@ class Mixture(AnyMixture, Clustering):
         tol: float = 1e-8,
         rng: Seed = None,
         progress: bool = False,
+        init: Mixture | None = None,
         **family_options: Any,
     ) -> Mixture:
         """Maximum likelihood by expectation-maximisation, the best of several starts.
@@ -234,6 +235,8 @@ class Mixture(AnyMixture, Clustering):
                    in the mean of the log likelihood, not in its sum over the n observations (1e-8 by default; 1e-3 is
                    scikit-learn's default, and enough to tell clusters apart)
         progress : show a progress bar (needs tqdm)
+        init     : a mixture of K components to begin with, such as the fit of a part of many observations, in place of
+                   random starts; n_components may be left out then
         family_options : passed on to ``family.fit``, such as c, or min_scale, the least scale of a component; of
                    several families to those that have it
         returns  a mixture whose ``record`` has each start's log-likelihood trace and why it ended.
@@ -257,6 +260,9 @@ class Mixture(AnyMixture, Clustering):
         >>> fitted = hd.Mixture.fit(x, hd.VonMisesFisher, 2, starts=2, tol=1e-4, rng=0)
         >>> sorted(fitted.weights.round(1).tolist()), fitted.record.converged
         ([0.3, 0.7], True)
+        >>> more = hd.Mixture.fit(two[0].sample(1000, rng=1), hd.VonMisesFisher, init=fitted, tol=1e-4)
+        >>> len(more.record.starts)  # uphill from there
+        1
         >>> noise = hd.SphericalUniform(2).sample(50, rng=1)
         >>> x = np.concatenate([x, noise])  # a fifth of it belongs to no cluster
         >>> hd.Mixture.fit(x, hd.VonMisesFisher, 2, background=True, starts=2, tol=1e-4, rng=0).weights[-1].round(1)
@@ -274,6 +280,7 @@ class Mixture(AnyMixture, Clustering):
             tol,
             checks.generator(rng),
             progress,
+            init,
         )
         mixture = cls(shares.astype(laws.dtype), laws)
         vars(mixture)["record"] = record

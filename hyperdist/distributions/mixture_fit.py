@@ -12,7 +12,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
-from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb
+from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb, share_out
 from hyperdist.distributions.families import SHARE, Families, classes_of, resolve
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
@@ -100,6 +100,31 @@ def begin(plan: Climb, share: np.ndarray, k: int, rng: np.random.Generator) -> n
     return state
 
 
+def check_init(init: Any, k: int | None) -> int:
+    """The number of components of a mixture to begin with; ValueError where it is not one law of k components."""
+    shape = init.component.batch_shape if hasattr(init, "component") else None
+    if shape is None:
+        raise TypeError(f"init must be a Mixture, got {type(init).__name__}")
+    if len(shape) != 1 or (k is not None and shape[0] != k):
+        wanted = "K" if k is None else str(k)
+        raise ValueError(f"init must be one mixture of {wanted} components, got components of batch shape {shape}")
+    return shape[0]
+
+
+def shares_of(init: Any, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Responsibilities (n, K) of a mixture, and its log density (n,), at settled points (n, k)."""
+    model = "poincare" if init.component._models else None
+    with np.errstate(divide="ignore"):
+        joint = init.component.log_prob(points[:, None, :], model=model).astype(np.float64) + np.log(
+            init.weights.astype(np.float64)
+        )
+    out = np.empty_like(joint)
+    value = share_out(joint, out)
+    if not np.isfinite(value).all():
+        raise ValueError("init must give every observation a density > 0")
+    return out, value
+
+
 def fit_mixture(
     family: Any,
     x: ArrayLike,
@@ -112,9 +137,15 @@ def fit_mixture(
     tol: float,
     rng: np.random.Generator,
     progress: bool,
+    init: Any = None,
 ) -> tuple[np.ndarray, Any, Any]:
     """(mixture weights (*batch, K), component law (*batch, K), record) of the best start; see ``Mixture.fit``."""
+    if init is not None and n_components is None and not isinstance(family, list | tuple):
+        n_components = check_init(init, None) - bool(background)
     family, k = resolve(family, n_components, background)
+    if init is not None:
+        check_init(init, k)
+        starts = 1
     if isinstance(family, Families):
         family.check(options)
     starts = checks.dimension(starts, "starts")
@@ -125,7 +156,7 @@ def fit_mixture(
         plan = Climb(
             family, options, np.empty((0, 1)), space_of(family, options), _eps(getattr(x, "dtype", None)), max_iter, tol
         )
-        found = _fit_blocks(plan, x, weights, k, starts, rng, progress)
+        found = _fit_blocks(plan, x, weights, k, starts, rng, progress, init)
         _warn([found[2]])
         return found
     points, space = prepare(family, options, x)
@@ -134,7 +165,11 @@ def fit_mixture(
     resolution = _eps(checks.as_float(x, "x").dtype)
     plan = Climb(family, options, points, space, resolution, max_iter, tol)
     elements = range(flat.shape[1])
-    runs = ((e, begin(plan, flat[:, e], k, rng)) for e in elements for _ in range(starts))
+
+    def started(e: int) -> np.ndarray:
+        return begin(plan, flat[:, e], k, rng) if init is None else shares_of(init, points)[0]
+
+    runs = ((e, started(e)) for e in elements for _ in range(starts))
     ends: list[list[Start]] = [[] for _ in elements]
     best: dict[int, tuple[float, int, np.ndarray]] = {}
     with _bar(progress, len(elements) * starts * max_iter) as tell:
@@ -180,13 +215,13 @@ def _warn(records: list[Record]) -> None:
 
 
 def _fit_blocks(
-    plan: Climb, x: Any, weights: Any, k: int, starts: int, rng: np.random.Generator, progress: bool
+    plan: Climb, x: Any, weights: Any, k: int, starts: int, rng: np.random.Generator, progress: bool, init: Any
 ) -> tuple[np.ndarray, Any, Record]:
     """``fit_mixture`` of a ``dask.array``."""
     # Loaded by whoever has Dask, and so below this module in the order of layers.
     ascent = import_module("hyperdist.distributed.mixtures").Ascent(plan, x, weights, k)
     with _bar(progress, starts * plan.max_iter) as tell:
-        runs = ascent.climb(starts, rng, tell)
+        runs = ascent.climb(starts, rng, tell, init)
     ends = [run.end for run in runs]
     able = [index for index, run in enumerate(runs) if run.state is not None]
     if not able:

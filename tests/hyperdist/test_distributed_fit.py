@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from threading import Timer
@@ -159,6 +160,44 @@ def test_mixtures_climb_as_in_memory(name: str, rng: np.random.Generator) -> Non
         assert found.record.log_likelihood == pytest.approx(wanted.record.log_likelihood, abs=tolerance)
         steps = [sorted(len(start.log_likelihood) for start in q.record.starts) for q in (found, wanted)]
         assert steps[0] == steps[1]
+
+
+GIVEN: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "sphere": (SPHERE, hd.VonMisesFisher, {}),
+    "hyperbolic": (hd.Mixture([0.4, 0.6], hd.RiemannianNormal([[0.7, 0.0], [-0.5, 0.2]], [0.3, 0.5], model="tangent")),
+                   hd.RiemannianNormal, {}),
+    "background": (hd.Mixture([0.7, 0.2, 0.1], hd.Components([SPHERE.component, hd.SphericalUniform(2)])),
+                   hd.VonMisesFisher, {"background": True}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_from_a_given_mixture(name: str, rng: np.random.Generator) -> None:
+    """Uphill from it, in memory and by blocks; its value is what the first step begins with."""
+    law, family, options = GIVEN[name]
+    x = law.sample(1500, rng, **({"model": "poincare"} if law._models else {}))
+    found = [
+        hd.Mixture.fit(each, family, init=law, tol=1e-7, **options) for each in (x, da.from_array(x, chunks=(600, -1)))
+    ]
+    np.testing.assert_allclose(found[1].log_prob(x[:20]), found[0].log_prob(x[:20]), atol=1e-7)
+    for q in found:
+        (start,) = q.record.starts
+        assert start.log_likelihood[0] >= law.log_prob(x, **({"model": "poincare"} if law._models else {})).mean()
+        again = hd.Mixture.fit(x, family, init=q, tol=1e-6, **options)
+        assert len(again.record.starts[0].log_likelihood) <= 3
+
+
+def test_a_mixture_that_cannot_be_begun_with(rng: np.random.Generator) -> None:
+    x = SPHERE.sample(100, rng)
+    one, two = hd.Mixture([1.0], SPHERE.component[:1]), hd.VonMisesFisher(np.eye(3)[[[0, 1], [1, 2]]], 3.0)
+    several = hd.Mixture(np.full((2, 2), 0.5), two)
+    for init, shape in ((one, "(1,)"), (several, "(2, 2)")):
+        message = f"init must be one mixture of 2 components, got components of batch shape {shape}"
+        for each in (x, da.from_array(x, chunks=60)):
+            with pytest.raises(ValueError, match=re.escape(message)):
+                hd.Mixture.fit(each, hd.VonMisesFisher, 2, init=init)
+    with pytest.raises(TypeError, match="init must be a Mixture, got VonMisesFisher"):
+        hd.Mixture.fit(x, hd.VonMisesFisher, init=SPHERE.component)
 
 
 def test_mixtures_that_cannot_be_fitted_say_so(rng: np.random.Generator) -> None:
