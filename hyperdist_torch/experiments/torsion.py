@@ -38,6 +38,8 @@ KIND_NAMES = {kind: kind.split()[0] for kind in KINDS}
 EVALUATION, VALIDATION = flows.FixedGrid(100), flows.FixedGrid(20)
 FEW = (1, 2, 4, 8, 16)
 """Steps of Euler's method that draws are made in, beside all of ``EVALUATION``."""
+NEAR = 0.02
+"""Radians in all seven angles together; of two rows so near the one is mostly a copy in another structure."""
 COUPLING = 32
 _MATCHED: dict[str, Any] = {"hidden": 256, "layers": 4, "activation": "swish", "steps": 20}
 _LIKELY: dict[str, Any] = {
@@ -147,7 +149,11 @@ def baselines(kind: str, seed: int, args: argparse.Namespace) -> None:
             continue
         started = time.perf_counter()
         log_p = fit(training, validation, test, seed, args.quick)
-        cells.keep_baseline(cell, args.out, log_p, time.perf_counter() - started)
+        found = {
+            f"share of test rows within {NEAR} rad of a training row": torsion_baselines.near(training, test, NEAR)
+        }
+        more = {"metrics": found} if model == torsion_baselines.KERNEL else {}
+        cells.keep_baseline(cell, args.out, log_p, time.perf_counter() - started, **more)
 
 
 def main(args: argparse.Namespace, say: Callable[[str], None]) -> None:

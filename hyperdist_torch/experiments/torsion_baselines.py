@@ -55,17 +55,21 @@ def _fixed(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: boo
     return _kernel(x, y, test, list(BANDWIDTHS[:, None])[:: 3 if quick else 1])
 
 
-def _neighbours(x: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distances to the n nearest other rows of each, and their numbers, (len(x), n) each."""
-    shifted = np.mod(x + np.pi, _TURN)
-    tree = KDTree(np.where(shifted < _TURN, shifted, 0.0), boxsize=_TURN)
-    distance, index = map(np.asarray, tree.query(tree.data, n + 1))
-    return distance[:, 1:], index[:, 1:]
+def _neighbours(x: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each row of y the distances to the n nearest of x, and their numbers, (len(y), n) each."""
+    x, y = (np.where((turned := np.mod(part + np.pi, _TURN)) < _TURN, turned, 0.0) for part in (x, y))
+    distance, index = map(np.asarray, KDTree(x, boxsize=_TURN).query(y, n))
+    return distance.reshape(len(y), n), index.reshape(len(y), n)
+
+
+def near(x: np.ndarray, y: np.ndarray, radius: float) -> float:
+    """The share of rows of y with a row of x within ``radius``."""
+    return float(np.mean(_neighbours(x, y, 1)[0] <= radius))
 
 
 def _variable(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: bool) -> np.ndarray:
     """Breiman, Meisel & Purcell 1977 (Technometrics 19): wide where rows are sparse."""
-    distance = _neighbours(x, _NEIGHBOUR)[0][:, -1]
+    distance = _neighbours(x, x, _NEIGHBOUR + 1)[0][:, -1]  # the nearest is the row itself
     rules = [np.maximum(factor * distance, floor) for factor in FACTORS for floor in FLOORS]
     return _kernel(x, y, test, rules[:: 4 if quick else 1])
 
@@ -74,7 +78,7 @@ def _local(x: np.ndarray, y: np.ndarray, test: np.ndarray, seed: int, quick: boo
     """Vincent & Bengio 2003 (NIPS 15): long along what the rows about a row lie on."""
     rules = []
     for n in NEIGHBOURS[: 1 if quick else None]:
-        about = torus.wrap(x[_neighbours(x, min(n, len(x) - 1))[1]] - x[:, None])
+        about = torus.wrap(x[_neighbours(x, x, min(n, len(x) - 1) + 1)[1][:, 1:]] - x[:, None])
         square = np.einsum("nki,nkj->nij", about, about) / about.shape[1]
         rules += [of * of * square + LEAST**2 * np.eye(x.shape[1]) for of in SHARES[:: 2 if quick else 1]]
     return _blend(y, test, [partial(_log_density_of_covariances, x, covariance=of) for of in rules])

@@ -103,6 +103,13 @@ def test_kernel_estimates_are_densities(rng: np.random.Generator) -> None:
         assert mass == pytest.approx(1.0, abs=2e-3)
 
 
+def test_nearest_rows_are_found_across_the_cut() -> None:
+    x = np.array([[3.14, 0.0], [0.0, 0.0]])
+    y = np.array([[-3.14, 0.0], [0.0, 0.1], [-np.pi, np.pi - 1e-12]])
+    assert torsion_baselines.near(x, y, 0.05) == pytest.approx(1 / 3)
+    assert torsion_baselines.near(x, y, 0.2) == pytest.approx(2 / 3)
+
+
 def test_discrepancy_is_of_mean_zero_for_equal_laws_and_finds_others(rng: np.random.Generator) -> None:
     """Unbiased: the mean of 40 values lies within 5 standard errors of 0; a shift of .5 lies far beyond."""
     law = hd.ToroidalWrappedNormal([3.0, 0.0], [0.5, 1.0])
