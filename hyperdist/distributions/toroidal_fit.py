@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from hyperdist.arrays.blocks import Blocks
+from hyperdist.distributions.toroidal_likelihood import Likelihood
 from hyperdist.geometry import torus
 from hyperdist.radial import circular
 from hyperdist.radial.base import quiet
@@ -28,78 +29,11 @@ _PARTS = tuple(4.0**-k for k in range(1, 4))
 """Parts of a step that are tried where all of it goes down."""
 _LESS = tuple(4.0**-k for k in range(4, 12))
 """Parts that are tried where none of those goes up: next to a fork of maxima the curvature says nothing of the step."""
-_BLOCK = 1 << 17
-"""Scalars of a block of points, so that memory does not grow with their number."""
 _FLAT = 1e-12
 """Gradient in units of sigma that counts as 0 where steps have stopped to gain what rounding shows ..."""
 _IDLE = 8
 """... this many times: on two nearly opposite points the likelihood is all but constant along a ridge."""
 _ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
-
-
-def _by_images(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
-    """The r_n from the images' shares in the density: Hermite polynomials of their distances, averaged."""
-    z = delta / sigma
-    moments = [np.zeros_like(z) for _ in range(5)]
-    for k in range(-2, 3):
-        turn = 2.0 * math.pi * k / sigma
-        y, term = z + turn, np.exp(-turn * (z + 0.5 * turn))
-        for moment in moments:
-            moment += term
-            term = term * y
-    m1, m2, m3, m4 = (moment / moments[0] for moment in moments[1:])
-    return [-m1, m2 - 1.0, 3.0 * m1 - m3, m4 - 6.0 * m2 + 3.0]
-
-
-def _by_waves(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
-    """The r_n from the Fourier series, differentiated."""
-    waves = [np.ones_like(delta), *(np.zeros_like(delta) for _ in range(4))]
-    for k in range(1, 6):
-        size, cosine, sine = 2.0 * np.exp(-0.5 * np.square(k * sigma)), np.cos(k * delta), np.sin(k * delta)
-        for n, wave in enumerate((cosine, -sine, -cosine, sine, cosine)):
-            waves[n] += (k * sigma) ** n * size * wave
-    return [wave / waves[0] for wave in waves[1:]]
-
-
-def _scaled_derivatives(delta: np.ndarray, sigma: np.ndarray) -> list[np.ndarray]:
-    """r_n = sigma^n f^(n)/f at |delta| <= pi for n = 1 ... 4, by the series that serves sigma."""
-    large = sigma > circular.SWITCH
-    if large.all():
-        return _by_waves(delta, sigma)
-    images = _by_images(delta, np.where(large, 1.0, sigma))
-    if not large.any():
-        return images
-    waves = _by_waves(delta, np.where(large, sigma, 2.0))
-    return [np.where(large, wave, image) for wave, image in zip(waves, images, strict=True)]
-
-
-class Likelihood:
-    """Mean log likelihood of offsets (n, d) under shares (n, batch)."""
-
-    def __init__(self, blocks: Blocks) -> None:
-        self.blocks = blocks
-
-    def value(self, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-        """The mean log likelihood, (batch, d)."""
-
-        def logs(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
-            a = np.minimum(np.abs(torus.wrap(x[:, None, :] - mu)), math.pi)
-            return (np.sum(w[:, :, None] * circular.log_density(a, sigma), axis=0),)
-
-        return self.blocks.total(logs, self._rows(mu))[0]
-
-    def averages(self, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-        """Means of r_1, r_2, r_2 - r_1^2, r_1 r_2 - r_3 and 2 r_2 + r_4 - r_2^2, (5, batch, d)."""
-
-        def means(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-            r1, r2, r3, r4 = _scaled_derivatives(torus.wrap(x[:, None, :] - mu), sigma)
-            terms = (r1, r2, r2 - r1 * r1, r1 * r2 - r3, 2.0 * r2 + r4 - r2 * r2)
-            return tuple(np.sum(w[:, :, None] * term, axis=0) for term in terms)
-
-        return np.stack(self.blocks.total(means, self._rows(mu)))
-
-    def _rows(self, mu: np.ndarray) -> int:
-        return max(1, _BLOCK // mu.size)
 
 
 def start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
@@ -196,14 +130,16 @@ def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    value, done, idle = likelihood.value(mu, sigma), np.zeros(mu.shape, bool), np.zeros(mu.shape, int)
+    done, idle = np.zeros(mu.shape, bool), np.zeros(mu.shape, int)
+    value, averages = likelihood.averages(mu, sigma)
     for _ in range(_STEPS):
-        averages = likelihood.averages(mu, sigma)
         step, last = _uphill(averages, sigma)
         # No more than a radian, a sigma or a factor e, in the same direction, which is uphill.
         shift, growth = step / np.maximum(1.0, np.maximum(np.maximum(1.0, sigma) * np.abs(step[0]), np.abs(step[1])))
         best = mu + sigma * shift, sigma * np.exp(growth)
-        reached = likelihood.value(*best)
+        if (done | last).all():
+            return np.where(done, mu, best[0]), np.where(done, sigma, best[1])
+        reached, onward = likelihood.averages(*best)
         rounding = _ROUNDING * (1.0 + np.abs(value))
         taken = done | last | (reached >= value - rounding)
         if not taken.all():
@@ -222,6 +158,5 @@ def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[n
         done |= idle == _IDLE
         mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])
         value, done = np.where(done, value, reached), done | last
-        if done.all():
-            return mu, sigma
+        averages = onward if taken.all() else likelihood.averages(mu, sigma)[1]
     raise ValueError(f"the likelihood of {int(np.sum(~done))} coordinates did not reach its maximum in {_STEPS} steps")

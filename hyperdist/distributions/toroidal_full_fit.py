@@ -14,7 +14,8 @@ import numpy as np
 from hyperdist.arrays import lower
 from hyperdist.arrays.blocks import Blocks
 from hyperdist.distributions import descent
-from hyperdist.distributions.toroidal_fit import Likelihood, offsets, start
+from hyperdist.distributions.toroidal_fit import offsets, start
+from hyperdist.distributions.toroidal_likelihood import Likelihood
 from hyperdist.geometry import torus
 from hyperdist.radial.base import quiet
 from hyperdist.radial.torus_scores import averages
@@ -64,9 +65,9 @@ class _OneScale:
         mu, sigma = self.mu[which] + base * theta[:, :-1], base * np.exp(theta[:, -1:])
         likelihood = Likelihood(self.blocks.weighted(lambda shares: shares[:, which]))
         wide = np.broadcast_to(sigma, mu.shape)
-        first, second = likelihood.averages(mu, wide)[:2]
+        value, (first, second, *_) = likelihood.averages(mu, wide)
         gradient = np.concatenate([first * base / sigma, -np.sum(second, axis=-1, keepdims=True)], axis=-1)
-        return -np.sum(likelihood.value(mu, wide), axis=-1), gradient, sigma
+        return -np.sum(value, axis=-1), gradient, sigma
 
     def metric(self, others: np.ndarray) -> np.ndarray:
         """Those of the normal that does not wrap."""
