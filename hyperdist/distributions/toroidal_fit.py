@@ -11,8 +11,6 @@ Lee 1994), which never does: mu - sigma E r_1 and sigma^2 (1 + E r_2 - (E r_1)^2
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hyperdist.arrays.blocks import Blocks

@@ -121,7 +121,7 @@ class Likelihood:
                         own = shares if which.size == len(shares) else shares[which]
                         log_f, ratios = parts(angles, mu[which, j], sigma[which, j], wide, slopes)
                         found[:, which, j] = _sums(own, log_f, ratios)
-            return tuple(found)
+            return tuple(np.asarray(each) for each in found)
 
         return self.blocks.total(means, max(1, _BLOCK // mu.size))
 
