@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ _REMEDY = "it was cut short, or is of something else; write the array again"
 def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
     """Write x (n, k), float32 or float64, block by block: files ``part-0-of-9.parquet``, ... with columns x0, x1, ...
 
-    Each file is whole or not there, on a cluster in a folder that all workers see; other tools read the folder too.
-    Raises  ValueError where the folder has Parquet files already, which stay as they are; OSError that names the file
-            where it cannot be written, as on a full disc. Needs PyArrow.
+    They are written beside the folder, on a cluster where all workers see it, which takes its name once it is whole.
+    Raises  ValueError where the folder has something in it, which stays as it is; OSError that names the file where it
+            cannot be written, as on a full disc. Needs PyArrow.
 
     >>> import hyperdist as hd
     >>> import tempfile
@@ -40,30 +41,41 @@ def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
     if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
         raise ValueError(f"x must have shape (n, k) and dtype float32 or float64, got {x.shape} and {x.dtype}")
     x, path = x.rechunk({1: -1}), Path(folder).resolve()
-    path.mkdir(parents=True, exist_ok=True)
-    if there := sorted(path.glob("*.parquet")):
-        raise ValueError(f"folder must be one without Parquet files, got {folder} with {there[0].name}: give another")
-    made: Any = x.map_blocks(_write, folder=path, count=x.numblocks[0], chunks=(1, 1), dtype=np.int64, meta=_NONE)
-    made.sum().compute()
+    _check_empty(path)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    beside.mkdir(parents=True)
+    try:
+        options = {"beside": beside, "folder": path, "count": x.numblocks[0]}
+        x.map_blocks(_write, **options, chunks=(1, 1), dtype=np.int64, meta=_NONE).sum().compute()
+        with suppress(OSError):  # which an empty folder would be in the way of, on Windows
+            path.rmdir()
+        _check_empty(path)
+        beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_empty(path: Path) -> None:
+    there = sorted(path.iterdir()) if path.exists() else []
+    if there:
+        raise ValueError(f"folder must be new or empty, got {path} with {there[0].name}: give another")
 
 
 _NONE = np.empty((0, 0), np.int64)
 
 
-def _write(block: np.ndarray, folder: Path, count: int, block_id: tuple[int, ...] = (0,)) -> np.ndarray:
-    """One file, written beside its place first."""
+def _write(
+    block: np.ndarray, beside: Path, folder: Path, count: int, block_id: tuple[int, ...] = (0,)
+) -> np.ndarray:  # fmt: skip
+    """One file."""
     arrow, parquet = _pyarrow()
-    path = folder / f"part-{block_id[0]:0{len(str(count - 1))}d}-of-{count}.parquet"
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    name = f"part-{block_id[0]:0{len(str(count - 1))}d}-of-{count}.parquet"
     table = arrow.table({f"x{j}": np.ascontiguousarray(column) for j, column in enumerate(block.T)})
     try:
         # Coordinates of draws are no texts: compression takes longer than a disc, and gains next to nothing.
-        parquet.write_table(table, beside, compression="none", use_dictionary=False)
-        os.replace(beside, path)
+        parquet.write_table(table, beside / name, compression="none", use_dictionary=False)
     except OSError as error:
-        raise OSError(error.errno, f"cannot be written ({error})", str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
+        raise OSError(error.errno, f"cannot be written ({error})", str(folder / name)) from error
     return np.array([[len(block)]])
 
 

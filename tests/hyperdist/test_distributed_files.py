@@ -80,11 +80,21 @@ def test_folders_that_hold_no_array(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_over_or_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second run in a folder, a full disc, a folder where one may not write."""
-    x, files = kept("parquet", tmp_path)
+    """A second run in a folder, then or meanwhile, a full disc, a folder where one may not write."""
+    x, files = kept("parquet", tmp_path / "draws")
     before = [path.read_bytes() for path in files]
-    with pytest.raises(ValueError, match=r"without Parquet files, got .* with part-0-of-3\.parquet: give another"):
-        distributed.to_parquet(2.0 * x, tmp_path)
+    with pytest.raises(ValueError, match=r"new or empty, got .*draws with part-0-of-3\.parquet: give another"):
+        distributed.to_parquet(2.0 * x, tmp_path / "draws")
+
+    def late(block: np.ndarray) -> np.ndarray:
+        """Another run has come first."""
+        if len(block) and not (tmp_path / "late").exists():
+            distributed.to_parquet(x, tmp_path / "late")
+        return 2.0 * block
+
+    with pytest.raises(ValueError, match=r"new or empty, got .*late with part-0-of-3\.parquet"):
+        distributed.to_parquet(x.map_blocks(late, dtype=x.dtype, meta=np.empty((0, 3))), tmp_path / "late")
+    np.testing.assert_array_equal(distributed.from_parquet(tmp_path / "late"), x)
     assert [path.read_bytes() for path in files] == before
     with pytest.raises(ValueError, match=r"x must have shape \(n, k\) and dtype float32 or float64, got \(1000,\)"):
         distributed.to_parquet(x[:, 0], tmp_path / "other")
@@ -104,4 +114,4 @@ def test_nothing_is_written_over_or_half(tmp_path: Path, monkeypatch: pytest.Mon
     named = rf"\[Errno {errno.ENOSPC}\] cannot be written .*{re.escape(str(tmp_path / 'full'))}.*part-2-of-3\.parquet"
     with pytest.raises(OSError, match=named):
         distributed.to_parquet(x, tmp_path / "full")
-    assert not list((tmp_path / "full").glob(".*")) + list((tmp_path / "full").glob("part-2*"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["draws", "file", "late"]
