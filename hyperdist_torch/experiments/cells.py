@@ -157,20 +157,8 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
         shutil.rmtree(folder, ignore_errors=True)
         (out / "cells" / f"{cell.key}.json").unlink(missing_ok=True)
         write_text(folder / "begun", begun)
-    schedule, begun_with = cell.schedule, {}
-    where = {"accelerator": machine.accelerator, "devices": machine.devices, "progress": machine.progress,
-             "num_nodes": machine.num_nodes, "strategy": machine.strategy}  # fmt: skip
     try:
-        if cell.starts > 1:
-            start = starts.best(
-                cell.task.build, split.training, cell.task.objective, schedule, cell.starts, folder, **where
-            )
-            model, schedule, resume = start.model, start.schedule, True
-            begun_with = {"starts": dict(zip(map(str, start.losses), _short(start.losses.values()), strict=True))}
-        fitted = training.fit(
-            model, split.training, cell.task.objective, schedule, folder, resume=resume,
-            checkpoint_every=max(1, cell.schedule.epochs // 100), **where, **_validation(cell, split),
-        )  # fmt: skip
+        model, fitted, begun_with = _fitted(cell, model, split, folder, machine, resume)
     except (FloatingPointError, SolverError) as error:
         missing = {"nll": math.nan, "standard_error": math.nan, "n": len(split.test), "diverged": str(error)}
         return _keep(cell, out, missing)
@@ -189,6 +177,25 @@ def run(cell: Cell[Task], out: Path, machine: Machine, resume: bool, begun: str 
     if fitted.best_epoch is not None:
         found |= {"scores": _short(fitted.scores), "best_epoch": fitted.best_epoch}
     return _keep(cell, out, found | ({"metrics": metrics} if metrics else {}))
+
+
+def _fitted(
+    cell: Cell[Task], model: nn.Module, split: Split, folder: Path, machine: Machine, resume: bool
+) -> tuple[nn.Module, training.Fitted, dict[str, Any]]:
+    """The trained model, how it went, and what its starts came to where there were several."""
+    rows, objective, schedule, found = split.training, cell.task.objective, cell.schedule, {}
+    where = {"accelerator": machine.accelerator, "devices": machine.devices, "progress": machine.progress,
+             "num_nodes": machine.num_nodes, "strategy": machine.strategy}  # fmt: skip
+    if cell.starts > 1:
+        start = starts.best(cell.task.build, rows, objective, schedule, cell.starts, folder, **where)
+        model, schedule, resume = start.model, start.schedule, True
+        found = {"starts": dict(zip(map(str, start.losses), _short(start.losses.values()), strict=True))}
+    every = max(1, schedule.epochs // 100)
+    fitted = training.fit(
+        model, rows, objective, schedule, folder, resume=resume, checkpoint_every=every, **where,
+        **_validation(cell, split),
+    )  # fmt: skip
+    return model, fitted, found
 
 
 def _validation(cell: Cell[Task], split: Split) -> dict[str, Any]:
