@@ -32,7 +32,6 @@ SEED, CHUNK, SHARE = 0, 1_000_000, 100
 """Seed of the draws, those of a block, and the part of them that is fitted first: one in so many."""
 LIMIT = "1GiB"
 """Of memory that a worker may hold before Dask steps in."""
-TOL = 1e-9
 CELLS = (
     "--cells", "nvae-std1.7", "pvae-c0.1-std1.7", "pvae-c0.3-std1.7", "pvae-c1.2-std1.7", "--seeds", "0", "1", "2", "3",
     "--epochs", "20", "--samples", "100",
@@ -92,7 +91,7 @@ def fit(options: argparse.Namespace, processes: int) -> Done:
         x: Any = hd.distributed.sample(true, options.rows, chunks=min(CHUNK, options.rows), seed=SEED)
         share = x[: max(min(options.rows, 10_000), options.rows // SHARE)]
         begun = hd.Mixture.fit(share, hd.VonMisesFisher, 3, starts=4, tol=1e-6, rng=SEED)
-        found = hd.Mixture.fit(x, hd.VonMisesFisher, 3, init=begun, tol=TOL)
+        found = hd.Mixture.fit(x, hd.VonMisesFisher, 3, init=begun)
         wall, processor = time.perf_counter() - start, _processor(client) - before
         peaks = _of_all(client, peak_memory)
     order = np.argsort(-np.asarray(found.component.kappa))
@@ -152,7 +151,7 @@ def main(options: argparse.Namespace) -> int:
             metrics = {WALL: done.wall, PROCESSOR: done.processor, **done.more}
             rows += [row(f"{name} on {processes}", metric, value) for metric, value in metrics.items()]
     settings = {
-        "rows": options.rows, "rows of a block": CHUNK, "memory limit of a worker": LIMIT, "tol": TOL,
+        "rows": options.rows, "rows of a block": CHUNK, "memory limit of a worker": LIMIT,
         "processes": options.processes, "cells": list(QUICK["cells"] if options.quick else CELLS),
         "quick": options.quick, "load at the start": load, "sources": sources("hyperdist", "hyperdist_torch"),
     }  # fmt: skip
