@@ -1,7 +1,7 @@
 """Frechet means on the sphere, where the sum of squared distances may have many minima.
 
 On the circle the least of them is found exactly, as on the torus. Above, Newton's method finds a minimum near the mean
-vector, and one of two certificates mostly says that no other is less. With theta_i the distances from that minimum y:
+vector, and one of three certificates mostly says that no other is less. With theta_i the distances from that minimum y:
 
 - All points lie within pi/2 of y: then it is the only minimum (Afsari 2011, Proc. Amer. Math. Soc. 139, theorem 2.1).
 - Lower points z lie near y: theta^2 is convex in cos theta, so that with R the length of the mean vector and phi the
@@ -9,6 +9,10 @@ vector, and one of two certificates mostly says that no other is less. With thet
   mean of t cot t, t = theta_i + reach, and where that is positive f is convex there and y alone. Of points for which t
   comes near pi, where t cot t has its pole, all that counts is their weight w: f without them is convex with some
   Hessian mu, and they bend down by pi w at most, which leaves z a smaller reach, 4 pi w/mu; and so on.
+- Many dimensions leave nearly uniform points at right angles to y, where that mean is near 0. But t cot t is at least
+  pi/2 s - beta s^2, s = cos t, for all t up to some. Its mean at z is then pi/2 times the mean vector's part along z,
+  less beta times the mean of s^2, which at a distance r from y is at most (a cos r + b sin r)^2: a^2 is that mean at y,
+  b^2 the largest eigenvalue of the mean of x x^T, which its Frobenius norm bounds. Where it stays positive f is convex.
 
 Where neither holds, descents from many starts find it: the steps y -> exp_y(mean of log_y x_i) cost two products of
 matrices for all starts at once and never go up, since half a squared distance has no second derivative above 1 (Afsari,
@@ -18,6 +22,7 @@ Tron and Vidal 2013, SIAM J. Control Optim. 51). Newton's method ends the best o
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -125,13 +130,47 @@ def _certain(blocks: Blocks, y: np.ndarray) -> np.ndarray:
     reach = np.arccos(np.minimum(np.where(known, bound, 0.0) / length, 1.0))
     reach += np.arccos(np.clip(dot(y, total) / length, -1.0, 1.0))
     known &= reach < 0.5 * math.pi
+    whole = np.where(known, reach, np.inf)
     for _ in range(_ROUNDS):
         heavy, bend = _bend(blocks, y, reach)
         known &= bend >= _CONVEX
         reach = np.minimum(reach, 4.0 * math.pi * heavy / np.where(known, bend, 1.0))
         if (~known | (reach <= _AS_NEAR)).all():
             break
-    return (beyond <= _UNSEEN) | (known & (reach <= _AS_NEAR))
+    certain = (beyond <= _UNSEEN) | (known & (reach <= _AS_NEAR))
+    for index in np.flatnonzero(~certain & np.isfinite(whole)).tolist():
+        certain[index] = _convex(blocks.column(index), y[index], float(whole[index]))
+    return certain
+
+
+def _convex(blocks: Blocks, y: np.ndarray, reach: float) -> bool:
+    """Whether the mean squared distance is convex within a reach of y (k,), by the third certificate; B = 1."""
+
+    def parts(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+        along = x @ y
+        return (w.T @ x), (w.T @ np.square(along)), ((w * x).T @ x)[None]
+
+    total, square, moments = (part[0] for part in blocks.total(parts))
+    (farthest,) = np.reshape(blocks.combined(partial(_farthest, y), max), 1)
+    t, length = farthest + reach, math.sqrt(float(total @ total))
+    if not t < _FAR:
+        return False
+    beta, along, across = _pull(t), math.sqrt(float(square)), math.sqrt(float(np.linalg.norm(moments)))
+    turn = min(reach, math.atan2(across, along))
+    most = along * math.cos(turn) + across * math.sin(turn)
+    apart = math.acos(min(1.0, max(-1.0, float(total @ y) / length))) + reach
+    return 0.5 * math.pi * length * math.cos(apart) > beta * most * most
+
+
+def _pull(t: float) -> float:
+    """The least beta with u cot u >= pi/2 s - beta s^2, s = cos u, for 0 < u <= t; it is 1 at pi/2, and grows."""
+    s = math.cos(t)
+    return 1.0 if s > -_AS_NEAR else (0.5 * math.pi * s - t * s / math.sin(t)) / (s * s)
+
+
+def _farthest(y: np.ndarray, x: np.ndarray, w: np.ndarray) -> float:
+    """The largest angle to y of a point that counts."""
+    return float(np.max(_angles(x[w[:, 0] > 0.0], y[None]), initial=0.0))
 
 
 def _bend(blocks: Blocks, y: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -110,8 +110,30 @@ def test_a_certificate_spares_the_search(rng: np.random.Generator, monkeypatch: 
     mean = SPHERE.frechet_mean(hd.VonMisesFisher([0.0, 0.0, 1.0], 50.0).sample(400, rng))
     x = np.concatenate([unit(mean + 0.1 * rng.standard_normal((50, 3))), -mean[None]])
     SPHERE.frechet_mean(x, np.append(np.ones(50), 1e-12))
+    SPHERE.frechet_mean(nearly_uniform(400, 300, rng))
     monkeypatch.undo()
     assert not frechet_sphere._certain(Blocks(np.eye(3), np.full((3, 1), 1 / 3)), -unit(np.ones((1, 3)))).any()
+
+
+def nearly_uniform(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Points at nearly right angles to their mean."""
+    return unit(np.eye(k)[0] + rng.standard_normal((n, k)))
+
+
+def test_many_dimensions_make_a_sum_of_angles_convex(rng: np.random.Generator) -> None:
+    """The bound of t cot t that the third certificate takes; and where it holds no start leads lower."""
+    for t in np.linspace(0.1, 0.99 * np.pi, 50):
+        u = np.linspace(1e-3, t, 500)
+        s = np.cos(u)
+        assert (u / np.tan(u) >= 0.5 * np.pi * s - frechet_sphere._pull(float(t)) * s * s - 1e-13).all()
+    held = []
+    for n, k in ((40, 12), (20, 40), (60, 40), (80, 60)):
+        x, w = nearly_uniform(n, k, rng), np.full((n, 1), 1 / n)
+        mean = frechet_sphere._newton(Blocks(x, w), [unit(x.mean(axis=0))[None]])
+        held.append(bool(frechet_sphere._certain(Blocks(x, w), mean)[0]))
+        if held[-1]:
+            assert cost(x, w[:, 0], mean)[0] <= least_cost(x, w[:, 0], rng) + 1e-9
+    assert held[2:] == [True, True]
 
 
 def test_certificates_are_never_wrong(rng: np.random.Generator) -> None:
