@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", type=options.count, help="units a layer, other than the model's own")
     parser.add_argument("--layers", type=options.count, help="hidden layers, other than the model's own")
     parser.add_argument("--finest", type=float, help="finest scale of flow matching, radians, other than the set's own")
+    parser.add_argument("--no-waves", action="store_true", help="flow matching of the coordinates, on straight paths")
     parser.add_argument("--tuning-epochs", type=options.count, help="of likelihood after flow matching")
     parser.add_argument("--training-rows", type=options.count, help="so many training rows alone, for a learning curve")
     parser.add_argument("--no-pictures", action="store_true", help="the table alone")
@@ -142,8 +143,9 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell[FlowTask]]:
 
 def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace) -> Cell[FlowTask]:
     tuning = args.tuning_epochs if model == TUNED else None
-    finest = args.finest if model in (MATCHED, SMOOTHED, TUNED) else None
-    others = {"finest": finest, "tuning epochs": tuning, "training rows": args.training_rows}
+    matching = model in (MATCHED, SMOOTHED, TUNED)
+    finest, no_waves = (args.finest, args.no_waves or None) if matching else (None, None)
+    others = {"finest": finest, "no waves": no_waves, "tuning epochs": tuning, "training rows": args.training_rows}
     found = waves(model, name, kind, args)
     made = Cell(
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,

@@ -50,7 +50,9 @@ def waves(model: str, name: str, kind: str, args: argparse.Namespace) -> Waves |
 
     Kernel draws take the finest scale alone: their epochs are of another length.
     """
-    if model not in (MATCHED, SMOOTHED, TUNED):
+    if args.no_waves and args.finest is not None:
+        raise ValueError(f"--finest must not be given with --no-waves, got {args.finest}")
+    if args.no_waves or model not in (MATCHED, SMOOTHED, TUNED):
         return None
     found = WAVES_OF[kind].get(name, COARSE if model == SMOOTHED else None)
     return found if args.finest is None else Waves(args.finest, (found or COARSE).epochs)

@@ -134,6 +134,17 @@ def _events(folder: Path) -> Path:
     return folder
 
 
+def test_without_waves_flow_matching_reads_coordinates_and_says_so() -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    earth.add_arguments(parser)
+    table = earth.table_of_cells(parser.parse_args(["--no-waves", "--seeds", "0"]))
+    assert {cell.task.config.features for cell in table} == {"coordinates"}
+    matching = {cell.key for cell in table if cell.task.loss == "flow matching"}
+    assert matching == {cell.key for cell in table if "no waves" in cell.variant and "tuned" not in cell.name}
+
+
 @pytest.mark.parametrize("quick", [True, False])
 def test_training_rows_are_those_of_the_label(tmp_path: Path, quick: bool) -> None:
     """In the quick setting too; and where there are not so many, nothing is called so."""

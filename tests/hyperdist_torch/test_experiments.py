@@ -245,6 +245,7 @@ def test_gplvm_keeps_clusters_apart() -> None:
         (["mnist", "--prior-std", "-1"], "prior_std"),
         (["mnist", "--prior-std", "0"], "prior_std"),
         (["earth", "--finest", "0"], "finest must be > 0 and < 1, got 0"),
+        (["earth", "--no-waves", "--finest", ".1"], "--finest must not be given with --no-waves, got 0.1"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
