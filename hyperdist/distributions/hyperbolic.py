@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -93,32 +93,32 @@ class HyperbolicDistribution(CentredDistribution):
                 f"sigma must keep draws within the length {self._longest:.3g} that vectors of {self.dtype} may have, "
                 f"got a draw at the distance {furthest:.3g} from its centre"
             )
-        near = model == "poincare" and self._batch == 1 and self._centre_reach <= polar.NEAR and self._flat_c[0] > 0.0
-        cosine = None
-        if near and self._centre_reach > 0.0:  # of all rows: a product of matrices rounds by how many there are
-            cosine = normals @ (self._flat_mu[0] / np.sqrt(self._flat_mu[0] @ self._flat_mu[0]))
+        place = self._about_one(out.shape[1], furthest, normals, model)
         for rows in rejection.in_cache(*out.shape):
-            length = rejection.part(norm, rows)
-            length = np.where(length > 0.0, length, 1.0)
-            if cosine is not None:
-                self._place_near(out[rows], normals[rows], length, radius[rows], cosine[rows] / length)
+            length = rejection.lengths(rejection.part(norm, rows))
+            if place is not None:
+                place(out[rows], normals[rows], length, radius[rows], rows)
             else:
                 of_rows = rejection.part(which, rows)
                 self._place_anywhere(out[rows], normals[rows], length, radius[rows], of_rows, model)
         return self._centre_reach + float(np.sqrt(np.max(self._flat_c, initial=0.0))) * furthest
 
-    def _place_near(
-        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, cosine: np.ndarray
-    ) -> None:
-        """In the ball about one centre near the origin."""
-        centre = self._flat_mu[0]
-        along_mu, along_u = polar.ball_factors(centre, radius, cosine, float(self._flat_c[0]))
-        rejection.scale_rows(normals, along_u / norm, out)
-        if centre.size > rejection.FEW_COLUMNS:
-            out += along_mu[:, None] * centre
-            return
-        for j in range(centre.size):
-            out[:, j] += along_mu * centre[j]
+    def _about_one(self, width: int, furthest: float, normals: np.ndarray, model: str | None) -> Any:
+        """``_place_anywhere`` of one centre in fewer passes over the rows; None where there is no such form."""
+        one = self._batch == 1 and self._centre_length > _LEAST_LENGTH and self._flat_c[0] > 0.0
+        if not one or model is None or model == "lorentz":
+            return None
+        c, centre = float(self._flat_c[0]), self._flat_mu[0]
+        unit = centre / np.sqrt(centre @ centre)
+        near = model == "poincare" and self._centre_reach <= polar.NEAR
+        if not near and not self._centre_reach + np.sqrt(c) * furthest < polar.FURTHEST:
+            return None
+        if not near and width <= rejection.FEW_COLUMNS:
+            return partial(_place_columns, centre, unit, c, model)
+        along = normals @ unit  # of all rows: a product of matrices rounds by how many there are
+        if near:
+            return partial(_place_near, centre, along, c)
+        return partial(_place_far, centre, along, c, model, 0.0 if self._centre_reach <= polar.NEAR else polar.SURE)
 
     def _place_anywhere(
         self,
@@ -207,3 +207,56 @@ class HyperbolicDistribution(CentredDistribution):
         if model == self.model == "poincare":
             return poincare.dist(x, self.mu.astype(np.float64), c)
         return tangent.dist(conversions.to_tangent(x, c, model or "tangent"), self._tangent_mu, c)
+
+
+_LEAST_LENGTH = 1e-100
+"""Shorter centres have squares that may vanish."""
+
+
+def _place_near(
+    centre: np.ndarray, along: np.ndarray, c: float,
+    out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, rows: slice,
+) -> None:  # fmt: skip
+    """In the ball about a centre near the origin."""
+    along_mu, along_u = polar.ball_factors(centre, radius, along[rows] / norm, c)
+    along_u /= norm
+    rejection.scale_rows(normals, along_u, out)
+    rejection.add_multiples(out, along_mu, centre)
+
+
+def _place_columns(
+    centre: np.ndarray, unit: np.ndarray, c: float, model: str,
+    out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, rows: slice,
+) -> None:  # fmt: skip
+    """In few dimensions, at any distance from the origin."""
+    way = normals.T / norm
+    way += unit[:, None]
+    half = np.square(way[0])
+    for column in way[1:]:
+        half += np.square(column)
+    half *= 0.25
+    along_mu, along_way = polar.boost_factors(centre, radius, half, c, model)
+    way *= along_way
+    for j, place in enumerate(centre):
+        np.multiply(along_mu, place, out=half)
+        np.add(way[j], half, out=out[:, j])
+
+
+def _place_far(
+    centre: np.ndarray, along: np.ndarray, c: float, model: str, least: float,
+    out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, rows: slice,
+) -> None:  # fmt: skip
+    """In many dimensions; the few draws whose cos^2(phi/2) is below ``least`` by the general form."""
+    half = along[rows] / norm
+    half += 1.0
+    half *= 0.5
+    np.maximum(half, 0.0, out=half)
+    opposite = np.flatnonzero(half < least)
+    ways = normals[opposite] / norm[opposite, None]
+    along_mu, along_u = polar.boost_factors(centre, radius, half, c, model)
+    along_mu += along_u / np.sqrt(centre @ centre)
+    along_u /= norm
+    rejection.scale_rows(normals, along_u, out)
+    rejection.add_multiples(out, along_mu, centre)
+    if opposite.size:
+        out[opposite] = polar.exp_polar(centre, radius[opposite], ways, c, model)

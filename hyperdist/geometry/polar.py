@@ -36,24 +36,62 @@ def origin_factor(radius: Array, c: Array, model: str) -> Array:
 def ball_factors(mu: Array, radius: Array, cosine: Array, c: float) -> tuple[Array, Array]:
     """(p, q): the ball point at ``radius`` from one centre along the unit vector u is p mu + q u.
 
-    mu : (d,) tangent coordinates, sqrt(c) |mu| <= ``NEAR``;  radius, cosine = u.mu/|mu| : (n,);  c > 0.
-    With a, R the radii of centre and draw in units of 1/sqrt(c), the boost of (cosh R, sinh R u) is
+    mu : (d,) tangent coordinates, 0 < sqrt(c) |mu| <= ``NEAR``;  radius, cosine = u.mu/|mu| : (n,);  c > 0.
+    With M = tanh(a/2) and T = tanh(R/2), a and R the radii of centre and draw in units of 1/sqrt(c), Mobius addition is
 
-        time   cosh(a - R) + sinh(a) sinh(R) (1 + cosine),
-        space  (sinh(a) cosh(R) + (cosh(a) - 1) sinh(R) cosine) m + sinh(R) u,
+        M m (+) T u = (1 + T g) M m + g u,   g = (1 - M^2) T/((1 - M T)^2 + 2 M T (1 + cosine)):
 
-    and the ball point is space/(1 + time); all over cosh R, so that nothing overflows.
+    one function of the radius, and no sum of different signs but that of the vectors.
     """
     xp = namespace(mu, radius)
     root = c**0.5
     length = xp.sqrt(xp.sum(mu * mu))
-    a = root * length
-    slope = xp.tanh(root * radius)
-    inverse_cosh = 1.0 / xp.cosh(xp.clip(root * radius, None, 700.0))
-    sinh, cosh = xp.sinh(a), xp.cosh(a)
-    time = cosh - sinh * slope + sinh * slope * (1.0 + cosine)
-    factor = 1.0 / (root * (inverse_cosh + time))
-    return factor * (sinh + (cosh - 1.0) * slope * cosine) / length, factor * slope
+    centre = xp.tanh(0.5 * root * length)
+    reach = xp.tanh(0.5 * root * radius)
+    far = 1.0 - centre * reach
+    far *= far
+    far += 2.0 * centre * reach * (1.0 + cosine)
+    share = (1.0 - centre * centre) / root * reach / far
+    part = centre / length
+    return (reach * share + 1.0 / root) * part, share
+
+
+FURTHEST = 40.0
+"""Sum of the radii of centre and draw, in units of 1/sqrt(c), to which ``boost_factors`` loses few digits: it rounds
+the difference of the radii, which an exponential makes so many eps of the result."""
+SURE = 1.0 / 16.0
+"""cos^2(phi/2) below which its rounding shows: phi is the angle between the ways to draw and centre."""
+
+
+def boost_factors(mu: Array, radius: Array, half: Array, c: float, model: str) -> tuple[Array, Array]:
+    """(p, q): the point at ``radius`` from one centre along the unit vector u is p mu + q (u + mu/|mu|).
+
+    mu : (d,) tangent coordinates, not 0;  radius, half = cos^2(phi/2) = |u + mu/|mu||^2/4 : (n,);  c > 0;  model :
+    "poincare" or "tangent". The boost of ``_boosted``, without scaling: for radii whose sum is below ``FURTHEST``.
+    """
+    xp = namespace(mu, radius)
+    root = c**0.5
+    length = xp.sqrt(xp.sum(mu * mu))
+    a, r = root * length, root * radius
+    sinh_r = xp.sinh(r)
+    step = xp.sinh(0.5 * (a - r))
+    square = step * step
+    # sinh(a - R) = 2 sinh((a - R)/2) cosh((a - R)/2)
+    along = 2.0 * step * xp.sqrt(1.0 + square)
+    level = sinh_r * half
+    along += 4.0 * xp.square(xp.sinh(0.5 * a)) * level
+    height = square + xp.sinh(a) * level
+    if model == "poincare":
+        factor = 0.5 / root / (1.0 + height)
+    else:
+        height += _LEAST
+        y = xp.sqrt(height)
+        factor = xp.asinh(y) / root / (y * xp.sqrt(1.0 + height))
+    return factor * along / length, factor * sinh_r
+
+
+_LEAST = 1e-200
+"""A squared half distance that is 0."""
 
 
 def exp_polar(mu: Array, radius: Array, direction: Array, c: Scalar, model: str = "poincare") -> Array:

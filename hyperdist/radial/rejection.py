@@ -218,13 +218,14 @@ def blocks(n: int, d: int, batch: int = 1) -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
-_CACHED_SCALARS = 1 << 14
-"""Coordinates that are worked on at once: they and what is made of them stay in a second-level cache."""
+_CACHED_SCALARS, _CACHED_ROWS = 1 << 16, 1 << 13
+"""Coordinates that are worked on at once, and numbers one for each row: what is made of them stays in a second-level
+cache, and a row's share of a call's fixed cost is small."""
 
 
 def in_cache(n: int, d: int) -> Iterator[slice]:
     """Slices of 0..n rows of d scalars that stay in cache."""
-    size = max(1, _CACHED_SCALARS // d)
+    size = max(1, min(_CACHED_ROWS, _CACHED_SCALARS // d))
     for start in range(0, n, size):
         yield slice(start, start + size)
 
