@@ -213,9 +213,9 @@ _NOTE = """The transitive closure of the synsets below *mammal*, in WordNet 3.1,
 rank*, lower is better: of what a synset is a kind of among what it is not, by distance from it, 1 being the best that
 can be. *MAP*, higher is better: mean average precision of what a synset is a kind of. ± is half the 95 % interval,
 Student's t over seeds. The published figures are those below figure 2 of Nickel & Kiela 2017, of WordNet 3.0, whose
-ranks are counted in the same way. Euclidean points are learnt by the same loss and schedule; seconds are of a busy
-machine. The published training samples 50 others a pair and has no sharpness; the first batches of ours have a
-sharpness below 1, the last one of 10, and all others.
+ranks are counted in the same way; their training takes 50 sampled others a pair, ours all of them and a sharpness of
+distances that grows. Euclidean points are learnt by the same loss and schedule; at d = 5 other rates and sharpnesses
+and squared distances came to mean ranks from 77 to 123. Seconds are of a busy machine.
 """
 
 
