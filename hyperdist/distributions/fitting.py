@@ -105,8 +105,8 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: float |
     concentrated = resultant > 0.5
     for _ in range(_MAX_STEPS):
         law = VonMisesFisherRadius(d, np.minimum(np.exp(log_kappa), KAPPA_MAX))
-        slope = law.kappa * law.cosine_variance()
-        mean_versine, mean_resultant = law.mean_versine(), law.mean_resultant_length()
+        mean_resultant, mean_versine, variance = law.cosine_moments()
+        slope = law.kappa * variance
         gap = np.where(concentrated, np.log(mean_versine / versine), np.log(resultant / mean_resultant))
         step = gap / (slope / np.where(concentrated, mean_versine, mean_resultant))
         log_kappa = log_kappa + np.clip(step, -1.0, 1.0)

@@ -201,6 +201,19 @@ class VonMisesFisherRadius(AngleLaw):
         mean, square = self._expectations(lambda kernel: (kernel.score, lambda y, t: np.square(kernel.score(y, t))))
         return square - mean * mean
 
+    @quiet
+    def cosine_moments(self) -> tuple[ndarray, ndarray, ndarray]:
+        """(A, 1 - A, dA/d kappa), the three above, by one quadrature."""
+        square, versine, mean, second = self._expectations(
+            lambda kernel: (
+                lambda y, t: np.square(np.sin(y)),
+                lambda y, t: 2.0 * np.square(np.sin(0.5 * y)),
+                kernel.score,
+                lambda y, t: np.square(kernel.score(y, t)),
+            )
+        )
+        return self.kappa * square / self.d, versine, second - mean * mean
+
     def _mean_of(self, integrand: quadrature.Integrand) -> ndarray:
         """The mean of what falls as 1/kappa does."""
         if self.kappa.size < WORTH:
