@@ -244,9 +244,35 @@ def _shared_generator(case: Case, n: int, rng: np.random.Generator) -> np.ndarra
     return np.concatenate([build(factor).sample((n,), state) for factor in case.factors], axis=-1)
 
 
+def _transposed(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    """z L for L z: the covariance L^T L."""
+    p = parameters(case)
+    return geometry.wrap(p.mu + rng.standard_normal((n, case.d)) @ p.scale)
+
+
+def _off_diagonal_dropped(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Each coordinate with its own standard deviation, independent of the others."""
+    v = np.sqrt(np.sum(parameters(case).scale ** 2, axis=-1)) * rng.standard_normal((n, case.d))
+    r = np.linalg.norm(v, axis=-1)
+    return _place(case, r, v / r[:, None])
+
+
+def _frame_not_transported(case: Case, n: int, rng: np.random.Generator) -> np.ndarray:
+    """A frame at mu whose first axis points away from the origin, not the one that was carried there."""
+    p = parameters(case)
+    away = p.mu / np.linalg.norm(p.mu)
+    axis = away - np.eye(case.d)[0]
+    v = rng.standard_normal((n, case.d)) @ p.scale.T
+    v -= 2.0 * (v @ axis)[:, None] * axis / np.sum(axis**2)
+    r = np.linalg.norm(v, axis=-1)
+    return _place(case, r, v / r[:, None])
+
+
 def _riemannian(d: int, s: float, **options: Any) -> Case:
     return Case("RiemannianNormal", d, s, **({"model": "poincare", "centre": 0.7} | options))
 
+
+_CORRELATED = Case("WrappedNormal", 3, 0.5, model="poincare", centre=0.7, spread=0.6, correlated=True, mmd=True)
 
 _BATCHED = _riemannian(5, 0.7, batch=True, n=10_000)
 
@@ -290,6 +316,12 @@ FAULTS = (
           Case("Mixture", 2, 0.5, model="poincare", centre=1.5, mmd=True), _equal_weights),
     Fault("a factor's Jacobian dropped", "product, chi radius on its hyperbolic factor, d = 3, s = 1",
           Case("Product", 3, 1.0, model="poincare", centre=0.7), _factor_without_jacobian),
+    Fault("scale_tril transposed", "torus, correlated angles",
+          Case("ToroidalWrappedNormal", 3, 0.5, spread=0.6, correlated=True, mmd=True), _transposed),
+    Fault("off-diagonal dropped", "correlated wrapped normal, standard deviations right",
+          _CORRELATED, _off_diagonal_dropped),
+    Fault("frame not transported", "correlated wrapped normal, first axis along mu",
+          _CORRELATED, _frame_not_transported),
     Fault("a shared generator", "product, every factor from one state",
           Case("Product", 2, 1.0, model="poincare", centre=0.7), _shared_generator),
 )  # fmt: skip

@@ -61,10 +61,10 @@ def per_coordinate(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     return full
 
 
-def one_scale(one: bool) -> None:
+def one_scale(one: bool, got: str = "different sigma along the last axis") -> None:
     """Raise ``Undefined`` unless a law's scale is one for all coordinates, so that its radius has a law."""
     if not one:
-        raise Undefined("radius needs one scale for all coordinates, got different sigma along the last axis")
+        raise Undefined(f"radius needs one scale for all coordinates, got {got}")
 
 
 def vectors(shape: tuple[int, ...], name: str, least: int = 1) -> None:

@@ -98,7 +98,8 @@ class Judged(Value):
                  likelihood at the law, or "bootstrap", the spread of fits to ``draws`` resamples of the rows
         returns  for mu the errors of its coordinates in the frame at mu, (d,), in geodesic length; for sigma or kappa
                  in its shape; for a mixture "weights" (K,) and the same for its components, (K, ...), under
-                 "component", a list where they are of several families. A law without parameters has none.
+                 "component", a list where they are of several families; for a product the same for its factors, a list
+                 under "laws". A law without parameters has none.
         Both are right as n grows, and need the model to be right, the first more than the second.
         Raises ValueError where x is not what the law was fitted to, so that it is no maximum.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist.distributions import uncertainty
+from hyperdist.distributions.any_mixture import AnyMixture
 from hyperdist.distributions.components import Components
 from hyperdist.distributions.families import Families
 from hyperdist.distributions.product import Product
@@ -22,13 +23,15 @@ def parts(component: Any) -> list[Any]:
     return list(component.laws) if isinstance(component, Components) else [component]
 
 
-def check_single(mixture: Any) -> None:
-    """Raise for components that are products, whose parameters are those of several laws."""
-    if any(isinstance(law, Product) for law in parts(mixture.component)):
-        raise NotImplementedError(
-            "standard_errors of a mixture are for components that are no products: fit it to resampled rows instead, "
-            "x[rng.integers(n, size=n)]"
-        )
+def _check_factors(law: Any) -> None:
+    """Raise for a product one of whose factors is a mixture."""
+    for factor in uncertainty.factors(law):
+        if isinstance(factor, AnyMixture):
+            raise NotImplementedError(
+                "standard_errors of a mixture are for products of laws that are no mixtures: fit it to resampled rows "
+                "instead, x[rng.integers(n, size=n)]"
+            )
+        _check_factors(factor)
 
 
 def moved(mixture: Any, theta: np.ndarray) -> Any:
@@ -53,7 +56,8 @@ def wide(mixture: Any) -> Any:
 
 def observed(mixture: Any, x: np.ndarray) -> dict[str, Any]:
     """By the observed information, of all parameters together."""
-    check_single(mixture)
+    for law in parts(mixture.component):
+        _check_factors(law)
     mixture = wide(mixture)
     weights = mixture.weights
     if not (weights > 0.0).all():
@@ -83,7 +87,11 @@ def _fitted(law: Any) -> bool:
 
 def resampled(mixture: Any, x: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, Any]:
     """By fits to resampled rows, each from the mixture uphill, so that components keep their names."""
-    check_single(mixture)
+    if any(isinstance(law, Product) for law in parts(mixture.component)):
+        raise NotImplementedError(
+            "standard_errors of a mixture of products are by method='information': to resample, fit it to "
+            "x[rng.integers(n, size=n)]"
+        )
     mixture = wide(mixture)
     k, counts = len(mixture.weights), uncertainty.counts(len(x), draws, rng)
     width = max(1, BLOCK // (len(x) * k))

@@ -17,6 +17,7 @@ from hyperdist.distributions.families import SHARE, Families, classes_of, resolv
 from hyperdist.distributions.fitting import one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
+from hyperdist.distributions.fitting import covariance_kind
 from hyperdist.distributions.product import Product, check_families
 from hyperdist.spaces import PoincareBall, ProductSpace, Space, Sphere, Torus
 
@@ -152,6 +153,8 @@ def fit_mixture(
     max_iter, tol = checks.dimension(max_iter, "max_iter"), checks.single(checks.non_negative(tol, "tol"), "tol")
     if options.get("min_scale") is not None:
         checks.one_positive(options["min_scale"], "min_scale")
+    if "covariance" in options:
+        covariance_kind(options["covariance"])
     if hasattr(x, "__dask_graph__"):
         plan = Climb(
             family, options, np.empty((0, 1)), space_of(family, options), _eps(getattr(x, "dtype", None)), max_iter, tol

@@ -21,14 +21,23 @@ STEP = 1e-3
 
 
 def wide(law: Any) -> Any:
-    """The law in float64."""
+    """The law in float64; the factors of a product each with the whole batch."""
+    if factors(law):
+        return type(law)(*(wide(each) for each in law._expanded()["laws"]))
     given = law._arguments()
     arrays = {name: value.astype(np.float64) for name, value in given.items() if hasattr(value, "dtype")}
     return type(law)(**(given | arrays))
 
 
+def factors(law: Any) -> tuple[Any, ...]:
+    """Those of a product, else none."""
+    return getattr(law, "laws", ())
+
+
 def layout(law: Any) -> list[tuple[str, int]]:
-    """The fitted parameters of one element of the batch, and how many numbers each is."""
+    """The fitted parameters of one element of the batch, and how many numbers each is; a product's factor by factor."""
+    if factors(law):
+        return [part for each in factors(law) for part in layout(each)]
     given = law._arguments()
     found = [("mu", law.event_shape[0] - law.space._extra)] if "mu" in given else []
     for name in SCALES:
@@ -46,6 +55,8 @@ def layout(law: Any) -> list[tuple[str, int]]:
 
 def moved(law: Any, theta: np.ndarray) -> Any:
     """The law with its centre and scales moved by theta (*batch, p), in the order of ``layout``."""
+    if factors(law):
+        return type(law)(*(moved(each, part) for each, part in _shared(law, theta)))
     given, start = law._arguments(), 0
     for name, size in layout(law):
         part, start = theta[..., start : start + size], start + size
@@ -61,6 +72,12 @@ def moved(law: Any, theta: np.ndarray) -> Any:
         else:
             given[name] = given[name] * np.exp(part[..., 0])
     return type(law)(**given)
+
+
+def _shared(law: Any, theta: np.ndarray) -> list[tuple[Any, np.ndarray]]:
+    """Each factor of a product with its numbers of theta (*batch, p)."""
+    ends = np.cumsum([sum(size for _, size in layout(each)) for each in factors(law)])[:-1]
+    return list(zip(factors(law), np.split(theta, ends, axis=-1), strict=True))
 
 
 def _triangle(law: Any, part: np.ndarray) -> np.ndarray:
@@ -127,8 +144,8 @@ def degrees(law: Any) -> np.ndarray:
 
 def units(law: Any) -> np.ndarray:
     """Steps of theta, (*batch, p)."""
-    found = []
-    for name, size in layout(law):
+    found = [units(each) / STEP for each in factors(law) if layout(each)]
+    for name, size in [] if factors(law) else layout(law):
         step = np.ones((*law.batch_shape, size))
         if name == "mu":
             width: Any = np.sqrt(law.variance / size)[..., None]
@@ -194,9 +211,11 @@ def observed(law: Any, x: np.ndarray, model: str | None) -> dict[str, np.ndarray
     return by_name(law, np.sqrt(np.diag(inverse)))
 
 
-def by_name(law: Any, error: np.ndarray) -> dict[str, np.ndarray]:
+def by_name(law: Any, error: np.ndarray) -> dict[str, Any]:
     """Errors (*batch, p) of theta as errors of the parameters, by name."""
-    found: dict[str, np.ndarray] = {}
+    if factors(law):
+        return {"laws": [by_name(each, part) if layout(each) else {} for each, part in _shared(law, error)]}
+    found: dict[str, Any] = {}
     start, given = 0, law._arguments()
     for name, size in layout(law):
         part, start = error[..., start : start + size], start + size

@@ -104,7 +104,7 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         >>> hd.WrappedNormal([0.3, 0.1], 0.5).radius.icdf(0.5).round(6)  # 0.5 sqrt(2 log 2): half are as near
         np.float64(0.588705)
         """
-        checks.one_scale(not self.full)
+        checks.one_scale(not self.full, "a full covariance")
         sigma = self._wide_sigma
         checks.one_scale(bool((sigma == sigma[..., :1]).all()))
         return RiemannianNormalRadius(self.event_shape[0], sigma[..., 0], 0.0, dtype=self.dtype)

@@ -93,7 +93,7 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
         >>> ht.WrappedNormal(torch.zeros(2), 0.5).radius.icdf(torch.tensor(0.5))  # 0.5 sqrt(2 log 2)
         tensor(0.5887)
         """
-        checks.one_scale(not self.full)
+        checks.one_scale(not self.full, "a full covariance")
         sigma = self.sigma.double()
         checks.one_scale(holds(sigma == sigma[..., :1]))
         chi, checked = KernelRadial(Law(HyperbolicKernel, self.event_shape[0])), self._validate_args

@@ -281,8 +281,32 @@ def test_mixtures_of_products(seed: int) -> None:
     np.testing.assert_allclose(uneven.log_prob(y), lq, rtol=1e-12, atol=1e-12)
     with pytest.raises(ValueError, match="one curvature"):
         hd.Mixture([0.5, 0.5], hd.Product(hd.RiemannianNormal(np.zeros((2, 2)), 1.0, [1.0, 2.0]), PAIR.laws[1]))
-    with pytest.raises(NotImplementedError, match="standard_errors"):
-        fitted.standard_errors(x)
+    with pytest.raises(NotImplementedError, match="method='information'"):
+        fitted.standard_errors(x, method="bootstrap", draws=2)
+
+
+def test_standard_errors_of_a_mixture_of_products_far_apart_are_those_of_its_parts(seed: int) -> None:
+    """Groups that do not overlap: each component's errors are those of its own rows alone, to the quotients' 1e-5."""
+    two = hd.Product(
+        hd.WrappedNormal([[0.6, 0.0], [-0.6, 0.1]], [[0.3, 0.2], [0.2, 0.3]]),
+        hd.ToroidalWrappedNormal([[0.0, 2.0], [3.0, -1.0]], scale_tril=[[0.3, 0.0], [0.2, 0.2]]),
+        hd.SphericalUniform(1),
+    )
+    mixture = hd.Mixture([0.3, 0.7], two)
+    x = mixture.sample(300, seed)
+    options = {"families": [type(law) for law in two.laws], "space": two.space, "covariance": "full"}
+    fitted = hd.Mixture.fit(x, hd.Product, 2, **options, starts=2, rng=seed)
+    found = fitted.standard_errors(x)["component"]["laws"]
+    assert found[2] == {}
+    own = fitted.predict(x)
+    for k in range(2):
+        right = hd.Product.fit(x[own == k], **options).standard_errors(x[own == k])["laws"]
+        for i, parts in enumerate(right):
+            for name, error in parts.items():
+                np.testing.assert_allclose(found[i][name][k], error, rtol=1e-3, atol=1e-7)
+    nested = hd.Mixture([0.5, 0.5], [hd.Product(mixture), hd.Product(mixture)])
+    with pytest.raises(NotImplementedError, match="no mixtures"):
+        nested.standard_errors(x)
 
 
 BAD = [
