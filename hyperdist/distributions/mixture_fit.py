@@ -14,10 +14,9 @@ from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb, share_out
 from hyperdist.distributions.families import SHARE, Families, classes_of, resolve
-from hyperdist.distributions.fitting import one_curvature
+from hyperdist.distributions.fitting import covariance_kind, one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
-from hyperdist.distributions.fitting import covariance_kind
 from hyperdist.distributions.product import Product, check_families
 from hyperdist.spaces import PoincareBall, ProductSpace, Space, Sphere, Torus
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
+from hyperdist.distributions.any_mixture import AnyMixture
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.observed import factors
@@ -261,6 +262,11 @@ def check_families(families: Any, space: Any) -> None:
     for i, (family, own) in enumerate(zip(families, space.spaces, strict=True)):
         if not (isinstance(family, type) and issubclass(family, Distribution) and hasattr(family, "fit")):
             raise TypeError(f"families[{i}] must be a distribution class that has fit, got {family!r}")
+        if issubclass(family, Product | AnyMixture):
+            raise TypeError(
+                f"families[{i}] must be a law of one space, got {family.__name__}: name the factors' own families and "
+                "spaces side by side, or fit it by itself"
+            )
         wanted = PoincareBall if issubclass(family, HyperbolicDistribution) else type(getattr(family, "space", None))
         if type(own) is not wanted:
             raise ValueError(f"spaces[{i}] must be a {wanted.__name__}, for {family.__name__}.fit, got {own!r}")

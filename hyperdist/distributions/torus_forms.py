@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hyperdist.arrays.host import numbers
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.distributions.normal_forms import NormalSpread, of_spreads
-from hyperdist.radial import torus_cross, torus_entropy
+from hyperdist.radial import torus_cross, torus_entropy, torus_terms
 
 
 def divergence(apart: Array, p_tril: Array, q_tril: Array, entropy: Array) -> Array:
@@ -28,7 +30,14 @@ def divergence(apart: Array, p_tril: Array, q_tril: Array, entropy: Array) -> Ar
 
 
 def _of_pair(apart: Array, p_tril: Array, q_tril: Array, entropy: Array) -> Array:
-    """By the normals' divergence where neither wraps, so that a small one keeps its relative accuracy."""
+    """By the normals' divergence where neither wraps, so that a small one keeps its relative accuracy.
+
+    NaN of what nobody has checked and is no law.
+    """
+    if not (
+        np.isfinite(numbers(apart)).all() and torus_terms.regular(np.stack([*map(numbers, (p_tril, q_tril))])).all()
+    ):
+        return (namespace(apart).sum(apart, -1) + entropy) * math.nan
     cross, normal = torus_cross.mean_log_density(apart, p_tril, q_tril)
     if normal is None or not torus_entropy.unwrapped(numbers(p_tril)):
         return -entropy - cross

@@ -90,7 +90,7 @@ def too_many(d: int, terms: float) -> None:
     """Raise for a sum of so many terms at a point."""
     raise ValueError(
         f"the density of this covariance of {d} angles is a sum of {terms:.2g} terms a point, more than {MOST:.2g}: "
-        "fewer angles, or scales further from 2.5 radians on either side, need fewer"
+        "fewer angles, scales further from 2.5 radians on either side, or a less singular covariance, need fewer"
     )
 
 

@@ -127,8 +127,18 @@ def of_rows(delta: np.ndarray, plan: Plan) -> np.ndarray:
     return out
 
 
+def regular(tril: np.ndarray) -> np.ndarray:
+    """Whether triangles (*batch, d, d) are finite and not singular, (*batch)."""
+    return np.isfinite(tril).all(axis=(-2, -1)) & (np.diagonal(tril, axis1=-2, axis2=-1) != 0.0).all(axis=-1)
+
+
 def terms(delta: np.ndarray, tril: np.ndarray) -> Terms:
-    """Those of deviations (*shape, d) under triangles (*batch, d, d), whose axes are the last of the shape's."""
+    """Those of deviations (*shape, d) under triangles (*batch, d, d), whose axes are the last of the shape's.
+
+    Where one is not finite, or a triangle is singular, those of 0 and of 1: the density is NaN whatever the terms.
+    """
+    delta = np.where(np.isfinite(delta), delta, 0.0)
+    tril = np.where(regular(tril)[..., None, None], tril, np.eye(tril.shape[-1]))
     d, batch, shape = delta.shape[-1], tril.shape[:-2], delta.shape[:-1]
     size = math.prod(batch)
     element = np.broadcast_to(np.arange(size).reshape(batch), shape).reshape(-1)

@@ -21,6 +21,7 @@ from hyperdist.trees.measures import Distortion
 _DISTORTION = 1.05
 _LEAST = 2.0 * bound.ROUNDING
 _LONGEST = 1e15
+_SHORTEST = 1e-150
 """The longest way, in units of 1/sqrt(c), that lengths may be scaled to: its rounding is then a fraction of a unit."""
 
 
@@ -63,14 +64,23 @@ def embed(
         unit = bound.least_scale(tree, angle, most) or math.sqrt(c)
     else:
         unit = checks.one_positive(scale, "scale") * math.sqrt(c)
-    way = unit * float(tree.length.sum())
+    _check_range(tree.length[1:], unit, math.sqrt(c))
+    return TreeEmbedding(tree, direction, angle, unit, c, most if scale is None else math.inf)
+
+
+def _check_range(length: np.ndarray, unit: float, root_c: float) -> None:
+    """Raise where scaled edges are so long that sums of them, or so short that their squares, leave the doubles."""
+    way, short = unit * float(length.sum()), float(np.min(length, initial=math.inf))
     if not way <= _LONGEST:
-        short, long = (f(tree.length[1:]) for f in (np.min, np.max))
         raise ValueError(
             f"edges must not be so unlike, or scale so large, that their scaled sum exceeds {_LONGEST:g}/sqrt(c), got "
-            f"{way:.3g}, with lengths of {short:g} to {long:g} and scale {unit / math.sqrt(c):.3g}"
+            f"{way:.3g}, with lengths of {short:g} to {np.max(length):g} and scale {unit / root_c:.3g}"
         )
-    return TreeEmbedding(tree, direction, angle, unit, c, most if scale is None else math.inf)
+    if not unit * short >= _SHORTEST:
+        raise ValueError(
+            f"edges must not be so short, or scale so small, that a scaled one is below {_SHORTEST:g}/sqrt(c), got "
+            f"{unit * short:.3g}, of length {short:g} with scale {unit / root_c:.3g}"
+        )
 
 
 def _most(distortion: float | None) -> float:

@@ -98,10 +98,16 @@ def divergence(apart: Tensor, p_tril: Tensor, q_tril: Tensor, entropy: Tensor) -
     return torus_forms.divergence(apart, p_tril, q_tril, entropy)
 
 
+def _entropy(tril: Tensor) -> Tensor:
+    """NaN of a triangle that nobody has checked and that is none."""
+    usable = torus_terms.regular(numbers(tril)).item()
+    return torus_entropy.entropy(tril) if usable else tril.sum() * torch.nan
+
+
 @_uncompiled
 def entropy(tril: Tensor) -> Tensor:
     """That of triangles (*batch, d, d), (*batch), float64."""
     _look_each("entropy", tril)
     d = tril.shape[-1]
-    each = [torus_entropy.entropy(one) for one in tril.double().reshape(-1, d, d)]
+    each = [_entropy(one) for one in tril.double().reshape(-1, d, d)]
     return torch.stack(each).reshape(tril.shape[:-2]) if each else tril.new_empty(tril.shape[:-2]).double()

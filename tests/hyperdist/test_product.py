@@ -310,6 +310,10 @@ def test_standard_errors_of_a_mixture_of_products_far_apart_are_those_of_its_par
 
 
 BAD = [
+    (
+        lambda: hd.Product.fit(np.zeros((9, 5)), [hd.Product], hd.ProductSpace(PAIR.space)),
+        TypeError, r"families\[0\] must be a law of one space, got Product: name the factors' own",
+    ),
     (lambda: hd.Product(), ValueError, "at least one distribution"),
     (lambda: hd.Product(PAIR, 3.0), TypeError, r"laws\[1\] must be a distribution of hyperdist, got 3.0"),
     (lambda: hd.Product([PAIR.laws[0]]), TypeError, r"laws\[0\] must be a distribution"),

@@ -201,7 +201,7 @@ def test_two_of_several_correlated_angles_are_drawn_by_their_own_law():
 
 def test_a_mixture_fit_names_an_unknown_covariance_and_a_radius_what_stands_against_it():
     x = np.zeros((5, 2))
-    with pytest.raises(ValueError, match="^covariance must be one of diagonal, isotropic, full, got 'round'"):
+    with pytest.raises(ValueError, match=r"^covariance must be one of diagonal, isotropic, full, got 'round'"):
         hd.Mixture.fit(x, hd.ToroidalWrappedNormal, 2, covariance="round")
     with pytest.raises(ValueError, match="radius needs one scale for all coordinates, got a full covariance"):
         _ = hd.WrappedNormal([0.3, 0.1], scale_tril=np.eye(2)).radius

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import subprocess
 import sys
@@ -156,3 +157,11 @@ def test_files_that_are_not_there_or_damaged(tmp_path):
     (tmp_path / "x.edges").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="UTF-8"):
         trees.load(tmp_path / "x.edges")
+
+
+def test_scaled_edges_whose_squares_no_double_holds_are_refused():
+    """At the bound a star of three is Euclid's, of distortion 2/sqrt(3); beyond it squares would be 0."""
+    star = [("a", "b"), ("b", "c"), ("b", "d")]
+    assert trees.embed(star, scale=1e-150).distortion().worst == pytest.approx(2.0 / math.sqrt(3.0), rel=1e-12)
+    with pytest.raises(ValueError, match=r"below 1e-150/sqrt\(c\), got 1e-200, of length 1 with scale 1e-200"):
+        trees.embed(star, scale=1e-200)

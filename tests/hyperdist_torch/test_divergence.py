@@ -140,3 +140,20 @@ def test_derivatives_above_the_diagonal_of_a_triangle_are_zero() -> None:
             slope = torch.autograd.grad(value, tril)[0]
             assert slope[0, 1] == 0.0
             assert slope[0, 0] != 0.0
+
+
+def test_what_nobody_checked_and_is_no_law_of_correlated_angles_is_nan() -> None:
+    """With validate_args=False, as torch's own laws; the others of a batch stay what they are."""
+    tril = wide([[[0.4, 0.0], [0.3, 0.5]], [[0.4, 0.0], [torch.nan, 0.5]], [[0.4, 0.0], [0.3, 0.0]]])
+    mu = wide([[0.1, 3.0], [torch.nan, 0.0]])
+    laws = ht.ToroidalWrappedNormal(mu[:, None], scale_tril=tril, validate_args=False)
+    one = ht.ToroidalWrappedNormal(mu[0], scale_tril=tril[0])
+    for values, right in (
+        (laws.log_prob(wide([0.2, 0.1])), one.log_prob(wide([0.2, 0.1]))),
+        (kl_divergence(laws, one), torch.zeros(())),
+        (kl_divergence(one, laws), torch.zeros(())),
+        (laws.entropy(), one.entropy()),
+    ):
+        assert torch.isnan(values[0, 1:]).all()
+        assert values[0, 0].item() == pytest.approx(right.item(), abs=1e-10)
+    assert torch.isnan(laws.log_prob(wide([0.2, 0.1]))[1]).all()
