@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.arrays.namespace import namespace, settled, transformed
+from hyperdist.distributions import quasi
 from hyperdist.radial import rejection
 from hyperdist.radial.rejection import Hat, Hats
 from hyperdist_torch._host import Array, bare, holds, tensor
@@ -69,6 +70,18 @@ class Source:
 def uniform(shape: tuple[int, ...], device: torch.device, generator: torch.Generator | None) -> Tensor:
     """Float64 uniforms on the open interval (0, 1)."""
     return torch.rand(shape, generator=generator, device=device, dtype=torch.float64).clamp_min(_HALF_STEP)
+
+
+Points = quasi.Points
+"""Points of the unit cube, a row a draw, which laws take in the place of a generator: see ``hyperdist``."""
+
+
+def normals(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | Points | None) -> Tensor:
+    """Standard normals (*shape, d), of the dtype and on the device of ``like``."""
+    if isinstance(generator, Points):
+        z = generator.standard_normal((math.prod(shape[:-1]), shape[-1]))
+        return torch.from_numpy(z).reshape(shape).to(like)
+    return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def directions(source: Source, n: int, d: int) -> Tensor:

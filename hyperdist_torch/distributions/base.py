@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
+from hyperdist.arrays.namespace import special
 from hyperdist.distributions.summaries import Summary
 from hyperdist.radial.base import METHODS
 from hyperdist_torch import _parameters, _random
-from hyperdist_torch._host import holds, outside
+from hyperdist_torch._host import holds, outside, plainly
 from hyperdist_torch._law import Drawn, Fixed
 from hyperdist_torch.distributions.batched import BatchedDistribution
 
@@ -227,6 +229,8 @@ def draw(fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generato
     n, d, theta = shape.numel(), fixed.law.d, fixed.theta
     if n == 0:
         return Drawn(theta.new_zeros(shape), theta.new_zeros((*shape, d), dtype=fixed.dtype))
+    if isinstance(generator, _random.Points):
+        return _at_points(fixed, shape, generator)
     if method == "rejection":
         drawn = fixed.tabulated(shape, generator)
         if drawn is not None:
@@ -236,6 +240,22 @@ def draw(fixed: Fixed, shape: torch.Size, method: str, generator: torch.Generato
     direction = _random.directions(fixed.source(generator), n, d)
     y = fixed.law.quantile(_random.uniform(shape, theta.device, generator), theta.detach())
     return Drawn(y, direction.reshape((*shape, d)))
+
+
+@plainly
+def _at_points(fixed: Fixed, shape: torch.Size, points: _random.Points) -> Drawn:
+    """Draws by inversion at points of the unit cube, the radius first."""
+    theta, table = fixed.theta.detach(), fixed.table
+    direction = np.empty((shape.numel(), fixed.law.d))
+
+    def quantile(u: np.ndarray) -> np.ndarray:
+        if table is not None:
+            return table.draws(special(np).ndtri(u), theta.reshape(-1).numpy(), False)[0]
+        return fixed.law.quantile(torch.from_numpy(u).reshape(shape).to(theta.device), theta).cpu().numpy().reshape(-1)
+
+    y = points.polar(direction, quantile)
+    unit = torch.from_numpy(direction).reshape((*shape, fixed.law.d))
+    return Drawn(torch.from_numpy(y).reshape(shape).to(theta.device), unit.to(device=theta.device, dtype=fixed.dtype))
 
 
 def draw_radius(

@@ -184,7 +184,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         if method == "inverse" and not self.full:
             deviation = self._by_inversion(full, generator)
         else:
-            z = torch.randn(full, generator=generator, device=self.mu.device, dtype=self.mu.dtype)
+            z = _random.normals(full, self.mu, generator)
             deviation = self._stretched(z) if self.full else circular.deviations(self.sigma, z)
         x = torus.wrap(torus.wrap(self.mu) + deviation)
         return x, self._log_density(torus.wrap(deviation)) if density else None

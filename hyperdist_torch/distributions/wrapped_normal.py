@@ -14,6 +14,7 @@ from hyperdist.distributions.normal_forms import NormalSpread
 from hyperdist.distributions.summaries import WrappedNormalSummary
 from hyperdist.distributions.wrapped_entropy import in_rows, of_triangles
 from hyperdist.radial.riemannian_normal import HyperbolicKernel
+from hyperdist_torch import _random
 from hyperdist_torch._host import holds
 from hyperdist_torch._law import Law
 from hyperdist_torch.constraints import non_negative, scale
@@ -138,8 +139,7 @@ class WrappedNormal(spread.Spread, HyperbolicDistribution):
     def _draw(
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
-        d, mu = self.event_shape[0], self.mu
-        z = torch.randn((*shape, d), generator=generator, device=mu.device, dtype=mu.dtype)
+        z = _random.normals((*shape, self.event_shape[0]), self.mu, generator)
         v = self._stretched(z)
         radius, direction = _polar(v)
         x = self._place(radius, direction, model)

@@ -81,7 +81,7 @@ def table_of_cells(args: argparse.Namespace) -> list[Cell[VAETask]]:
                     name=f"{'nvae' if c == 0.0 else f'pvae-c{c}'}-std{std}",
                     row=_model(c),
                     column=_column(std),
-                    task=VAETask(_config(c, std, args), args.samples or small["samples"], rows),
+                    task=VAETask(_config(c, std, args), args.samples or small["samples"], rows, args.sampler),
                     schedule=schedule,
                     published=published,
                     variant=vae_cells.variant(args, c == 0.0),

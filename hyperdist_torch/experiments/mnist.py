@@ -103,7 +103,7 @@ def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[VAETask]]:
                 name=f"nvae-d{d}" if flat else f"{law}-c{c}-d{d}",
                 row=_model(law, c),
                 column=_column(d),
-                task=VAETask(_config(law, c, d, args), args.samples or small["samples"], data),
+                task=VAETask(_config(law, c, d, args), args.samples or small["samples"], data, args.sampler),
                 schedule=Schedule(args.epochs or small["epochs"], BATCH, RATE, seed),
                 published=_published(law, c, d),
                 variant=vae_cells.variant(

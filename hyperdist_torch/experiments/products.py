@@ -20,7 +20,7 @@ from typing import Any
 from torch import Tensor
 
 from hyperdist_torch import vae
-from hyperdist_torch.experiments import cells, mnist, options, tables
+from hyperdist_torch.experiments import cells, mnist, options, tables, vae_cells
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.vae_cells import Data, VAETask
 from hyperdist_torch.training import Schedule
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``products``."""
     options.add(parser, "products", data=True)
     parser.add_argument("--samples", type=options.count, help=f"of the likelihood estimate, other than {SAMPLES}")
+    vae_cells.add_sampler(parser)
     parser.add_argument("--test-images", type=options.count, help="of the first test images only")
 
 
@@ -77,9 +78,11 @@ def table_of_cells(args: argparse.Namespace, data: Data) -> list[Cell[ProductTas
             name=latent.replace(",", "-"),
             row=latent,
             column=COLUMN,
-            task=ProductTask(config(latent, small["hidden"]), args.samples or small["samples"], data),
+            task=ProductTask(config(latent, small["hidden"]), args.samples or small["samples"], data, args.sampler),
             schedule=Schedule(args.epochs or small["epochs"], mnist.BATCH, mnist.RATE, seed),
-            variant=options.variant(args, samples=args.samples, **{"test images": args.test_images}),
+            variant=options.variant(
+                args, samples=args.samples, **vae_cells.of_sampler(args.sampler), **{"test images": args.test_images}
+            ),
         )
         for seed in args.seeds or SEEDS
         for latent in LATENTS

@@ -23,7 +23,7 @@ from hyperdist import checks
 from hyperdist.runs.files import to_json, write_text
 from hyperdist_torch import vae
 from hyperdist_torch.datasets import Table, read_table
-from hyperdist_torch.experiments import cells, latent_files, options, tables
+from hyperdist_torch.experiments import cells, latent_files, options, tables, vae_cells
 from hyperdist_torch.experiments.cells import Cell
 from hyperdist_torch.experiments.tasks import Split
 from hyperdist_torch.training import ACCELERATORS, Schedule
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=options.count, default=128, help="rows of a step (%(default)s)")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate (%(default)s)")
     parser.add_argument("--samples", type=options.count, default=500, help="draws of a row's likelihood (%(default)s)")
+    vae_cells.add_sampler(parser)
     parser.add_argument("--test-share", type=float, default=0.1, help="share of the rows held out (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of split, start and draws (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("reports/vae"), help="folder of results (%(default)s)")
@@ -71,10 +72,11 @@ class TableTask:
     samples: int
     split: Split
     library: bool
+    sampler: str = "random"
 
     def settings(self) -> dict[str, Any]:
         """The configuration."""
-        return {**self.config.to_dict(), "library": self.library}
+        return {**self.config.to_dict(), "library": self.library, **vae_cells.of_sampler(self.sampler)}
 
     def data(self, seed: int) -> Split:
         """The rows."""
@@ -104,7 +106,7 @@ class TableTask:
     def log_prob(self, model: vae.PoincareVAE, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The importance-weighted log likelihood of each row."""
         x, given = self.parts(rows)
-        return vae.log_likelihood(model, x, self.samples, given=given, generator=generator)
+        return vae.log_likelihood(model, x, self.samples, sampler=self.sampler, given=given, generator=generator)
 
     def metrics(self, model: vae.PoincareVAE, test: Tensor) -> dict[str, float]:
         """None besides the likelihood."""
@@ -169,11 +171,11 @@ def prepare(table: Table, args: argparse.Namespace) -> tuple[Cell[TableTask], di
     rows = torch.from_numpy(np.concatenate([values, *size, table.one_hot], axis=1)).float()
     split = Split(rows[torch.from_numpy(training)], rows[torch.from_numpy(~training)])
     schedule = Schedule(args.epochs, min(args.batch, int(training.sum())), args.rate, args.seed)
-    task = TableTask(config, args.samples, split, args.library)
+    task = TableTask(config, args.samples, split, args.library, args.sampler)
     setting = {
         "data": table.path.name, "digest": table.digest, "rows": n, "columns": len(table.columns),
         "scale": "mean 0, standard deviation 1" if scale else "as given", "test_share": args.test_share,
-        "config": config.to_dict(), "library": args.library, "samples": args.samples,
+        "config": config.to_dict(), "library": args.library, "samples": args.samples, "sampler": args.sampler,
         "schedule": {**schedule.settings(), "epochs": args.epochs},
     }  # fmt: skip
     write = {"columns": list(table.columns), "left_out": list(table.left_out), **scale}
@@ -185,8 +187,8 @@ def _agree(out: Path, setting: dict[str, Any], resume: bool) -> None:
     """Keep the setting of a run, or compare with the one that is to go on; ValueError where they differ."""
     path, setting = out / "setting.json", json.loads(json.dumps(setting))
     if resume and path.exists():
-        kept = tables.read(path, _SETTINGS, "the setting of a run")
-        for name in _SETTINGS:
+        kept = {"sampler": "random", **tables.read(path, _SETTINGS, "the setting of a run")}
+        for name in (*_SETTINGS, "sampler"):
             if kept[name] != setting[name]:
                 raise ValueError(f"--resume needs {name} as in {path}, {kept[name]}, got {setting[name]}")
     write_text(path, to_json(setting))

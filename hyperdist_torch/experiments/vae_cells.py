@@ -15,6 +15,7 @@ from hyperdist_torch import vae
 from hyperdist_torch.experiments import options
 from hyperdist_torch.experiments.tasks import Split
 from hyperdist_torch.vae.config import DECODERS, ENCODERS
+from hyperdist_torch.vae.samplers import SAMPLERS
 
 ENCODER, DECODER = "wrapped", "geo"
 """Those of hyperbolic models as published."""
@@ -30,10 +31,11 @@ class VAETask:
     config: vae.VAEConfig
     samples: int
     rows: Data
+    sampler: str = "random"
 
     def settings(self) -> dict[str, Any]:
         """The configuration."""
-        return self.config.to_dict()
+        return {**self.config.to_dict(), **of_sampler(self.sampler)}
 
     def data(self, seed: int) -> Split:
         """The rows of a seed."""
@@ -51,7 +53,7 @@ class VAETask:
 
     def log_prob(self, model: vae.PoincareVAE, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The importance-weighted log likelihood of each row."""
-        return vae.log_likelihood(model, rows, self.samples, generator=generator)
+        return vae.log_likelihood(model, rows, self.samples, sampler=self.sampler, generator=generator)
 
     def metrics(self, model: vae.PoincareVAE, test: Tensor) -> dict[str, float]:
         """None besides the likelihood."""
@@ -66,9 +68,25 @@ class VAETask:
         return vae.load(path, self.config)
 
 
+def of_sampler(name: str) -> dict[str, str]:
+    """An entry of settings for a sampler other than "random", which earlier results do not name."""
+    return {} if name == "random" else {"sampler": name}
+
+
+def add_sampler(parser: argparse.ArgumentParser) -> None:
+    """The option ``--sampler``."""
+    parser.add_argument(
+        "--sampler",
+        choices=SAMPLERS,
+        default="random",
+        help="of the likelihood's draws; see log_likelihood (%(default)s)",
+    )
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of ``options.add`` that only auto-encoders have; the published setting is their default."""
     parser.add_argument("--samples", type=options.count, help="of the likelihood estimate, other than published")
+    add_sampler(parser)
     parser.add_argument("--decoder", choices=DECODERS, help="of hyperbolic models, other than published")
     parser.add_argument("--encoder", choices=ENCODERS, help="of hyperbolic models, other than published")
     parser.add_argument("--riemannian-gradient", action="store_true", help="in the encoder of hyperbolic models")
@@ -76,7 +94,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def variant(args: argparse.Namespace, flat: bool, **others: Any) -> str:
     """``options.variant`` with the options above, of which a Euclidean model has the samples alone."""
-    named = {"samples": args.samples, **others}
+    named = {"samples": args.samples, **of_sampler(args.sampler), **others}
     if not flat:
         for name, published in (("decoder", DECODER), ("encoder", ENCODER)):
             given = getattr(args, name)

@@ -17,7 +17,7 @@ import hyperdist
 from hyperdist.distributions.divergence import one_curvature, one_space
 from hyperdist.distributions.normal_forms import of_normals
 from hyperdist.geometry import conversions, tangent
-from hyperdist_torch import _parameters
+from hyperdist_torch import _parameters, _random
 from hyperdist_torch._host import holds
 from hyperdist_torch.constraints import non_negative, scale, tangent_vector
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
@@ -88,7 +88,7 @@ class OriginNormal(OnHyperbolicSpace):
         self, shape: torch.Size, model: str | None, method: str, generator: torch.Generator | None, density: bool
     ) -> tuple[Tensor, Tensor | None]:
         loc, model = self.loc, model or self.model
-        z = torch.randn(shape + self.event_shape, generator=generator, device=loc.device, dtype=loc.dtype)
+        z = _random.normals(shape + self.event_shape, loc, generator)
         v = loc + self.scale * z
         x = hold(conversions.from_tangent(v, self.c, model), self.c, model)
         return x, self._log_density(v, z) if density else None

