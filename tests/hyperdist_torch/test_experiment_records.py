@@ -11,7 +11,18 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from hyperdist_torch.experiments import branching, cells, earth, hyperbolic, mnist, products, tables, torus, vmf
+from hyperdist_torch.experiments import (
+    branching,
+    cells,
+    earth,
+    hyperbolic,
+    mammals,
+    mnist,
+    products,
+    tables,
+    torus,
+    vmf,
+)
 
 REPORTS = Path(__file__).parents[2] / "validation" / "reports"
 EXPERIMENTS = {
@@ -37,6 +48,16 @@ def test_record_makes_its_table_again(name: str, tmp_path: Path) -> None:
     assert 0 < len(again) <= len(record["rows"])
     assert len(cells.results(tmp_path)) == len(record["cells"])
     assert {cell["seed"] for cell in record["cells"]} == set(record["seeds"])
+
+
+def test_record_of_mammals_makes_its_table_again(tmp_path: Path) -> None:
+    shutil.copy(REPORTS / "mammals" / "record.json", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    mammals.summarise(tmp_path)
+    assert (tmp_path / "table.md").read_bytes() == (REPORTS / "mammals" / "table.md").read_bytes()
+    again = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    assert again["cells"] == record["cells"]
+    assert [row["value"] for row in again["rows"]] == [row["value"] for row in record["rows"]]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 31, 32, 33, 100, 1000])
