@@ -69,7 +69,7 @@ def _sampling() -> Iterator[Contest]:
 def _von_mises_fisher() -> Iterator[Contest]:
     """100,000 draws of one law, and 128 laws with one draw each, over SciPy's."""
     rng, scipy_law = np.random.default_rng(2), cast(Any, stats.vonmises_fisher)
-    for m, kappa in itertools.product((2, 3, 10, 50), (1.0, 100.0, 1e4)):
+    for m, kappa in itertools.product((2, 3, 5, 10, 50), (1.0, 100.0, 1e4)):
         mu = np.eye(m)[0]
         theirs = partial(scipy_law(mu, kappa).rvs, 100_000, random_state=rng)
         draw = partial(hd.VonMisesFisher(mu, kappa).sample, (100_000,), rng)

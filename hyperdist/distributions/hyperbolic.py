@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hyperdist import checks
+from hyperdist.arrays.rows import dot
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import density
 from hyperdist.distributions.base import CentredDistribution
@@ -93,32 +94,52 @@ class HyperbolicDistribution(CentredDistribution):
                 f"sigma must keep draws within the length {self._longest:.3g} that vectors of {self.dtype} may have, "
                 f"got a draw at the distance {furthest:.3g} from its centre"
             )
-        place = self._about_one(out.shape[1], furthest, normals, model)
+        near = model == "poincare" and self._centre_reach <= polar.NEAR and bool((self._flat_c > 0.0).all())
+        place = self._about_one(out.shape[1], furthest, normals, model, near)
         for rows in rejection.in_cache(*out.shape):
             length = rejection.lengths(rejection.part(norm, rows))
+            of_rows = rejection.part(which, rows)
             if place is not None:
                 place(out[rows], normals[rows], length, radius[rows], rows)
+            elif near and self._centre_reach > 0.0:
+                self._place_near(out[rows], normals[rows], length, radius[rows], of_rows)
             else:
-                of_rows = rejection.part(which, rows)
                 self._place_anywhere(out[rows], normals[rows], length, radius[rows], of_rows, model)
         return self._centre_reach + float(np.sqrt(np.max(self._flat_c, initial=0.0))) * furthest
 
-    def _about_one(self, width: int, furthest: float, normals: np.ndarray, model: str | None) -> Any:
+    def _about_one(self, width: int, furthest: float, normals: np.ndarray, model: str | None, near: bool) -> Any:
         """``_place_anywhere`` of one centre in fewer passes over the rows; None where there is no such form."""
         one = self._batch == 1 and self._centre_length > _LEAST_LENGTH and self._flat_c[0] > 0.0
         if not one or model is None or model == "lorentz":
             return None
         c, centre = float(self._flat_c[0]), self._flat_mu[0]
         unit = centre / np.sqrt(centre @ centre)
-        near = model == "poincare" and self._centre_reach <= polar.NEAR
         if not near and not self._centre_reach + np.sqrt(c) * furthest < polar.FURTHEST:
             return None
         if not near and width <= rejection.FEW_COLUMNS:
             return partial(_place_columns, centre, unit, c, model)
-        along = normals @ unit  # of all rows: a product of matrices rounds by how many there are
         if near:
-            return partial(_place_near, centre, along, c)
+            ball = self._ball_mu[0]
+            return partial(_place_near, ball, normals @ ball, float(np.sqrt(c)))
+        along = normals @ unit  # of all rows: a product of matrices rounds by how many there are
         return partial(_place_far, centre, along, c, model, 0.0 if self._centre_reach <= polar.NEAR else polar.SURE)
+
+    @cached_property
+    def _ball_mu(self) -> np.ndarray:
+        """Ball coordinates of the centres, (batch, d), float64; for centres near the origin."""
+        if self.model == "poincare":
+            return self._flat(self.mu, *self.event_shape)
+        return conversions.tangent_to_poincare(self._flat_mu, self._flat_c)
+
+    def _place_near(
+        self, out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, which: Which
+    ) -> None:
+        """In the ball about centres near the origin."""
+        centre, root = self._ball_mu[which], np.sqrt(self._flat_c[which])
+        size, along = root * np.sqrt(dot(centre, centre)), root * dot(normals, centre) / norm
+        along_mu, along_u = polar.ball_factors(size, along, radius, root)
+        rejection.scale_rows(normals, along_u / norm, out)
+        out += along_mu[:, None] * centre
 
     def _place_anywhere(
         self,
@@ -214,11 +235,13 @@ _LEAST_LENGTH = 1e-100
 
 
 def _place_near(
-    centre: np.ndarray, along: np.ndarray, c: float,
+    centre: np.ndarray, along: np.ndarray, root: float,
     out: np.ndarray, normals: np.ndarray, norm: np.ndarray, radius: np.ndarray, rows: slice,
 ) -> None:  # fmt: skip
-    """In the ball about a centre near the origin."""
-    along_mu, along_u = polar.ball_factors(centre, radius, along[rows] / norm, c)
+    """In the ball about one centre near the origin."""
+    cosine = along[rows] / norm
+    cosine *= root
+    along_mu, along_u = polar.ball_factors(root * np.sqrt(centre @ centre), cosine, radius, root)
     along_u /= norm
     rejection.scale_rows(normals, along_u, out)
     rejection.add_multiples(out, along_mu, centre)

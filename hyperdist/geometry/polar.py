@@ -33,27 +33,22 @@ def origin_factor(radius: Array, c: Array, model: str) -> Array:
     return 0.5 * radius * tanhc(0.5 * root * radius)
 
 
-def ball_factors(mu: Array, radius: Array, cosine: Array, c: float) -> tuple[Array, Array]:
-    """(p, q): the ball point at ``radius`` from one centre along the unit vector u is p mu + q u.
+def ball_factors(size: Array, along: Array, radius: Array, root: Array) -> tuple[Array, Array]:
+    """(p, q): the ball point at ``radius`` from the centre x along the unit vector u is p x + q u.
 
-    mu : (d,) tangent coordinates, 0 < sqrt(c) |mu| <= ``NEAR``;  radius, cosine = u.mu/|mu| : (n,);  c > 0.
-    With M = tanh(a/2) and T = tanh(R/2), a and R the radii of centre and draw in units of 1/sqrt(c), Mobius addition is
+    size = sqrt(c) |x|, at most tanh(``NEAR``/2);  along = sqrt(c) u.x, radius : (n,);  root = sqrt(c) > 0.
+    With T = tanh(sqrt(c) R/2) Mobius addition is
 
-        M m (+) T u = (1 + T g) M m + g u,   g = (1 - M^2) T/((1 - M T)^2 + 2 M T (1 + cosine)):
+        x (+) T u/sqrt(c) = (1 + T g) x + g u/sqrt(c),   g = (1 - size^2) T/((1 - size T)^2 + 2 T (size + along)):
 
     one function of the radius, and no sum of different signs but that of the vectors.
     """
-    xp = namespace(mu, radius)
-    root = c**0.5
-    length = xp.sqrt(xp.sum(mu * mu))
-    centre = xp.tanh(0.5 * root * length)
-    reach = xp.tanh(0.5 * root * radius)
-    far = 1.0 - centre * reach
+    reach = namespace(radius).tanh(0.5 * root * radius)
+    far = 1.0 - size * reach
     far *= far
-    far += 2.0 * centre * reach * (1.0 + cosine)
-    share = (1.0 - centre * centre) / root * reach / far
-    part = centre / length
-    return (reach * share + 1.0 / root) * part, share
+    far += 2.0 * reach * (size + along)
+    share = (1.0 - size * size) * reach / far
+    return 1.0 + reach * share, share / root
 
 
 FURTHEST = 40.0

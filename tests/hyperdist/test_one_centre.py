@@ -97,3 +97,22 @@ def test_blocks_and_dtypes(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(wide.sample(5000, rng=3, model=model)[:10], x[:10], rtol=0.0)
         there = wide.log_prob(x, model=model)
         np.testing.assert_allclose(wide.sample_and_log_prob(5000, rng=3, model=model)[1], there, atol=1e-11)
+
+
+@pytest.mark.parametrize("d", [1, 2, 9])
+def test_many_centres_near_the_origin(d: int, rng: np.random.Generator) -> None:
+    """Centres at the origin and up to ``polar.NEAR``, each with its own curvature.
+
+    sinh(2)^2 and 1/sqrt(c) make 40 of an eps, and the two sides have a dozen roundings each.
+    """
+    c = np.geomspace(0.1, 5.0, 60)
+    mu = rng.standard_normal((60, d))
+    length = np.r_[0.0, 1e-300, 1e-9, np.linspace(0.01, 0.999 * polar.NEAR, 57)] / np.sqrt(c)
+    mu *= (length / np.linalg.norm(mu, axis=1))[:, None]
+    law = hd.RiemannianNormal(mu, 0.5, c, model="tangent")
+    u, r = rng.standard_normal((60, d)), rng.uniform(0.0, 12.0, 60) / np.sqrt(c)
+    u[::3] = -mu[::3] + 1e-9 * u[::3]
+    norm, out = np.linalg.norm(u, axis=1), np.empty((60, d))
+    expected = polar.exp_polar(mu, r, u / norm[:, None], c)
+    law._place(out, u.copy(), norm, r, np.arange(60), "poincare")
+    np.testing.assert_allclose(out, expected, rtol=0.0, atol=1e3 * EPS)
