@@ -90,7 +90,7 @@ def fit(options: argparse.Namespace, processes: int) -> Done:
         before, start = _processor(client), time.perf_counter()
         x: Any = hd.distributed.sample(true, options.rows, chunks=min(CHUNK, options.rows), seed=SEED)
         share = x[: max(min(options.rows, 10_000), options.rows // SHARE)]
-        begun = hd.Mixture.fit(share, hd.VonMisesFisher, 3, starts=4, tol=1e-6, rng=SEED)
+        begun = hd.Mixture.fit(share, hd.VonMisesFisher, 3, starts=2, tol=1e-6, rng=SEED)
         found = hd.Mixture.fit(x, hd.VonMisesFisher, 3, init=begun)
         wall, processor = time.perf_counter() - start, _processor(client) - before
         peaks = _of_all(client, peak_memory)

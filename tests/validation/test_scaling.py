@@ -20,12 +20,12 @@ def test_a_little_fit_is_told(tmp_path, monkeypatch):
         done = scaling.PARTS[part][1]
         monkeypatch.setitem(scaling.PARTS, part, (part, done, "numpy"))
     out = tmp_path / "scaling"
-    options = ["--rows", "20000", "--processes", "1", "--quick", "--out", str(out)]
+    options = ["--rows", "5000", "--processes", "1", "--quick", "--out", str(out)]
     assert main(["scaling", *options]) == 0
     made = json.loads((out / "record.json").read_text())
     found = {(row["name"], row["metric"]): row["value"] for row in made["rows"]}
     assert found["cells on 1", scaling.WALL] == 4.0
-    assert found["fit of a mixture on 1", "largest relative error of kappa"] < 6.0 * (3.0 / 20000 / 0.2) ** 0.5
+    assert found["fit of a mixture on 1", "largest relative error of kappa"] < 6.0 * (3.0 / 5000 / 0.2) ** 0.5
     assert 20.0 < found["fit of a mixture on 1", "largest peak of a worker, MiB"] < 1024.0
     assert [given[0] for given in asked] == ["validation", "hyperdist_torch.experiments"]
     made["rows"] += [{"name": "grid on 2", "metric": name, "value": 4.0} for name in (scaling.WALL, scaling.PROCESSOR)]
