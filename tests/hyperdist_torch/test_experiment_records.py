@@ -20,6 +20,7 @@ from hyperdist_torch.experiments import (
     mnist,
     products,
     tables,
+    torsion,
     torus,
     vmf,
 )
@@ -27,7 +28,7 @@ from hyperdist_torch.experiments import (
 REPORTS = Path(__file__).parents[2] / "validation" / "reports"
 EXPERIMENTS = {
     "branching": branching, "mnist": mnist, "earth-flows": earth, "vmf": vmf, "torus": torus, "hyperbolic": hyperbolic,
-    "products": products,
+    "products": products, "torsion": torsion,
 }  # fmt: skip
 
 
