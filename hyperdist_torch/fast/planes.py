@@ -30,9 +30,10 @@ _BLOCK = 2**16
 
 def _vectorised() -> bool:
     """Whether NumPy's arcsinh works on many numbers at once, four times faster than the formula; else it is slower."""
-    extensions: dict[str, Any] = (np.show_config(mode="dicts") or {}).get("SIMD Extensions", {})
+    configuration: Any = np.show_config(mode="dicts") or {}
+    found = configuration.get("SIMD Extensions", {}).get("found", ())
     # AVX-512 under NumPy's names before and from 2.4 on; the routines are Linux's.
-    return sys.platform == "linux" and not {"AVX512_SKX", "X86_V4"}.isdisjoint(extensions.get("found", ()))
+    return sys.platform == "linux" and not {"AVX512_SKX", "X86_V4"}.isdisjoint(found)
 
 
 _VECTORISED = _vectorised()

@@ -126,8 +126,9 @@ class PiecewiseTable:
         laws, rows = w.size, z.size // w.size
         where = self._where(w)
         far = np.flatnonzero(~(np.abs(z) < END))
+        tails = z[far]
         if far.size:
-            tails, z = z[far], z.copy()
+            z = z.copy()
             z[far] = 0.0
         at = (z.reshape(rows, laws) + END) * (0.5 * _PIECES / END)
         found = np.empty((1 + slopes, rows, laws))
