@@ -42,14 +42,14 @@ _NOTES = """
 -3.70 was published for a diffusion mixture (Huang et al. 2022), on random rows too. The uniform law has 12.865.
 
 The rows have six decimals of a degree and none comes twice, so that no likelihood gains by point masses. One test row
-in forty has a training row within 0.02 radians, mostly of a copy of the molecule in another structure; with structures
-kept together one in a thousand. The mean hangs on its tail: one seed's test rows differ from another's by about 0.2.
+in forty has a training row within 0.02 radians, always of the same structure; with structures kept together one
+in a thousand. The mean hangs on its tail: one seed's test rows differ from another's by about 0.2.
 
 In the code published with -5.20 the network reads the angles as numbers from 0 to 2 pi, so that its field jumps where
 an angle passes 0; ours reads their cosines and sines, and the density integrates to 1.
 """
 NEAR = 0.02
-"""Radians in all seven angles together; of two rows so near the one is mostly a copy in another structure."""
+"""Radians in all seven angles together."""
 COUPLING = 32
 _MATCHED: dict[str, Any] = {"hidden": 256, "layers": 4, "activation": "swish", "steps": 20}
 _LIKELY: dict[str, Any] = {
