@@ -53,6 +53,16 @@ class Families:
                 raise TypeError(f"{self.__name__}: none of their fit methods takes {name!r}")
 
 
+def remedies(family: Any, options: dict[str, Any]) -> str:
+    """What to change where no start has a maximum: of the families' options those that they have."""
+    classes = options.get("families", classes_of(family))
+    has_least = any("min_scale" in inspect.signature(cls.fit).parameters for cls in classes)
+    found = ["give min_scale"] if has_least else []
+    if options.get("covariance") == "full":
+        found.append("take covariance='diagonal'")
+    return ", ".join([*found, "fewer components", "or more starts"])
+
+
 def resolve(family: Any, n_components: int | None, background: bool) -> tuple[Any, int]:
     """(a class or ``Families``, K) of what a caller has asked for."""
     several = isinstance(family, list | tuple)

@@ -13,7 +13,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike
 from hyperdist.distributions.expectation_maximisation import NEGLIGIBLE, Climb, climb, share_out
-from hyperdist.distributions.families import SHARE, Families, classes_of, resolve
+from hyperdist.distributions.families import SHARE, Families, classes_of, remedies, resolve
 from hyperdist.distributions.fitting import covariance_kind, one_curvature
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.mixture_record import Record, Start
@@ -182,7 +182,7 @@ def fit_mixture(
     states, records = [], np.empty(len(elements), object)
     for e in elements:
         if e not in best:
-            raise _none(ends[e], f" for batch element {np.unravel_index(e, batch)}" if batch else "")
+            raise _none(plan, ends[e], f" for batch element {np.unravel_index(e, batch)}" if batch else "")
         states.append(best[e][2])
         records[e] = Record(tuple(ends[e]), best[e][1])
     _warn(list(records))
@@ -196,10 +196,9 @@ def _eps(dtype: Any) -> float:
     return float(np.finfo(dtype if dtype in (np.float32, np.float64) else np.float64).eps)
 
 
-def _none(ends: list[Start], where: str) -> ValueError:
+def _none(plan: Climb, ends: list[Start], where: str) -> ValueError:
     return ValueError(
-        f"none of the {len(ends)} starts has a maximum{where}: {ends[0].reason}; "
-        "give min_scale, fewer components, or more starts"
+        f"none of the {len(ends)} starts has a maximum{where}: {ends[0].reason}; {remedies(plan.family, plan.options)}"
     )
 
 
@@ -227,7 +226,7 @@ def _fit_blocks(
     ends = [run.end for run in runs]
     able = [index for index, run in enumerate(runs) if run.state is not None]
     if not able:
-        raise _none(ends, "")
+        raise _none(plan, ends, "")
     best = max(able, key=lambda index: runs[index].trace[-1])
     record = Record(tuple(ends), best)
     return *ascent.law(runs[best]), record

@@ -199,6 +199,14 @@ def test_two_of_several_correlated_angles_are_drawn_by_their_own_law():
     plt.close("all")
 
 
+def test_a_mixture_without_a_maximum_names_what_its_family_can_change() -> None:
+    x = np.array([[0.0, 1.0], [0.2, 1.1], [2.0, -1.0]])
+    with pytest.raises(ValueError, match=r"; take covariance='diagonal', fewer components, or more starts$"):
+        hd.Mixture.fit(x, hd.ToroidalWrappedNormal, 2, covariance="full", rng=0)
+    with pytest.raises(ValueError, match=r"; give min_scale, take covariance='diagonal', fewer components"):
+        hd.Mixture.fit(x / 4.0, hd.WrappedNormal, 2, covariance="full", rng=0)
+
+
 def test_a_mixture_fit_names_an_unknown_covariance_and_a_radius_what_stands_against_it():
     x = np.zeros((5, 2))
     with pytest.raises(ValueError, match=r"^covariance must be one of diagonal, isotropic, full, got 'round'"):
