@@ -30,7 +30,9 @@ _LOG_TURN = math.log(_TURN)
 _GONE = 40.0
 """Nats below which an image counts as none."""
 _COUNTED = 20_000
-"""Images that are looked at for whether they matter."""
+"""Images that are looked at for whether they matter ..."""
+_FURTHEST = 1e10
+"""... and how far, in standard deviations: squared distances, which tell the nearest, are rounded by 2e-16 of that."""
 _NODES = ((), (), (32, 64, 128, 256, 512), (32, 48, 64, 96))
 """Nodes an angle that are tried in so many dimensions."""
 _SPLIT = 0.5
@@ -58,15 +60,16 @@ def mean_log_density(apart: Array, p_tril: Array, q_tril: Array) -> tuple[Array,
         stop -= 1
     wound = made(turn, p_tril.dtype, p_tril)
     mean, spread = torus.wrap(lower.apply(wound, apart)), wound @ p_tril
-    start, home = _unwrapped(numbers(mean), numbers(spread), numbers(triangle), stop)
+    start, home = _unwrapped(numbers(mean), numbers(spread), numbers(triangle)[:stop, :stop])
     mean = mean + made(home, mean.dtype, mean)
-    total = -(d - stop) * _LOG_TURN - 0.5 * start * _LOG_TURN + 0.0 * mean[0]
+    # Of no angles too, so that the derivative in a triangle that does not matter is 0.
+    total = -xp.sum(xp.log(lower.diagonal(triangle)[:start]), -1) - (d - stop + 0.5 * start) * _LOG_TURN + 0.0 * mean[0]
     at = wide = None
     if start:
         whitener = lower.inverse(triangle[:start, :start])
         at, wide = lower.apply(whitener, mean[:start]), whitener @ spread[:start]
         square = xp.sum(xp.square(at), -1) + xp.sum(xp.square(wide), (-2, -1))
-        total = total - xp.sum(xp.log(lower.diagonal(triangle[:start, :start])), -1) - 0.5 * square
+        total = total - 0.5 * square
     if start == stop:
         return total, lower.apply(made(np.round(np.linalg.inv(turn)), mean.dtype, mean), mean) if start == d else None
     mean_left, spread_left, left = mean[start:stop], spread[start:stop], triangle[start:stop, start:stop]
@@ -76,40 +79,56 @@ def mean_log_density(apart: Array, p_tril: Array, q_tril: Array) -> tuple[Array,
     return total + _between(torus.wrap(mean_left), spread_left, left), None
 
 
-def _unwrapped(mean: np.ndarray, spread: np.ndarray, triangle: np.ndarray, stop: int) -> tuple[int, np.ndarray]:
-    """(how many of q's angles do not wrap about p, turns (d,) to be added to the mean)."""
-    home, start = np.zeros(len(mean)), 0
-    while start < stop:
-        whitener = lower.inverse(triangle[: start + 1, : start + 1])
-        basis, at = _TURN * whitener, whitener @ mean[: start + 1]
-        k = lattice.nearest_plane(basis, at[None])[0]
-        if _images_matter(basis, at + basis @ k, whitener @ spread[: start + 1]):
-            break
-        start += 1
-        home[:start] = _TURN * k
-    return start, home
+def _unwrapped(mean: np.ndarray, spread: np.ndarray, triangle: np.ndarray) -> tuple[int, np.ndarray]:
+    """(how many of q's angles do not wrap about p, turns, of length d, to be added to the mean), of q's triangle of the
+    angles that are not uniform.
 
-
-def _images_matter(basis: np.ndarray, at: np.ndarray, spread: np.ndarray) -> bool:
-    """Whether log(1 + sum of other images of q over that at 0) has a mean above exp(-40) each, about.
-
-    u, the log ratio of the image at b, is normal with mean -t = -(|b|^2/2 + b.at) and the variance s^2 of b.z, and
-    log(1 + e^u) <= e^(a u)/a for any a <= 1: at the best a = t/s^2 the mean is about exp(-t^2/(2 s^2)), or where
-    that is above 1, exp(s^2/2 - t).
+    What is left of them may prefer another image of the first ones, by as much as a density of theirs varies from
+    place to place (``lattice.cut``): so many nats more that image has to be away.
     """
+    home = np.zeros(len(mean))
+    spare = np.square(math.pi / np.diagonal(triangle))
+    for start in range(len(triangle), 0, -1):
+        whitener = lower.inverse(triangle[:start, :start])
+        k = _only_image(
+            _TURN * whitener, whitener @ mean[:start], whitener @ spread[:start], 0.5 * float(np.sum(spare[start:]))
+        )
+        if k is not None:
+            home[:start] = _TURN * k
+            return start, home
+    return 0, home
+
+
+def _only_image(basis: np.ndarray, at: np.ndarray, spread: np.ndarray, spare: float) -> np.ndarray | None:
+    """The turns k (m,) that bring p's centre to the image of q that is nearest; None where another one matters.
+
+    Those at the others, by b, have a log ratio u to it that is normal with mean -t = spare - (|b|^2/2 + b.at) and the
+    variance s^2 of b.z, and log(1 + e^u) <= e^(a u)/a for any a <= 1: at the best a = t/s^2 its mean is about
+    exp(-t^2/(2 s^2)), or where that is above 1, exp(s^2/2 - t). It must be below exp(-40) each, about.
+    """
+    turns = lattice.nearest_plane(basis, at[None])[0]
     with np.errstate(all="ignore"):
         size = float(np.linalg.norm(spread, 2))
-        reach = 2.0 * float(np.linalg.norm(at)) + max(math.sqrt(8.0 * _GONE) * size, math.sqrt(4.0 * _GONE))
-        if not reach < 1e8:
-            return True
-        try:
-            k = lattice.within(basis, np.zeros((1, len(at))), np.array([reach * reach]), _COUNTED)[1]
-        except ValueError:
-            return True
-        images = k[np.any(k != 0.0, axis=1)] @ basis.T
-        t, square = 0.5 * np.sum(images * images, -1) + images @ at, np.sum(np.square(images @ spread), -1)
+        beyond = max(math.sqrt(8.0 * _GONE) * size, math.sqrt(4.0 * _GONE)) + math.sqrt(2.0 * spare)
+        for _ in range(2):
+            near = at + basis @ turns
+            reach = 2.0 * float(np.linalg.norm(near)) + beyond
+            if not reach < _FURTHEST:
+                return None
+            try:
+                k = lattice.within(basis, np.zeros((1, len(at))), np.array([reach * reach]), _COUNTED)[1]
+            except ValueError:
+                return None
+            k = k[np.any(k != 0.0, axis=1)]
+            images = k @ basis.T
+            away, square = 0.5 * np.sum(images * images, -1) + images @ near, np.sum(np.square(images @ spread), -1)
+            if not away.size or away.min() >= 0.0:
+                break
+            # Rounding to a plane found one that is near, not the nearest.
+            turns = turns + k[np.argmin(away)]
+        t = away - spare
         left = np.where(t >= square, t - 0.5 * square, 0.5 * t * t / square)
-        return bool(((left < _GONE) | (t <= 0.0)).any())
+    return None if ((left < _GONE) | (t <= 0.0)).any() else turns
 
 
 def _between(mean: Array, spread: Array, triangle: Array) -> Array:

@@ -121,6 +121,22 @@ def test_divergences_on_the_torus_are_numpys_with_their_derivatives(index: int) 
             assert slope[at].item() == pytest.approx((moved[0] - moved[1]) / 2e-4, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_triangle_that_does_not_matter_has_the_derivative_zero(d: int) -> None:
+    """q, and p too, is uniform to rounding."""
+    for scale in (0.5, 30.0):
+        p_tril, q_tril = (s * torch.eye(d, dtype=torch.float64).requires_grad_() for s in (scale, 40.0))
+        p_tril.retain_grad()
+        q_tril.retain_grad()
+        mu = torch.ones(d, dtype=torch.float64, requires_grad=True)
+        law, other = ht.ToroidalWrappedNormal(mu, scale_tril=p_tril), ht.ToroidalWrappedNormal(mu, scale_tril=q_tril)
+        kl_divergence(law, other).backward()
+        assert mu.grad is not None
+        assert p_tril.grad is not None
+        assert q_tril.grad is not None
+        assert not q_tril.grad.any()
+
+
 @pytest.mark.parametrize(
     "case", [(0.5, 0.7, 0.3), (0.05, 0.8, 3.0), (0.05, 1.5, 0.2), (0.02, 0.05, 3.1), (0.1, 0.5, 3.0)]
 )
