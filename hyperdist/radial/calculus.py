@@ -136,6 +136,8 @@ def solve(
         change = xp.where(upper, step, y * xp.expm1(xp.clip(relative, -3.0, 600.0)))
         # A quantile that underflows is 0.
         change = xp.where(upper | (y > 0.0), change, xp.zeros_like(change))
+        # Nor is there a tail left at the end of the support, to which halves may have been rounded.
+        change = xp.where(xp.isnan(change), xp.zeros_like(change), change)
         new_y = y + change
         new_t = t + change
         # A step across the centre would leave the side that is asked for.

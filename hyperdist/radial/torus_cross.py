@@ -110,25 +110,31 @@ def _only_image(basis: np.ndarray, at: np.ndarray, spread: np.ndarray, spare: fl
     with np.errstate(all="ignore"):
         size = float(np.linalg.norm(spread, 2))
         beyond = max(math.sqrt(8.0 * _GONE) * size, math.sqrt(4.0 * _GONE)) + math.sqrt(2.0 * spare)
-        for _ in range(2):
-            near = at + basis @ turns
-            reach = 2.0 * float(np.linalg.norm(near)) + beyond
-            if not reach < _FURTHEST:
-                return None
-            try:
-                k = lattice.within(basis, np.zeros((1, len(at))), np.array([reach * reach]), _COUNTED)[1]
-            except ValueError:
-                return None
-            k = k[np.any(k != 0.0, axis=1)]
-            images = k @ basis.T
-            away, square = 0.5 * np.sum(images * images, -1) + images @ near, np.sum(np.square(images @ spread), -1)
-            if not away.size or away.min() >= 0.0:
-                break
-            # Rounding to a plane found one that is near, not the nearest.
-            turns = turns + k[np.argmin(away)]
-        t = away - spare
+        turns = turns + _best(basis, at + basis @ turns, beyond)[0]
+        # Rounding to a plane finds one that is near; now others are seen from the nearest.
+        better, k = _best(basis, at + basis @ turns, beyond)
+        if not len(k) or better.any():
+            return None
+        images = k[np.any(k != 0.0, axis=1)] @ basis.T
+        square = np.sum(np.square(images @ spread), -1)
+        t = 0.5 * np.sum(images * images, -1) + images @ (at + basis @ turns) - spare
         left = np.where(t >= square, t - 0.5 * square, 0.5 * t * t / square)
     return None if ((left < _GONE) | (t <= 0.0)).any() else turns
+
+
+def _best(basis: np.ndarray, at: np.ndarray, beyond: float) -> tuple[np.ndarray, np.ndarray]:
+    """(The turns (m,) of the nearest image, those of all that are in reach (n, m)); none where these are too many."""
+    none = np.zeros(len(at)), np.empty((0, len(at)))
+    reach = 2.0 * float(np.linalg.norm(at)) + beyond
+    if not reach < _FURTHEST:
+        return none
+    try:
+        k = lattice.within(basis, np.zeros((1, len(at))), np.array([reach * reach]), _COUNTED)[1]
+    except ValueError:
+        return none
+    images = k @ basis.T
+    away = 0.5 * np.sum(images * images, -1) + images @ at
+    return (k[np.argmin(away)] if away.min() < 0.0 else none[0]), k
 
 
 def _between(mean: Array, spread: Array, triangle: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import hyperdist as hd
 from hyperdist.radial.riemannian_normal import RiemannianNormalRadius
 from hyperdist.radial.spherical_normal import SphericalNormalRadius
 from hyperdist.radial.von_mises_fisher import VonMisesFisherRadius
@@ -58,3 +59,12 @@ def test_known_values() -> None:
     assert SphericalNormalRadius(2, 1e-6).icdf(1e-300) == pytest.approx(1e-6 * math.sqrt(2e-300), rel=1e-11)
     right = 2.0 * math.log(1e-155) - math.log(2.0) - (2.181953273 - math.log(2.0 * math.pi))
     assert RiemannianNormalRadius(2, 1.0, 1.0).log_cdf(1e-155) == pytest.approx(right, abs=1e-8)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("p", [1e-100, 1e-200, 1e-300])
+def test_quantiles_next_to_the_end_of_the_support(m: int, p: float) -> None:
+    """Where an upper tail of p lies closer to pi than doubles do, the quantile is pi; it falls with kappa."""
+    r = hd.VonMisesFisher(np.eye(m)[0], np.linspace(10.0, 400.0, 4000)).radius.isf(p)
+    assert (np.diff(r) <= 1e-12).all()
+    assert r[0] > 3.14159
