@@ -117,6 +117,8 @@ class Draws(Dataset[Tensor]):
         return torch.cat([x, self.law.log_prob(x)[None]])
 
 
+# Tests before may have begun JAX's threads, of which a fork warns; the workers use torch alone.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers(method: str) -> None:
     law = ht.RiemannianNormal(torch.tensor([0.1, 0.2], dtype=DOUBLE), 0.7, 1.0)

@@ -37,7 +37,8 @@ def train(out: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks, so that torch is imported once")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+# Tests before may have begun threads, JAX's too, of which a fork warns; the children use NumPy and torch alone.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:os.fork:RuntimeWarning")
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     context, rng = multiprocessing.get_context("fork"), np.random.default_rng(0)
 
