@@ -6,6 +6,7 @@ Every round draws and fits the same numbers, so that memory which grows is lost.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import os
 import time
@@ -117,8 +118,8 @@ def main(options: argparse.Namespace) -> int:
     if not Path("/proc/self/statm").exists():
         console.print("soak reads memory from /proc, which is not here")
         return 2
-    if not 0.0 < 4.0 * options.every <= 60.0 * options.minutes:
-        console.print("--minutes must be time for 4 looks, --every seconds apart", highlight=False)
+    if not 0.0 < 4.0 * options.every <= 60.0 * options.minutes < math.inf:
+        console.print("--minutes must be finite, and time for 4 looks, --every seconds apart", highlight=False)
         return 2
     context = multiprocessing.get_context("spawn")
     with ThreadPoolExecutor(THREADS) as threads, ProcessPoolExecutor(1, mp_context=context) as processes:

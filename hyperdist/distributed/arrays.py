@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any, SupportsIndex
 
@@ -26,14 +27,15 @@ def sample(
     seed   : an integer >= 0; None takes a fresh one, once. Block i has the stream (seed, i) of ``numpy.random``'s
              ``SeedSequence``, so that the draws depend on seed and chunks alone, not on who makes them, or how often.
     method, model : as ``law.sample`` takes them.
-    Raises  ValueError for arguments that ``law.sample`` would not take; a block that coordinates cannot hold raises
-            when it is made.
+    Raises  ValueError for arguments that ``law.sample`` would not take, TypeError for what is no law; a block that
+            coordinates cannot hold raises when it is made.
 
     >>> import hyperdist as hd
     >>> x = hd.distributed.sample(hd.SphericalUniform(2), 10**9, chunks=10**6, seed=0)
     >>> x.shape, x.numblocks, x[:2].compute().shape
     ((1000000000, 3), (1000, 1), (2, 3))
     """
+    _check_law(law)
     n = checks.dimension(n, "n", 0)
     seed = secrets.randbits(64) if seed is None else checks.dimension(seed, "seed", 0)
     # On none, all arguments are looked at, and the shape and dtype of draws are seen.
@@ -60,7 +62,8 @@ def _draw(
 def log_prob(law: Distribution, x: Any, *, model: str | None = None) -> da.Array:
     """``law.log_prob(x)`` of a ``dask.array`` x, (n, *batch, k), as one, (n, *batch), block by block.
 
-    Raises  ValueError for a shape that ``law.log_prob`` would not take.
+    How many points there are need not be known, as of ``x[x[:, 0] > 0]``.
+    Raises  ValueError for a shape that ``law.log_prob`` would not take, TypeError for what is no law or no array.
 
     >>> import hyperdist as hd
     >>> law = hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0)
@@ -68,20 +71,31 @@ def log_prob(law: Distribution, x: Any, *, model: str | None = None) -> da.Array
     >>> bool(abs(hd.distributed.log_prob(law, x).mean().compute() + law.entropy()) < 0.01)
     True
     """
+    _check_law(law)
     x = points(x)
-    extra = x.ndim - 1 - len(law.batch_shape)
-    meta = law.log_prob(np.zeros((0, *x.shape[1:]) if extra > 0 else x.shape, x.dtype), model=model)
     # Axes that the law's own batch broadcasts with stay whole, and so does the point.
-    whole = dict.fromkeys(range(max(extra, 0), x.ndim), -1)
-    x = x.rechunk(whole)
-    shape = np.broadcast_shapes(x.shape[:-1], law.batch_shape)
-    lead = x.chunks[: max(extra, 0)]
-    chunks = (*lead, *((length,) for length in shape[len(lead) :]))
-    new = list(range(len(lead), len(shape)))
+    extra = max(0, x.ndim - 1 - len(law.batch_shape))
+    own = x.shape[extra:]
+    if any(math.isnan(length) for length in own):
+        raise ValueError(
+            f"x must have known sizes along its last {len(own)} axes, got shape {x.shape}: "
+            "x.compute_chunk_sizes() finds them"
+        )
+    meta = law.log_prob(np.zeros((0,) * extra + own, x.dtype), model=model)
+    x = x.rechunk(dict.fromkeys(range(extra, x.ndim), -1))
+    shape = np.broadcast_shapes(own[:-1], law.batch_shape)
+    chunks = (*x.chunks[:extra], *((length,) for length in shape))
     return da.map_blocks(
-        _log_prob, x, law=delayed(law, pure=True), model=model, drop_axis=list(range(len(lead), x.ndim)),
-        new_axis=new, chunks=chunks, dtype=meta.dtype, meta=np.empty((0,) * len(shape), meta.dtype),
+        _log_prob, x, law=delayed(law, pure=True), model=model, drop_axis=list(range(extra, x.ndim)),
+        new_axis=list(range(extra, extra + len(shape))), chunks=chunks, dtype=meta.dtype,
+        meta=np.empty((0,) * (extra + len(shape)), meta.dtype),
     )  # fmt: skip
+
+
+def _check_law(law: Any) -> None:
+    if not isinstance(law, Distribution):
+        got = f"the class {law.__name__}" if isinstance(law, type) else type(law).__name__
+        raise TypeError(f"law must be a distribution, such as hyperdist.SphericalUniform(2), got {got}")
 
 
 def _log_prob(x: np.ndarray, law: Distribution, model: str | None) -> np.ndarray:

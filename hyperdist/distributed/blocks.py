@@ -88,10 +88,12 @@ class _Reading:
 
     def rows(self, x: Any, w: Any) -> tuple[np.ndarray, np.ndarray]:
         """Points as they are read, and the weights they were given, (rows, B)."""
-        read = self.read(np.asarray(x))
+        read = self.read(x)
         if w is None:
             return read, np.ones((len(read), 1))
-        return read, checks.non_negative(np.asarray(w), "weights").astype(np.float64).reshape(len(read), -1)
+        if w.dtype == np.bool_:
+            w = w.astype(np.float64)
+        return read, checks.non_negative(w, "weights").astype(np.float64).reshape(len(read), -1)
 
 
 def _sums(x: Any, w: Any, reading: _Reading, statistic: Statistic, rows: int | None) -> tuple[np.ndarray, ...]:
@@ -118,8 +120,9 @@ def _value(x: Any, w: Any, reading: _Reading, function: Callable[[np.ndarray, np
 
 def _added(parts: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     total = parts[0]
-    for part in parts[1:]:
-        total = tuple(a + b for a, b in zip(total, part, strict=True))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for part in parts[1:]:
+            total = tuple(a + b for a, b in zip(total, part, strict=True))
     return total
 
 
@@ -127,12 +130,7 @@ class LazyBlocks(Blocks):
     """``Blocks`` that are read anew for every sum; of weights that have any sum."""
 
     def __init__(self, x: Any, weights: Any, read: Callable[[Any], np.ndarray]) -> None:
-        if x.ndim != 2 or math.isnan(x.shape[0]):
-            raise ValueError(
-                f"x must have shape (n, k) with chunks of known sizes, got shape {x.shape}: "
-                "x.compute_chunk_sizes() finds them"
-            )
-        self._x, self._along = x.rechunk({1: -1}), None
+        self._x, self._along = whole_rows(x), None
         self.dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float64)
         if isinstance(weights, Responsibilities):
             self._along, self.batch = weights.sums, weights.batch
@@ -172,6 +170,8 @@ class LazyBlocks(Blocks):
         given, mass, *found = parts[0].compute()
         if not (mass > 0.0).all():
             raise ValueError(f"weights must have a positive sum, got {float(np.min(mass))!r}")
+        if not np.isfinite(mass).all():
+            raise ValueError("weights must have a finite sum, got inf: divide them by the largest")
         if self._along is not None:
             value, shares, *found = found
             self._along[:] = [value[0] / given[0], shares / given[0]]
@@ -207,16 +207,39 @@ def _without_weights(x: Any, *, function: Callable[..., Any], fixed: list[Any]) 
     return function(x, None, *fixed)
 
 
+def whole_rows(x: Any) -> da.Array:
+    """Observations (n, k) in blocks of whole rows, of which none is empty unless all are."""
+    if not isinstance(x, da.Array):
+        raise TypeError(
+            f"x must be a dask.array or one in memory, got {type(x).__name__}: x.to_dask_array(lengths=True) of a "
+            "frame, dask.array.from_delayed of a delayed array"
+        )
+    if x.ndim != 2:
+        raise ValueError(f"x must have shape (n, k), a row an observation, got shape {x.shape}")
+    if any(math.isnan(length) for length in x.shape):
+        raise ValueError(f"x must have chunks of known sizes, got shape {x.shape}: x.compute_chunk_sizes() finds them")
+    x = x.rechunk({1: -1})
+    filled = np.flatnonzero(x.chunks[0])
+    return x if filled.size in (0, x.numblocks[0]) else da.concatenate([x.blocks[index] for index in filled])
+
+
 def _beside(x: Any, weights: Any) -> Any:
     """Weights (n, *batch) in the blocks of x."""
-    w: Any = weights if isinstance(weights, da.Array) else da.from_array(np.asarray(weights))
+    w: Any = weights if isinstance(weights, da.Array) else da.from_array(np.asanyarray(weights))
+    if w.ndim and math.isnan(w.shape[0]):
+        raise ValueError(
+            f"weights must have chunks of known sizes, got shape {w.shape}: weights.compute_chunk_sizes() finds them"
+        )
     if w.ndim == 0 or w.shape[0] != x.shape[0]:
         raise ValueError(f"weights must have length {x.shape[0]}, one for each observation, got shape {w.shape}")
+    if 0 in w.shape[1:]:
+        raise ValueError(f"weights must have shape ({len(x)}, *batch) with no axis of length 0, got shape {w.shape}")
     return w.rechunk((x.chunks[0], *(-1 for _ in w.shape[1:])))
 
 
 def factors(x: Any, weights: Any, widths: Sequence[int]) -> tuple[list[da.Array], Any]:
     """``hyperdist.distributions.observed.factors`` of a ``dask.array``."""
+    x = whole_rows(x)
     checks.last_axis(x.shape, "x", sum(widths))
     return split(x, widths), weights.worked_out(x) if isinstance(weights, Responsibilities) else weights
 

@@ -78,6 +78,8 @@ class Ascent:
         for j in range(k):
             sums = self._base.combined(partial(_chance, space, centres[:, :j]), np.array)
             below = np.cumsum(sums, axis=0)
+            if not j and not (below[-1] > 0.0).all():
+                raise ValueError("weights must have a positive sum, got 0.0")
             if not (below[-1] > 0.0).all():
                 raise ValueError(f"n_components must be at most the number of distinct observations, {j}, got {self.k}")
             for start in range(starts):

@@ -154,9 +154,14 @@ def _cluster(address: str) -> Iterator[Pool]:
     """All tasks at once, since a cluster may grow with what waits."""
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm import parse_address
+        from distributed.comm.registry import get_backend
     except ImportError:
         raise ImportError("--scheduler needs Dask: pip install 'hyperdist[distributed]'") from None
     try:
+        # Of what is no address a client would complain too, and keep this process from ending.
+        scheme, place = parse_address(address)
+        get_backend(scheme).get_address_host(place)
         client = Client(address, timeout=_WAIT, set_as_default=False)
     except (OSError, ValueError) as error:  # nobody answers, or no address
         raise OSError(f"--scheduler must be the address of a Dask scheduler, got {address!r}: {error}") from error

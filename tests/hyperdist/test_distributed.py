@@ -59,6 +59,19 @@ def test_densities_are_those_of_the_whole() -> None:
     assert whole.shape == (1003, 3)
 
 
+def test_densities_of_as_many_points_as_a_mask_leaves() -> None:
+    """Their number need not be known; what the law's batch broadcasts with must be."""
+    pair = hd.VonMisesFisher(np.eye(3)[:2], [3.0, 9.0])
+    for law in (MIXTURE, pair):
+        x = distributed.sample(law, 50, chunks=20, seed=0)
+        kept = (x.reshape(50, -1)[:, 0] > 0.0).compute()
+        found = distributed.log_prob(law, x[x.reshape(50, -1)[:, 0] > 0.0])
+        assert np.isnan(found.shape[0])
+        np.testing.assert_array_equal(found, law.log_prob(x.compute()[kept]))
+    with pytest.raises(ValueError, match=r"known sizes along its last 2 axes, got shape \(50, nan, 3\): x\.compute_ch"):
+        distributed.log_prob(pair, x[:, (x[0, :, 0] < 2.0)])
+
+
 def test_to_disc_and_back(tmp_path: Path) -> None:
     """Through Zarr, a block at a time."""
     pytest.importorskip("zarr")
@@ -82,6 +95,10 @@ def test_bad_input_is_named() -> None:
             call()
     with pytest.raises(TypeError, match=r"x must be a dask\.array, got ndarray"):
         distributed.log_prob(MIXTURE, np.zeros((3, 3)))
+    for wrong, got in ((hd.SphericalUniform, "the class SphericalUniform"), (3, "int")):
+        for call in (lambda law: distributed.sample(law, 3), lambda law: distributed.log_prob(law, x)):
+            with pytest.raises(TypeError, match=f"law must be a distribution, .* got {got}"):
+                call(wrong)
 
 
 def test_without_dask() -> None:

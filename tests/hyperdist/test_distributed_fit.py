@@ -128,6 +128,50 @@ def test_bad_observations_are_named(rng: np.random.Generator) -> None:
     assert hd.VonMisesFisher.fit(unknown.compute_chunk_sizes()) == hd.VonMisesFisher.fit(unknown.compute_chunk_sizes())
 
 
+@pytest.mark.filterwarnings("ignore:the best start has not converged")
+def test_blocks_that_a_mask_has_emptied(rng: np.random.Generator) -> None:
+    """Of a law, a mixture and a product, as where the first files of a record are of another kind."""
+    x = hd.VonMisesFisher(np.eye(3)[:1].repeat(2, 0), [3.0, 9.0]).sample(60, rng).reshape(120, 3)
+    kept, w = np.repeat([False, True, False, True], 30), rng.random(60)
+    lazy = da.from_array(x, chunks=30)[da.from_array(kept, chunks=30)].compute_chunk_sizes()
+    assert lazy.chunks[0] == (0, 30, 0, 30)
+    for weights in (w, da.from_array(w, chunks=7)):
+        found, wanted = hd.VonMisesFisher.fit(lazy, weights), hd.VonMisesFisher.fit(x[kept], w)
+        np.testing.assert_allclose(found.kappa, wanted.kappa, rtol=1e-11)
+    options: dict[str, Any] = {"starts": 1, "max_iter": 3, "rng": 0, "weights": w}
+    init = hd.Mixture.fit(x[kept], hd.VonMisesFisher, 2, **options)
+    for more in ({}, {"init": init}):
+        both = [hd.Mixture.fit(each, hd.VonMisesFisher, 2, **options, **more) for each in (lazy, x[kept])]
+        np.testing.assert_allclose(both[0].component.kappa, both[1].component.kappa, rtol=1e-9)
+    space = hd.ProductSpace(hd.Sphere(2), hd.Sphere(2))
+    options = {"families": [hd.VonMisesFisher] * 2, "space": space, "min_scale": 0.01, **options}
+    double = da.concatenate([lazy, lazy[::-1].rechunk(lazy.chunks)], axis=1)
+    pairs = [hd.Mixture.fit(each, hd.Product, 2, **options) for each in (double, double.compute())]
+    np.testing.assert_allclose(pairs[0].weights, pairs[1].weights, rtol=1e-9)
+
+
+def test_weights_and_observations_are_read_as_in_memory(rng: np.random.Generator) -> None:
+    x, w = hd.SphericalUniform(2).sample(40, rng), rng.random(40)
+    lazy, hidden = da.from_array(x, chunks=15), np.ma.masked_array(w, w > 0.5)
+    some = w > 0.3
+    for weights in (some, da.from_array(some, chunks=7)):
+        np.testing.assert_allclose(hd.VonMisesFisher.fit(lazy, weights).mu, hd.VonMisesFisher.fit(x, some).mu)
+    unknown = da.from_array(w, chunks=7)[da.from_array(w, chunks=7) > -1.0]
+    for call, error, message in (
+        (lambda: hd.VonMisesFisher.fit(lazy, hidden), ValueError, "weights must have no masked values"),
+        (lambda: hd.VonMisesFisher.fit(lazy, da.from_array(hidden, chunks=7)), ValueError, "weights must have no mas"),
+        (lambda: hd.VonMisesFisher.fit(da.ma.masked_array(lazy, lazy > 0.5)), ValueError, "x must have no masked val"),
+        (lambda: hd.VonMisesFisher.fit(lazy, unknown), ValueError, r"weights\.compute_chunk_sizes\(\) finds them"),
+        (lambda: hd.VonMisesFisher.fit(lazy, w[:, None][:, :0]), ValueError, r"with no axis of length 0, got shape"),
+        (lambda: hd.VonMisesFisher.fit(lazy, 1e308 * w + 1e307), ValueError, "weights must have a finite sum"),
+        (lambda: hd.VonMisesFisher.fit(lazy[None]), ValueError, r"x must have shape \(n, k\), a row an observation"),
+        (lambda: hd.VonMisesFisher.fit(dask.delayed(x)), TypeError, "x must be a dask.array or one in memory, got De"),
+        (lambda: hd.Mixture.fit(lazy, hd.VonMisesFisher, 2, weights=0.0 * w), ValueError, "weights must have a posi"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
 SPHERE = hd.Mixture([0.4, 0.6], hd.VonMisesFisher(np.eye(3)[:2], [30.0, 8.0]))
 MIXTURES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "sphere": (SPHERE, hd.VonMisesFisher, {"starts": 3}),

@@ -90,6 +90,15 @@ def test_a_cluster_loses_a_worker_and_then_its_client(cluster: str, tmp_path: Pa
     assert json.loads(next((tmp_path / "cache").glob("*.json")).read_text()) in wanted
 
 
+@pytest.mark.parametrize("address", ["nowhere", "foo://here:8786", "tcp://here:x", "inproc://here"])
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    """And the process ends, which a client that was begun keeps from it."""
+    pytest.importorskip("distributed")
+    code = f"from hyperdist.runs.places import Place\nwith Place(scheduler={address!r}).pool(1): pass"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20)
+    assert f"OSError: --scheduler must be the address of a Dask scheduler, got {address!r}: " in run.stderr
+
+
 def test_a_cluster_that_cannot_serve_is_refused() -> None:
     distributed = pytest.importorskip("distributed")
     with pytest.raises(OSError, match="--scheduler must be the address of a Dask scheduler, got 'nowhere'"):

@@ -32,7 +32,7 @@ def test_growth_is_told():
     assert growth == {"threads": 32.0, "process": 0.0}
 
 
-@pytest.mark.parametrize("options", [["--minutes", "0"], ["--every", "0"], ["--minutes", "nan"]])
+@pytest.mark.parametrize("options", [["--minutes", "0"], ["--every", "0"], ["--minutes", "nan"], ["--minutes", "inf"]])
 def test_too_short_a_soak_is_refused(options, tmp_path, capsys):
     assert main(["soak", *options, "--out", str(tmp_path / "soak")]) == 2
     assert not list(tmp_path.iterdir())
