@@ -108,12 +108,12 @@ class Kernel(ABC):
 class DrawTable(Protocol):
     """Of all laws of a kind on a space of d dimensions; float64 arrays of NumPy, theta (laws,) finite."""
 
-    def draws(self, z: np.ndarray, theta: np.ndarray, slopes: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    def draws(self, z: np.ndarray, theta: np.ndarray, slopes: bool, /) -> tuple[np.ndarray, np.ndarray | None]:
         """(y, dy/dtheta), (n,), of standard normal numbers z, which belong to the laws in turn; no dy/dtheta unless
         asked."""
         ...
 
-    def integrals(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def integrals(self, theta: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         """The log-normaliser and its derivative in theta, (laws,)."""
         ...
 
