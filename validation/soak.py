@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from rich.console import Console
 import hyperdist as hd
 from hyperdist.runs import pages
 from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.places import processes
 from validation.arguments import at_least
 from validation.peak import resident
 from validation.record import REPORTS, record, row, since, sources
@@ -121,10 +121,9 @@ def main(options: argparse.Namespace) -> int:
     if not 0.0 < 4.0 * options.every <= 60.0 * options.minutes < math.inf:
         console.print("--minutes must be finite, and time for 4 looks, --every seconds apart", highlight=False)
         return 2
-    context = multiprocessing.get_context("spawn")
-    with ThreadPoolExecutor(THREADS) as threads, ProcessPoolExecutor(1, mp_context=context) as processes:
-        work = partial(_round, options.draws, threads, processes)
-        watch = Watch((os.getpid(), processes.submit(os.getpid).result()))
+    with ThreadPoolExecutor(THREADS) as threads, processes(1) as other:
+        work = partial(_round, options.draws, threads, other)
+        watch = Watch((os.getpid(), other.submit(os.getpid).result()))
         work(watch)  # what is loaded on first use
         with watch.looking(options.every, console):
             end = time.monotonic() + 60.0 * options.minutes
@@ -144,9 +143,9 @@ def main(options: argparse.Namespace) -> int:
     return int(any(entry["metric"] == GROWTH and entry["value"] > ALLOWED for entry in rows))
 
 
-def _round(n: int, threads: ThreadPoolExecutor, processes: ProcessPoolExecutor, watch: Watch) -> None:
+def _round(n: int, threads: ThreadPoolExecutor, other: ProcessPoolExecutor, watch: Watch) -> None:
     """One a thread, and one of the process."""
-    there: Future[tuple[int, int]] = processes.submit(once, n, 0)
+    there: Future[tuple[int, int]] = other.submit(once, n, 0)
     for done in threads.map(partial(once, n), range(THREADS)):
         watch.count(done)
     watch.count(there.result())

@@ -207,7 +207,7 @@ def _without_weights(x: Any, *, function: Callable[..., Any], fixed: list[Any]) 
     return function(x, None, *fixed)
 
 
-def whole_rows(x: Any) -> da.Array:
+def whole_rows(x: Any) -> Any:
     """Observations (n, k) in blocks of whole rows, of which none is empty unless all are."""
     if not isinstance(x, da.Array):
         raise TypeError(
@@ -218,9 +218,9 @@ def whole_rows(x: Any) -> da.Array:
         raise ValueError(f"x must have shape (n, k), a row an observation, got shape {x.shape}")
     if any(math.isnan(length) for length in x.shape):
         raise ValueError(f"x must have chunks of known sizes, got shape {x.shape}: x.compute_chunk_sizes() finds them")
-    x = x.rechunk({1: -1})
-    filled = np.flatnonzero(x.chunks[0])
-    return x if filled.size in (0, x.numblocks[0]) else da.concatenate([x.blocks[index] for index in filled])
+    made: Any = x.rechunk({1: -1})  # type: ignore[arg-type]
+    filled = np.flatnonzero(made.chunks[0])
+    return made if filled.size in (0, made.numblocks[0]) else da.concatenate([made.blocks[index] for index in filled])
 
 
 def _beside(x: Any, weights: Any) -> Any:

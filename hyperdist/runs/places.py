@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -134,13 +135,25 @@ class Pool:
         self.executor, self.broken = self._make(), False
 
 
+def processes(workers: int) -> ProcessPoolExecutor:
+    """So many processes, started afresh, none of which outlives this one, however it ends."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """A pool's processes wait for work, and have no word of it where the one that hands it out is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
 @contextmanager
 def _local(workers: int) -> Iterator[Pool]:
     """A few tasks in flight at a time, so that an interrupt loses little."""
-    context = multiprocessing.get_context("spawn")
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # read by NumPy as it is imported, so by the processes to come
-    pool = Pool(lambda: ProcessPoolExecutor(workers, mp_context=context), 2 * workers, (BrokenExecutor,), breaks=True)
+    pool = Pool(lambda: processes(workers), 2 * workers, (BrokenExecutor,), breaks=True)
     try:
         yield pool
     finally:
@@ -154,7 +167,7 @@ def _cluster(address: str) -> Iterator[Pool]:
     """All tasks at once, since a cluster may grow with what waits."""
     try:
         from distributed import Client, KilledWorker
-        from distributed.comm import parse_address
+        from distributed.comm.addressing import parse_address
         from distributed.comm.registry import get_backend
     except ImportError:
         raise ImportError("--scheduler needs Dask: pip install 'hyperdist[distributed]'") from None

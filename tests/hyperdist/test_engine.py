@@ -53,6 +53,37 @@ def test_two_processes_do_what_one_does_whatever_is_killed(tmp_path: Path) -> No
     assert found["command"][0]["command"] == engine.call(more[1])["command"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="its pids are no children to look for")
+def test_no_process_outlives_the_run_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "from tests.hyperdist.test_engine import *\nif __name__ == '__main__':\n"
+        f" one = [Task('slow', str(i), f'{{WORK}}:slow', (i, {str(tmp_path)!r}, 60.0)) for i in range(2)]\n"
+        " engine.run(one, Place(workers=2))"
+    )
+    (tmp_path / "run.py").write_text(code)
+    run = subprocess.Popen([sys.executable, tmp_path / "run.py"], env={**os.environ, "PYTHONPATH": os.getcwd()})
+    end = time.monotonic() + 40.0
+    while len(begun := [*tmp_path.glob("?-*")]) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    pids = {int(path.name.partition("-")[2]) for path in begun}
+    assert len(pids) == 2
+    while (left := {pid for pid in pids if runs(pid)}) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left
+
+
+def runs(pid: int) -> bool:
+    """Whether there is a process of this number, that is not only waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
 def test_what_begins_with_a_result_waits_for_it(tmp_path: Path) -> None:
     made = [
         Task("after", "a", f"{WORK}:after", (str(tmp_path), "a", "b"), ("b",)),
