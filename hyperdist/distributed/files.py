@@ -7,7 +7,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ _REMEDY = "it was cut short, or is of something else; write the array again"
 def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
     """Write x (n, k), float32 or float64, block by block: files ``part-0-of-9.parquet``, ... with columns x0, x1, ...
 
-    They are written beside the folder, on a cluster where all workers see it, which takes its name once it is whole.
+    They are written beside the folder, on a cluster where all workers see it, which takes its name once it is whole;
+    into an empty folder, such as the working one, they are moved then.
     Raises  ValueError where the folder has something in it, which stays as it is; OSError that names the file where it
             cannot be written, as on a full disc. Needs PyArrow.
 
@@ -38,7 +39,7 @@ def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
     """
     _pyarrow()
     points(x)
-    if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
+    if x.ndim != 2 or not x.shape[1] or x.dtype not in (np.float32, np.float64):
         raise ValueError(f"x must have shape (n, k) and dtype float32 or float64, got {x.shape} and {x.dtype}")
     x, path = x.rechunk({1: -1}), Path(folder).resolve()
     _check_empty(path)
@@ -47,10 +48,12 @@ def to_parquet(x: Any, folder: str | os.PathLike[str]) -> None:
     try:
         options = {"beside": beside, "folder": path, "count": x.numblocks[0]}
         x.map_blocks(_write, **options, chunks=(1, 1), dtype=np.int64, meta=_NONE).sum().compute()
-        with suppress(OSError):  # which an empty folder would be in the way of, on Windows
-            path.rmdir()
         _check_empty(path)
-        beside.rename(path)
+        if path.is_dir():  # whoever is in it, or has given it rights, keeps it
+            for part in sorted(beside.iterdir()):
+                part.rename(path / part.name)
+        else:
+            beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -92,27 +95,46 @@ def from_parquet(folder: str | os.PathLike[str]) -> da.Array:
     """
     _, parquet = _pyarrow()
     path = Path(folder).resolve()
-    parts = {int(found[1]): (name, int(found[2])) for name in os.listdir(path) if (found := _PART.fullmatch(name))}
+    names = _parts(path, folder)
+    rows, schemas = [], []
+    for name in names:
+        with _named(name):
+            rows.append(parquet.read_metadata(name).num_rows)
+            schemas.append(parquet.read_schema(name).remove_metadata())
+        kinds = {str(kind) for kind in schemas[-1].types}
+        if kinds not in ({"float"}, {"double"}) or schemas[-1] != schemas[0]:
+            raise ValueError(
+                f"{name} must have columns of one kind, float or double, and those of {names[0].name}, got "
+                f"{str(schemas[-1])!r}: write the array again"
+            )
+    columns, dtype = schemas[0].names, np.dtype(schemas[0].types[0].to_pandas_dtype())
+    return _of_blocks(_read_part, names, tuple(rows), len(columns), dtype, columns=columns)
+
+
+def _parts(path: Path, folder: str | os.PathLike[str]) -> list[Path]:
+    """The files of all parts, in their order."""
+    parts: dict[int, tuple[str, int]] = {}
+    for name in sorted(os.listdir(path)):
+        found = _PART.fullmatch(name)
+        if found and parts.setdefault(int(found[1]), (name, int(found[2])))[0] != name:
+            other = parts[int(found[1])][0]
+            raise ValueError(f"{path} must hold one part of number {int(found[1])}, got {other} and {name}: keep one")
     if not parts:
         raise ValueError(f"folder must hold files part-0-of-..., as to_parquet writes them, got none in {folder}")
     count = max(of for _, of in parts.values())
+    if max(parts) >= count:
+        raise ValueError(f"{path} must hold {count} parts, got {parts[max(parts)][0]} as well: write the array again")
     for index in range(count):
         if parts.get(index, ("", 0))[1] != count:
             raise ValueError(f"{path} must hold {count} parts, got none of number {index}: write the array again")
-    names = [path / parts[index][0] for index in range(count)]
-    schemas = []
-    for name in names:
-        with _named(name):
-            schemas.append((parquet.read_metadata(name).num_rows, parquet.read_schema(name)))
-    columns, dtype = schemas[0][1].names, schemas[0][1].types[0].to_pandas_dtype()
-    return _of_blocks(
-        _read_part, names, tuple(rows for rows, _ in schemas), len(columns), np.dtype(dtype), columns=columns
-    )
+    return [path / parts[index][0] for index in range(count)]
 
 
 def _read_part(name: Path, index: int, columns: list[str]) -> np.ndarray:
     with _named(name):
         table = _pyarrow()[1].read_table(name, columns=columns)
+        if any(table[column].null_count for column in columns):
+            raise ValueError("it has rows without values")
         return np.stack([table[column].to_numpy() for column in columns], axis=-1)
 
 
@@ -140,7 +162,11 @@ def from_zarr(folder: str | os.PathLike[str]) -> da.Array:
     names = [path / array.metadata.encode_chunk_key((index, 0)) for index in range(-(-n // size))]
     for name in names:
         _check_there(name)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{path} must hold real numbers, got dtype {array.dtype}")
     sizes = tuple(min(size, n - start) for start in range(0, n, size))
+    if not n:
+        return da.zeros(array.shape, dtype=array.dtype, chunks=-1)
     return _of_blocks(_read_chunk, names, sizes, array.shape[1], array.dtype, path=path, size=size)
 
 
@@ -174,14 +200,24 @@ def _of_blocks(
     """An array whose blocks are what files hold."""
     numbers: Any = da.from_array(np.array([str(name) for name in names], object)[:, None], chunks=1)  # type: ignore[arg-type]
     return da.map_blocks(
-        _block, numbers, read=read, options=options, chunks=(rows, (k,)), dtype=dtype, meta=np.empty((0, k), dtype)
-    )
+        _block, numbers, read=read, options=options, like=(rows, k, dtype), chunks=(rows, (k,)), dtype=dtype,
+        meta=np.empty((0, k), dtype),
+    )  # fmt: skip
 
 
 def _block(
-    name: np.ndarray, read: Callable[..., np.ndarray], options: dict[str, Any], block_id: tuple[int, ...] = (0,)
-) -> np.ndarray:
-    return read(Path(name[0, 0]), block_id[0], **options)
+    name: np.ndarray, read: Callable[..., np.ndarray], options: dict[str, Any], like: tuple[tuple[int, ...], int, Any],
+    block_id: tuple[int, ...] = (0,),
+) -> np.ndarray:  # fmt: skip
+    """What a file holds; ValueError where another has taken its place since the array was opened."""
+    found, (rows, k, dtype) = read(Path(name[0, 0]), block_id[0], **options), like
+    wanted = (rows[block_id[0]], k)
+    if found.shape != wanted or found.dtype != dtype:
+        raise ValueError(
+            f"{name[0, 0]} must hold {wanted} of {dtype}, as when it was opened, got {found.shape} of {found.dtype}: "
+            "open the array again"
+        )
+    return found
 
 
 @contextmanager

@@ -64,6 +64,65 @@ def test_what_is_cut_short_or_missing_is_named(kind: str, tmp_path: Path) -> Non
     np.testing.assert_array_equal(READ[kind](folder), x)
 
 
+def test_files_that_are_not_of_the_array_are_named(tmp_path: Path) -> None:
+    """Of other columns, without values, one too many, another one since."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def column(kind: str, value: Any = 1.0) -> Any:
+        return pyarrow.array([value], getattr(pyarrow, kind)())
+
+    x, files = kept("parquet", tmp_path / "draws")
+    found, whole, names = distributed.from_parquet(tmp_path / "draws"), files[1].read_bytes(), ["x0", "x1", "x2"]
+    for columns, message in (
+        (
+            dict.fromkeys(names, column("float32")),
+            "must have columns of one kind, float or double, and those of part-0",
+        ),
+        (dict.fromkeys(names, column("string", "a")), "must have columns of one kind"),
+        (dict.fromkeys(names[:2], column("float64")), "must have columns of one kind"),
+        (dict.fromkeys(names, column("float64", None)), "cannot be read .*rows without values"),
+    ):
+        parquet.write_table(pyarrow.table(columns), files[1])
+        with pytest.raises(ValueError, match=f"{re.escape(str(files[1]))} {message}"):
+            distributed.from_parquet(tmp_path / "draws").compute()
+    parquet.write_table(pyarrow.table(dict.fromkeys(names, column("float64"))), files[1])
+    with pytest.raises(ValueError, match=r"must hold \(400, 3\) of float64, as when it was opened, got \(1, 3\)"):
+        found.compute()
+    files[1].write_bytes(whole)
+    for name, message in (
+        ("part-01-of-3", "must hold one part of number 1, got"),
+        ("part-3-of-3", "must hold 3 parts"),
+    ):
+        (tmp_path / "draws" / f"{name}.parquet").write_bytes(whole)
+        with pytest.raises(ValueError, match=message):
+            distributed.from_parquet(tmp_path / "draws")
+        (tmp_path / "draws" / f"{name}.parquet").unlink()
+    np.testing.assert_array_equal(found, x)
+
+
+def test_none_and_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No draws, no coordinates, no numbers; an empty folder stays the one it was."""
+    x = distributed.sample(LAW, 10, chunks=4, seed=3)
+    (tmp_path / "here").mkdir(mode=0o700)
+    monkeypatch.chdir(tmp_path / "here")
+    before = (tmp_path / "here").stat()
+    distributed.to_parquet(x, ".")
+    np.testing.assert_array_equal(distributed.from_parquet("."), x)
+    after = (tmp_path / "here").stat()
+    assert (after.st_mode, after.st_ino) == (before.st_mode, before.st_ino)
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    x[:0].to_zarr("none")
+    assert distributed.from_zarr("none").compute().shape == (0, 3)
+    distributed.to_parquet(x[:0], "no rows")
+    assert distributed.from_parquet("no rows").compute().shape == (0, 3)
+    with pytest.raises(ValueError, match=r"x must have shape \(n, k\) and dtype float32 or float64, got \(10, 0\)"):
+        distributed.to_parquet(x[:, :0], "no columns")
+    (x > 0.0).to_zarr("signs")
+    with pytest.raises(ValueError, match="signs must hold real numbers, got dtype bool"):
+        distributed.from_zarr("signs")
+
+
 def test_folders_that_hold_no_array(tmp_path: Path) -> None:
     kept("parquet", tmp_path / "draws")
     (tmp_path / "draws" / "part-1-of-3.parquet").unlink()
