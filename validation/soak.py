@@ -119,7 +119,8 @@ def main(options: argparse.Namespace) -> int:
         console.print("soak reads memory from /proc, which is not here")
         return 2
     if not 0.0 < 4.0 * options.every <= 60.0 * options.minutes < math.inf:
-        console.print("--minutes must be finite, and time for 4 looks, --every seconds apart", highlight=False)
+        least = f"finite and >= {options.every / 15.0:g}, time for 4 looks {options.every:g} s apart"
+        console.print(f"--minutes must be {least}, got {options.minutes:g}: see --every", highlight=False)
         return 2
     with ThreadPoolExecutor(THREADS) as threads, processes(1) as other:
         work = partial(_round, options.draws, threads, other)

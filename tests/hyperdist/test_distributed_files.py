@@ -103,7 +103,7 @@ def test_files_that_are_not_of_the_array_are_named(tmp_path: Path) -> None:
 
 def test_none_and_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No draws, no coordinates, no numbers; an empty folder stays the one it was."""
-    x = distributed.sample(LAW, 10, chunks=4, seed=3)
+    x: Any = distributed.sample(LAW, 10, chunks=4, seed=3)
     (tmp_path / "here").mkdir(mode=0o700)
     monkeypatch.chdir(tmp_path / "here")
     before = (tmp_path / "here").stat()

@@ -36,3 +36,4 @@ def test_growth_is_told():
 def test_too_short_a_soak_is_refused(options, tmp_path, capsys):
     assert main(["soak", *options, "--out", str(tmp_path / "soak")]) == 2
     assert not list(tmp_path.iterdir())
+    assert ", got " in capsys.readouterr().out
