@@ -35,6 +35,8 @@ _FURTHEST = 1e10
 """... and how far, in standard deviations: squared distances, which tell the nearest, are rounded by 2e-16 of that."""
 _NODES = ((), (), (32, 64, 128, 256, 512), (32, 48, 64, 96))
 """Nodes an angle that are tried in so many dimensions."""
+_SPARE = 1e4
+"""Times its bound from which on an error expected of the most nodes, by half as many, spares trying them."""
 _SPLIT = 0.5
 """Scale of p's angles up to which nodes are laid over the normal, as far as ``_REACH`` of it."""
 _REACH = 8.5
@@ -148,19 +150,26 @@ def _between(mean: Array, spread: Array, triangle: Array) -> Array:
         raise NotImplementedError(_UNKNOWN.format(m))
     given = numbers(mean), numbers(tril), numbers(triangle)
     for n in _NODES[m]:
-        value = _settled(n, *given)
+        value, twice = _settled(n, *given)
         if value is not None:
             return value if plain(mean, tril, triangle) else _rule(n, mean, tril, triangle)
+        if 2 * n == _NODES[m][-1] and not twice < _SPARE:
+            break
     raise NotImplementedError(_UNKNOWN.format(m))
 
 
-def _settled(n: int, *given: np.ndarray) -> np.ndarray | None:
-    """The sum over n nodes an angle, if it is right to ``ERROR``: that of half the nodes must be nearly so, and much
-    better than that of a quarter, since where the rule converges, half the nodes take the root of its error."""
+def _settled(n: int, *given: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """(The sum over n nodes an angle, if it is right to ``ERROR``, the error expected of 2 n nodes, over its bound).
+
+    The sum of half the nodes must be nearly right, and much better than that of a quarter, since where the rule
+    converges, half the nodes take the root of its error.
+    """
     coarse, half, whole = (_rule(n // stride, *given) for stride in (4, 2, 1))
     first, last = abs(half - coarse), abs(whole - half)
-    bound = ERROR * (1.0 + abs(whole))
-    return whole if last <= bound or (last <= 10.0 * bound and last <= 0.01 * first) else None
+    bound = 10.0 * ERROR * (1.0 + abs(whole))
+    right = last <= 0.1 * bound or (last <= bound and last <= 0.01 * first)
+    # The error of n, that of n/2 times the factor from n/4 to n/2 twice.
+    return whole if right else None, float(last / bound * np.square(last / first)) if first > 0.0 else math.inf
 
 
 def _rule(n: int, mean: Array, tril: Array, triangle: Array) -> Array:
