@@ -40,7 +40,8 @@ class RiemannianNormal(HyperbolicDistribution):
               accepted), or by inversion of the radial cdf; gradients in mu, sigma and c.
     float32   on a CPU draws, in place of rejection, from a table of the radius as a function of a normal number:
               relative error 1e-8, a sixth of the dtype's rounding, and 1e-6 in the derivative; six draws in ten million
-              lie beyond it and are inverted exactly. A first draw in d dimensions makes it: 0.15 s and 300 KB.
+              lie beyond it and are inverted exactly. A first draw in d dimensions makes it: 0.15 s and 300 KB. Under
+              ``torch.func``, ``vmap`` and traces draws are by rejection: others for the same seed.
     Accuracy  that of ``hyperdist.RiemannianNormal``: radial constants are float64 inside, results have the dtype given.
     Source    Mathieu et al. 2019 (arXiv 1901.06033), section 3 and appendix B.
 
