@@ -158,15 +158,15 @@ def from_zarr(folder: str | os.PathLike[str]) -> da.Array:
     chunks = array.shards or array.chunks  # the parts that have files of their own
     if array.ndim != 2 or chunks[1] < array.shape[1]:
         raise ValueError(f"{path} must hold an array (n, k) in chunks of rows, got {array.shape} in {chunks}")
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{path} must hold real numbers, got dtype {array.dtype}")
     size, n = chunks[0], array.shape[0]
+    if not n:  # the chunks of which may have no size
+        return da.zeros(array.shape, dtype=array.dtype, chunks=-1)
     names = [path / array.metadata.encode_chunk_key((index, 0)) for index in range(-(-n // size))]
     for name in names:
         _check_there(name)
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"{path} must hold real numbers, got dtype {array.dtype}")
     sizes = tuple(min(size, n - start) for start in range(0, n, size))
-    if not n:
-        return da.zeros(array.shape, dtype=array.dtype, chunks=-1)
     return _of_blocks(_read_chunk, names, sizes, array.shape[1], array.dtype, path=path, size=size)
 
 
