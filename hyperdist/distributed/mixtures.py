@@ -141,7 +141,7 @@ class _Passes:
         if laws is not None and not self.plan.bounded:
             narrow = np.any(laws.variance <= self.plan.resolution * self.spread, axis=-1)
             for index in np.flatnonzero(narrow).tolist():
-                failed.setdefault(index, "a component collapsed on one point")
+                failed.setdefault(index, ascent.COLLAPSED)
         able = [index for index in range(runs) if index not in failed]
         if laws is not None:
             laws = laws[np.array(able)] if able else None
@@ -156,7 +156,7 @@ class _Passes:
         try:
             self.over.fit(self.over.weighted(partial(_some, state, [index]), 1))
         except ValueError as error:
-            return f"a component has no best parameters: {error}"
+            return ascent.WITHOUT_BEST.format(error)
         return ""
 
 

@@ -20,6 +20,9 @@ from hyperdist.distributions.mixture_record import Start
 NO_WEIGHT = float(np.finfo(float).eps)
 """Weight of a component that has lost all its observations."""
 LOST = "a component lost all its observations"
+COLLAPSED = "a component collapsed on one point"
+WITHOUT_BEST = "a component has no best parameters: {}"
+"""Why runs end without a maximum; the last of an M-step's error."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist.distributions.ascent import LOST, NO_WEIGHT, Ascent, Best, Run
+from hyperdist.distributions.ascent import COLLAPSED, LOST, NO_WEIGHT, WITHOUT_BEST, Ascent, Best, Run
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.displacement import Point
 from hyperdist.distributions.mixture_record import Start
@@ -201,7 +201,7 @@ class _Group:
             try:
                 self.plan.fit(weighted[:, index])
             except ValueError as error:
-                failed[index] = f"a component has no best parameters: {error}"
+                failed[index] = WITHOUT_BEST.format(error)
         return failed
 
     def _collapsed(self, law: Distribution, rows: np.ndarray) -> dict[int, str]:
@@ -218,7 +218,7 @@ class _Group:
         narrow = np.zeros(len(rows), bool)
         for part, spread in zip(parts, self.spread[rows].T, strict=True):
             narrow |= np.any(part.variance <= self.plan.resolution * spread[:, None], axis=-1)
-        return {int(index): "a component collapsed on one point" for index in np.flatnonzero(narrow)}
+        return {int(index): COLLAPSED for index in np.flatnonzero(narrow)}
 
     def evaluate(self, point: Point, last: bool) -> np.ndarray:
         """The E-step: new responsibilities; the log likelihoods, in nats an observation, (runs,)."""

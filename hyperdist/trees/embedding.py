@@ -21,8 +21,9 @@ from hyperdist.trees.measures import Distortion
 _DISTORTION = 1.05
 _LEAST = 2.0 * bound.ROUNDING
 _LONGEST = 1e15
-_SHORTEST = 1e-150
 """The longest way, in units of 1/sqrt(c), that lengths may be scaled to: its rounding is then a fraction of a unit."""
+_SHORTEST = 1e-150
+"""The shortest scaled edge, whose square is still a double."""
 
 
 def embed(

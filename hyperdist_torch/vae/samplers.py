@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.quasirandom import SobolEngine
 
+from hyperdist import Antithetic
 from hyperdist_torch._random import Points
 
 SAMPLERS = ("random", "antithetic", "sobol")
@@ -44,11 +45,10 @@ class _Antithetic(Sampler):
     """Points u and 1 - u one after the other, each row's u its own; an odd block leaves its last pair incomplete."""
 
     def __init__(self, rows: int, d: int, generator: torch.Generator | None) -> None:
-        self._rows, self._d, self._rng = rows, d, _host_generator(generator)
+        self._rows, self._pairs = rows, Antithetic(_host_generator(generator), d=rows * d)
 
     def block(self, n: int) -> Numbers:
-        u = self._rng.random(((n + 1) // 2, self._rows, self._d))
-        return _points(np.stack([u, 1.0 - u], axis=1).reshape(-1, self._rows, self._d)[:n])
+        return _points(self._pairs.random(n).reshape(n, self._rows, -1))
 
 
 class _Sobol(Sampler):
