@@ -154,7 +154,9 @@ def main(options: argparse.Namespace) -> int:
     for entry in memory:
         console.print(f"{entry['name']}: {entry['metric']} {entry['value']:.0f}")
     limits = {entry["name"]: limits for entry in found if (limits := allowed(entry))}
-    limits |= {entry["name"]: {MIB: limit} for entry in memory if (limit := _memory_limit(entry)) is not None}
+    for entry in memory:
+        if (limit := _memory_limit(entry)) is not None:
+            limits.setdefault(entry["name"], {})[MIB] = limit
     missed = [words for entry in found for words in misses(entry)] + above_memory(memory, limits)
     packages = ["hyperdist", "hyperdist_torch"] if set(groups) & set(TORCH_GROUPS) else ["hyperdist"]
     settings = {

@@ -32,8 +32,8 @@ LOWER_END = 0.6744897501960817
 _TERMS = 22
 """The last power of y: for m y < 1 and m >= pi/SWITCH the next term is |He_24(m)| y^24/25! < 1e-19."""
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
-_LEGENDRE = np.polynomial.legendre.leggauss(64)
-_PLACES, _WEIGHTS = Table(0.5 * (_LEGENDRE[0] + 1.0)), Table(0.5 * _LEGENDRE[1])
+LEGENDRE = np.polynomial.legendre.leggauss(64)
+_PLACES, _WEIGHTS = Table(0.5 * (LEGENDRE[0] + 1.0)), Table(0.5 * LEGENDRE[1])
 # Beyond 9.5 sigma a normal has lost 45 nats, and 64 nodes integrate what is left to rounding.
 _REACH = 9.5
 _STEPS = 5

@@ -108,6 +108,16 @@ def test_memory_above_its_limit_is_told(tmp_path, monkeypatch, capsys):
     assert f"## Limits missed: 1\n\n- {told}\n" in (tmp_path / "table.md").read_text()
 
 
+def test_a_row_has_limits_of_time_and_of_memory(tmp_path, monkeypatch):
+    name = next(iter(timing_core.MEMORY_NAMES.values()))
+    monkeypatch.setattr(timing_core, "memory", lambda: [record.row(name, timing_page.PEAK, 700.0, n=1)])
+    monkeypatch.setattr(timing, "numpy_contests", lambda: [Contest(name, "normals", busy(2e-3), busy(1e-3), 0.5)])
+    assert main(["timing", "--only", "numpy", "--repetitions", "5", "--out", str(tmp_path)]) == 1
+    limits = json.loads((tmp_path / "record.json").read_text())["settings"]["limits"]
+    assert set(limits[name]) == {"ratio", timing_page.MIB}
+    assert "## Limits missed: 1" in (tmp_path / "table.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["timing", "timing-flows"])
 def test_the_committed_pages_are_those_of_their_records(name):
     folder = record.REPORTS / name
