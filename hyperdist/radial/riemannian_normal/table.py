@@ -20,6 +20,7 @@ import numpy as np
 
 from hyperdist.arrays.namespace import special
 from hyperdist.radial import calculus, quadrature
+from hyperdist.radial.pieces import places
 from hyperdist.radial.quadrature import Kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -42,7 +43,7 @@ _QUICK = {"steps": (8, 2), "order": 32}
 
 def _unit_points(degree: int) -> tuple[Array, Array]:
     """Chebyshev points of [-1, 1], and the matrix from values there to coefficients of powers."""
-    points = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    points = places(degree)
     return points, np.linalg.inv(np.vander(points, increasing=True))
 
 
@@ -52,8 +53,8 @@ _POINTS, _INVERSE = _unit_points(_DEGREE)
 def _cut() -> Array:
     """(degree + 1, fine pieces * (fine degree + 1)): coefficients of a piece to those of its parts."""
     points, inverse = _unit_points(_FINE_DEGREE)
-    places = (2.0 * np.arange(_FINE_PIECES)[:, None] + 1.0 + points) / _FINE_PIECES - 1.0
-    powers = np.vander(places.ravel(), _DEGREE + 1, increasing=True).reshape(*places.shape, _DEGREE + 1)
+    at = (2.0 * np.arange(_FINE_PIECES)[:, None] + 1.0 + points) / _FINE_PIECES - 1.0
+    powers = np.vander(at.ravel(), _DEGREE + 1, increasing=True).reshape(*at.shape, _DEGREE + 1)
     return np.einsum("kp,jpi->ijk", inverse, powers).reshape(_DEGREE + 1, -1)
 
 
