@@ -14,7 +14,7 @@ import numpy as np
 
 from hyperdist.distributions import uncertainty
 from hyperdist.distributions.components import Components
-from hyperdist.distributions.power_spherical import PowerSpherical
+from hyperdist.distributions.fitting import largest_kappa
 from hyperdist.distributions.product import Product
 
 
@@ -120,8 +120,7 @@ def _held(law: Any, before: Any, min_scale: float) -> Any:
     if "sigma" in given:
         given["sigma"] = np.maximum(given["sigma"], min_scale)
     elif "kappa" in given:
-        most = (2.0 if isinstance(law, PowerSpherical) else 1.0) / min_scale**2
-        given["kappa"] = np.minimum(given["kappa"], most)
+        given["kappa"] = np.minimum(given["kappa"], largest_kappa(min_scale, law._kappa_of_one))
     elif "scale_tril" in given:
         least = np.linalg.svd(law.scale_tril, compute_uv=False)[..., -1]
         narrow = (least < min_scale)[..., None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,15 @@ def scale_from_second_moment(
     return np.exp(log_sigma) if min_scale is None else np.where(narrow, least, np.exp(log_sigma))
 
 
+def largest_kappa(min_scale: float | None, of_one: float = 1.0) -> float:
+    """The kappa of a law on a sphere that has the scale ``min_scale``, ``of_one`` at scale 1; at most KAPPA_MAX."""
+    if min_scale is None:
+        return KAPPA_MAX
+    scale = checks.one_positive(min_scale, "min_scale")
+    # Compared as scales, since the square of a tiny one is no double.
+    return of_one / scale**2 if scale > math.sqrt(of_one / KAPPA_MAX) else KAPPA_MAX
+
+
 @quiet
 def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: float | None = None) -> np.ndarray:
     """The kappa of the von Mises-Fisher law on S^d with 1 - A(kappa) = versine, (*batch).
@@ -89,9 +99,7 @@ def concentration_from_resultant(versine: np.ndarray, d: int, min_scale: float |
     With ``min_scale`` the best kappa that is no more than 1/min_scale^2; 0 where A = 0.
     """
     versine = np.asarray(versine, np.float64)
-    most = np.asarray(KAPPA_MAX)
-    if min_scale is not None:
-        most = np.minimum(KAPPA_MAX, checks.one_positive(min_scale, "min_scale") ** -2.0)
+    most = np.asarray(largest_kappa(min_scale))
     floor = VonMisesFisherRadius(d, most).mean_versine()
     narrow = versine <= floor
     if min_scale is None and narrow.any():

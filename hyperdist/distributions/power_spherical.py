@@ -15,6 +15,7 @@ from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence_forms import Divergence, form
+from hyperdist.distributions.fitting import largest_kappa
 from hyperdist.distributions.observed import observed
 from hyperdist.distributions.sphere_rows import unit_points
 from hyperdist.distributions.spherical import SphericalDistribution
@@ -60,6 +61,7 @@ class PowerSpherical(SphericalDistribution):
     """
 
     _summary = PowerSphericalSummary
+    _kappa_of_one = 2.0
 
     radius: PowerSphericalRadius
 
@@ -203,9 +205,7 @@ def _concentration(mean: np.ndarray, d: int, min_scale: float | None) -> np.ndar
 
     Newton's method on the reciprocal, which is nearly linear in kappa.
     """
-    most = np.asarray(KAPPA_MAX)
-    if min_scale is not None:
-        most = np.minimum(KAPPA_MAX, 2.0 / checks.one_positive(min_scale, "min_scale") ** 2)
+    most = np.asarray(largest_kappa(min_scale, PowerSpherical._kappa_of_one))
     floor, even = -mean_log_share(d, most), -mean_log_share(d, np.zeros(()))
     narrow = -mean <= floor
     if min_scale is None and narrow.any():

@@ -39,6 +39,8 @@ class SphericalDistribution(RadialDistribution):
 
     _summary: type[SphericalSummary] = SphericalSummary
     """What divergences know the law's kernel by."""
+    _kappa_of_one = 1.0
+    """The kappa of a narrow law times its variance along an axis."""
 
     def _set_centre(self, mu: ArrayLike, **others: np.ndarray) -> None:
         unit: np.ndarray = checks.unit(checks.on_sphere(checks.vector(mu, "mu", 2), "mu"))
