@@ -183,13 +183,22 @@ def page(record: dict[str, Any]) -> str:
         f"`{record['command']}` on {machine['cpus']} processors, {machine['cpu']}. Load at the start: "
         f"{settings['load at the start']:.1f}; above 0, the clock counts other work too.",
         since(record), "",
-        f"Cells: `{' '.join(settings['cells'])}`. Fit: {settings['rows']:.0e} draws, {settings['rows of a block']:,} a "
-        f"block, drawn again in every pass; a worker may hold {settings['memory limit of a worker']}.", "",
+        *(words for part, words in _settings(settings).items() if any(PARTS[part][0] in name for name in walls)),
         pages.table(("what", WALL, PROCESSOR, "times as fast"), lines, right=1),
     ]  # fmt: skip
     if others:
         text.append(pages.table(("what", "figure", "value"), others, right=2))
     return "\n".join(text)
+
+
+def _settings(settings: dict[str, Any]) -> dict[str, str]:
+    """What a reader has to know of a part."""
+    limit = settings["memory limit of a worker"]
+    return {
+        "cells": f"Cells: `{' '.join(settings['cells'])}`.\n",
+        "fit": f"Fit: {settings['rows']:.0e} draws, {settings['rows of a block']:,} a block, drawn again in every "
+        f"pass; a worker may hold {limit}.\n",
+    }
 
 
 def _gain(name: str, walls: dict[str, float]) -> str:

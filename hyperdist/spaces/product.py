@@ -188,7 +188,8 @@ class ProductSpace(Space):
         return x
 
     def _mean(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        return product.join([space._mean(part, weights) for space, part in self._each(x)])
+        # Parts that lie in memory as points of the factor do: to the last bit the factors' own means.
+        return product.join([space._mean(np.ascontiguousarray(part), weights) for space, part in self._each(x)])
 
     def _carried_mean(self, mean: np.ndarray, x: Array, w: Array) -> Array:
         return product.join([space._carried_mean(m, part, w) for space, m, part in self._each(mean, x)])
