@@ -1,7 +1,8 @@
 """The same work on one process and on several: the grid of laws, cells of a table, a fit to more than memory holds.
 
 Each is done anew for every number of processes. Beside the time on the clock stands that of the processors, of all
-processes together, which other work on the machine changes less.
+processes together, which other work on the machine changes less. One after another: what is timed has the machine to
+itself, and what was timed is kept where the command is interrupted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import numpy as np
 from rich.console import Console
 
 import hyperdist as hd
-from hyperdist.runs import pages
+from hyperdist.runs import engine, pages
 from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.places import Place
 from validation.arguments import at_least
 from validation.peak import peak_memory
 from validation.record import REPORTS, ROOT, record, row, since, sources
@@ -67,19 +69,19 @@ def _command(*arguments: str) -> Done:
     return Done(wall, after.children_user + after.children_system - before.children_user - before.children_system)
 
 
-def grid(options: argparse.Namespace, processes: int) -> Done:
+def grid(processes: int, rows: int, quick: bool) -> Done:
     """The validation's default grid."""
-    return _command("validation", "--workers", str(processes), *(QUICK["grid"] if options.quick else ()))
+    return _command("validation", "--workers", str(processes), *(QUICK["grid"] if quick else ()))
 
 
-def cells(options: argparse.Namespace, processes: int) -> Done:
+def cells(processes: int, rows: int, quick: bool) -> Done:
     """Cells of the branching diffusion's table."""
-    chosen = QUICK["cells"] if options.quick else CELLS
+    chosen = QUICK["cells"] if quick else CELLS
     fixed = ("--no-pictures", "--accelerator", "cpu", "--workers", str(processes))
     return _command("hyperdist_torch.experiments", "branching", *chosen, *fixed)
 
 
-def fit(options: argparse.Namespace, processes: int) -> Done:
+def fit(processes: int, rows: int, quick: bool) -> Done:
     """A mixture fitted to lazy draws, which every pass draws again: to a share of them, and from there to all."""
     import distributed
 
@@ -88,8 +90,8 @@ def fit(options: argparse.Namespace, processes: int) -> Done:
         n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=LIMIT
     ) as cluster, distributed.Client(cluster) as client:  # fmt: skip
         before, start = _processor(client), time.perf_counter()
-        x: Any = hd.distributed.sample(true, options.rows, chunks=min(CHUNK, options.rows), seed=SEED)
-        share = x[: max(min(options.rows, 10_000), options.rows // SHARE)]
+        x: Any = hd.distributed.sample(true, rows, chunks=min(CHUNK, rows), seed=SEED)
+        share = x[: max(min(rows, 10_000), rows // SHARE)]
         begun = hd.Mixture.fit(share, hd.VonMisesFisher, 3, starts=2, tol=1e-6, rng=SEED)
         found = hd.Mixture.fit(x, hd.VonMisesFisher, 3, init=begun)
         wall, processor = time.perf_counter() - start, _processor(client) - before
@@ -114,7 +116,7 @@ def _of_all(client: Any, function: Callable[[], float]) -> list[float]:
     return list(client.run(function).values())
 
 
-PARTS: dict[str, tuple[str, Callable[[argparse.Namespace, int], Done], str]] = {
+PARTS: dict[str, tuple[str, Callable[[int, int, bool], Done], str]] = {
     "grid": ("validation grid", grid, "hyperdist"),
     "cells": ("16 branching cells", cells, "lightning"),
     "fit": ("fit of a mixture", fit, "distributed"),
@@ -129,6 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--processes", type=at_least(1), nargs="+", default=[1, 2], help="how many (default: 1 2)")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="only these parts")
+    parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has timed")
     parser.add_argument("--quick", action="store_true", help="a few laws and cells, for tests")
     parser.add_argument("--out", type=Path, default=REPORTS / "scaling", help="folder of record.json and table.md")
 
@@ -140,51 +143,70 @@ def main(options: argparse.Namespace) -> int:
     if lacking:
         console.print(f"scaling --only {' '.join(options.only)} needs {', '.join(lacking)}, not installed here")
         return 2
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    rows: list[dict[str, Any]] = []
-    for part in options.only:
-        name, work, _ = PARTS[part]
-        for processes in options.processes:
-            console.print(f"{name} on {processes} ...")
-            done = work(options, processes)
-            console.print(f"{name} on {processes}: {done.wall:.1f} s, processors {done.processor:.1f} s")
-            metrics = {WALL: done.wall, PROCESSOR: done.processor, **done.more}
-            rows += [row(f"{name} on {processes}", metric, value) for metric, value in metrics.items()]
+    tasks = [
+        engine.Task(part, f"{PARTS[part][0]} on {processes}", "validation.scaling:timed",
+                    (part, processes, options.rows, options.quick))
+        for part in options.only for processes in options.processes
+    ]  # fmt: skip
+    measured = sources("hyperdist", "hyperdist_torch")
+    out = options.out.resolve()
+    cache = engine.Cache(out.parent / f".{out.name}.partial", options.resume, measured["digest"])
+    try:
+        results = engine.run(tasks, Place(), cache)
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command with --resume goes on from here")
+        return 130
+    failed = [result for found in results.values() for result in found if "error" in result]
+    for result in failed:
+        console.print(f"{result['key']}: {result['error']}", markup=False)
+    if failed:
+        return 1
+    rows = [
+        row(result["key"], metric, value)
+        for found in results.values() for result in found for metric, value in result["metrics"].items()
+    ]  # fmt: skip
     settings = {
         "rows": options.rows, "rows of a block": CHUNK, "memory limit of a worker": LIMIT,
         "processes": options.processes, "cells": list(QUICK["cells"] if options.quick else CELLS),
-        "quick": options.quick, "load at the start": load, "sources": sources("hyperdist", "hyperdist_torch"),
+        "quick": options.quick, "sources": measured,
     }  # fmt: skip
     made = record([SEED], settings, rows)
-    write_text(options.out / "record.json", to_json(made))
-    write_text(options.out / "table.md", page(made))
+    write_text(out / "record.json", to_json(made))
+    write_text(out / "table.md", page(made))
+    cache.clear()
     return 0
 
 
-WALL, PROCESSOR = "seconds", "processor seconds"
+def timed(part: str, processes: int, rows: int, quick: bool) -> dict[str, Any]:
+    """One part on so many processes: its metrics and their values."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    done = PARTS[part][1](processes, rows, quick)
+    return {"metrics": {WALL: done.wall, PROCESSOR: done.processor, LOAD: load, **done.more}}
+
+
+WALL, PROCESSOR, LOAD = "seconds", "processor seconds", "load at the start"
 
 
 def page(record: dict[str, Any]) -> str:
     """The Markdown page of a record."""
     settings, machine, rows = record["settings"], record["machine"], record["rows"]
     walls = {entry["name"]: float(entry["value"]) for entry in rows if entry["metric"] == WALL}
+    told = (WALL, PROCESSOR, LOAD)
     lines = [
-        [name, *(f"{entry['value']:.1f}" for entry in rows if entry["name"] == name and entry["metric"] in
-                 (WALL, PROCESSOR)), _gain(name, walls)]
+        [name, *(f"{entry['value']:.1f}" for metric in told for entry in rows
+                 if (entry["name"], entry["metric"]) == (name, metric)), _gain(name, walls)]
         for name in walls
     ]  # fmt: skip
     others = [
-        [entry["name"], entry["metric"], f"{entry['value']:.4g}"]
-        for entry in rows
-        if entry["metric"] not in (WALL, PROCESSOR)
+        [entry["name"], entry["metric"], f"{entry['value']:.4g}"] for entry in rows if entry["metric"] not in told
     ]
     text = [
         "# The same work on several processes", "",
-        f"`{record['command']}` on {machine['cpus']} processors, {machine['cpu']}. Load at the start: "
-        f"{settings['load at the start']:.1f}; above 0, the clock counts other work too.",
+        f"`{record['command']}` on {machine['cpus']} processors, {machine['cpu']}. Where the load at the start is "
+        "above 0, the clock counts other work too.",
         since(record), "",
         *(words for part, words in _settings(settings).items() if any(PARTS[part][0] in name for name in walls)),
-        pages.table(("what", WALL, PROCESSOR, "times as fast"), lines, right=1),
+        pages.table(("what", *told, "times as fast"), lines, right=1),
     ]  # fmt: skip
     if others:
         text.append(pages.table(("what", "figure", "value"), others, right=2))
