@@ -120,9 +120,10 @@ def on_sphere(x: np.ndarray, name: str) -> np.ndarray:
 
 
 def length(x: Array) -> Array:
-    """|x|, (*batch); NumPy's in double precision, so that no square overflows."""
+    """|x|, (*batch); NumPy's in double precision, so that no square of a single one overflows; inf above 1e154."""
     if plain(x):
-        return np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
+        with np.errstate(over="ignore"):
+            return np.sqrt(np.sum(np.square(x, dtype=np.float64), axis=-1))
     return namespace(x).sqrt(dot(x, x))
 
 

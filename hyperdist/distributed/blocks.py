@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -59,6 +61,18 @@ def _responsibilities(x: Any, *given: Any, of: Any, columns: tuple[int, int]) ->
     return found if not given else found * np.asarray(given[0])[:, None, None]
 
 
+@contextmanager
+def _numbered(first: int) -> Iterator[None]:
+    """Errors speak of a row by its number in the whole array, in which the block's first row has this one."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(_ROW.sub(lambda found: str(int(found[0]) + first), str(error))) from error
+
+
+_ROW = re.compile(r"(?<= at index \()\d+")
+
+
 @dataclass(frozen=True)
 class _Reading:
     """What makes points and shares of a block's rows."""
@@ -86,19 +100,22 @@ class _Reading:
             given = function(given)
         return given, more
 
-    def rows(self, x: Any, w: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Points as they are read, and the weights they were given, (rows, B)."""
-        read = self.read(x)
-        if w is None:
-            return read, np.ones((len(read), 1))
-        if w.dtype == np.bool_:
-            w = w.astype(np.float64)
-        return read, checks.non_negative(w, "weights").astype(np.float64).reshape(len(read), -1)
+    def rows(self, x: Any, w: Any, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Points as they are read, and the weights they were given, (rows, B); ``first`` is the first row's number."""
+        with _numbered(first):
+            read = self.read(x)
+            if w is None:
+                return read, np.ones((len(read), 1))
+            if w.dtype == np.bool_:
+                w = w.astype(np.float64)
+            return read, checks.non_negative(w, "weights").astype(np.float64).reshape(len(read), -1)
 
 
-def _sums(x: Any, w: Any, reading: _Reading, statistic: Statistic, rows: int | None) -> tuple[np.ndarray, ...]:
+def _sums(
+    x: Any, w: Any, first: int, reading: _Reading, statistic: Statistic, rows: int | None
+) -> tuple[np.ndarray, ...]:
     """Of one block: sums of the weights as given and as used, of what comes along, and of the statistic."""
-    read, given = reading.rows(x, w)
+    read, given = reading.rows(x, w, first)
 
     def whole(read: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, ...]:
         shares, more = reading.shares(read, given)
@@ -113,8 +130,8 @@ _ROWS = 1 << 16
 """Rows of a block that are worked on at a time, where a statistic does not say."""
 
 
-def _value(x: Any, w: Any, reading: _Reading, function: Callable[[np.ndarray, np.ndarray], Any]) -> Any:
-    read, given = reading.rows(x, w)
+def _value(x: Any, w: Any, first: int, reading: _Reading, function: Callable[[np.ndarray, np.ndarray], Any]) -> Any:
+    read, given = reading.rows(x, w, first)
     return function(reading.points(read), reading.shares(read, given)[0])
 
 
@@ -192,19 +209,20 @@ class LazyBlocks(Blocks):
         fixed = [delayed(argument, traverse=False) for argument in (self._reading, *arguments)]
         weights = () if self._w is None else (self._w, "i" + "bcdefgh"[: self._w.ndim - 1])
         call = _with_weights if weights else _without_weights
+        first = da.from_array(np.cumsum((0, *self._x.chunks[0][:-1])), chunks=1)
         found = da.blockwise(
-            call, "i", self._x, "ik", *weights, concatenate=True, dtype=object, meta=np.empty(0, object),
+            call, "i", self._x, "ik", first, "i", *weights, concatenate=True, dtype=object, meta=np.empty(0, object),
             align_arrays=False, function=function, fixed=fixed,
         )  # fmt: skip
         return list(found.to_delayed())
 
 
-def _with_weights(x: Any, w: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
-    return function(x, w, *fixed)
+def _with_weights(x: Any, first: Any, w: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
+    return function(x, w, int(first[0]), *fixed)
 
 
-def _without_weights(x: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
-    return function(x, None, *fixed)
+def _without_weights(x: Any, first: Any, *, function: Callable[..., Any], fixed: list[Any]) -> Any:
+    return function(x, None, int(first[0]), *fixed)
 
 
 def whole_rows(x: Any) -> Any:

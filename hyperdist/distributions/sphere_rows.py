@@ -18,7 +18,8 @@ def rows_on_sphere(x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     given = checks.observations(x, "x", 2, "m")
     points = given.astype(np.float64, copy=False)
     tolerance = 0.999 * checks.sphere_tolerance(given)
-    square = row_squares(points)
+    with np.errstate(over="ignore"):  # infinite is off the sphere
+        square = row_squares(points)
     if not (square.min() > (1.0 - tolerance) ** 2 and square.max() < (1.0 + tolerance) ** 2):
         checks.on_sphere(given, "x")
     return points, np.sqrt(square)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import multiprocessing
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -166,7 +167,8 @@ def _local(workers: int) -> Iterator[Pool]:
 def _cluster(address: str) -> Iterator[Pool]:
     """All tasks at once, since a cluster may grow with what waits."""
     try:
-        from distributed import Client, KilledWorker
+        from distributed import Client, KilledWorker, Security
+        from distributed.comm import connect
         from distributed.comm.addressing import parse_address
         from distributed.comm.registry import get_backend
     except ImportError:
@@ -175,9 +177,14 @@ def _cluster(address: str) -> Iterator[Pool]:
         # Of what is no address a client would complain too, and keep this process from ending.
         scheme, place = parse_address(address)
         get_backend(scheme).get_address_host(place)
+        # A client waits for ever for the greeting of what listens and is no scheduler.
+        greeting = connect(address, timeout=_WAIT, **Security().get_connection_args("client"))
+        with ThreadPoolExecutor(1) as aside:  # a notebook has a loop in this thread
+            aside.submit(asyncio.run, _greeted(greeting)).result()
         client = Client(address, timeout=_WAIT, set_as_default=False)
-    except (OSError, ValueError) as error:  # nobody answers, or no address
-        raise OSError(f"--scheduler must be the address of a Dask scheduler, got {address!r}: {error}") from error
+    except Exception as error:  # no address, nobody answers, or the answer is another protocol's: whatever it breaks
+        reason = str(error) or f"nothing was said for {_WAIT:g} s"
+        raise OSError(f"--scheduler must be the address of a Dask scheduler, got {address!r}: {reason}") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=_WAIT)
@@ -190,6 +197,11 @@ def _cluster(address: str) -> Iterator[Pool]:
             yield pool
         finally:
             pool.executor.shutdown(wait=False)  # which cancels
+
+
+async def _greeted(greeting: Any) -> None:
+    """TimeoutError where the other end does not say what it is in time."""
+    (await asyncio.wait_for(greeting, _WAIT)).abort()
 
 
 def _check(client: Any, address: str) -> None:

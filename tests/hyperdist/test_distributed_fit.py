@@ -128,6 +128,26 @@ def test_bad_observations_are_named(rng: np.random.Generator) -> None:
     assert hd.VonMisesFisher.fit(unknown.compute_chunk_sizes()) == hd.VonMisesFisher.fit(unknown.compute_chunk_sizes())
 
 
+@pytest.mark.parametrize(("row", "column", "value"), [(0, 0, np.nan), (59, 1, np.inf), (77, 2, 3.0), (99, 0, 1e200)])
+def test_bad_rows_have_the_numbers_they_have_in_the_whole(
+    row: int, column: int, value: float, rng: np.random.Generator
+) -> None:
+    good = hd.SphericalUniform(2).sample(100, rng)
+    x, w = good.copy(), np.ones(100)
+    x[row, column] = value
+    w[row] = -1.0
+    both = da.from_array(x, chunks=30), x
+    pairs: list[Any] = [
+        [lambda each=each: hd.VonMisesFisher.fit(each) for each in both],
+        [lambda each=each: hd.VonMisesFisher.fit(each, w) for each in (da.from_array(good, chunks=30), good)],
+    ]
+    for lazy, whole in pairs:
+        with pytest.raises(ValueError, match=rf" at index \({row},") as wanted:
+            whole()
+        with pytest.raises(ValueError, match=f"^{re.escape(str(wanted.value))}$"):
+            lazy()
+
+
 @pytest.mark.filterwarnings("ignore:the best start has not converged")
 def test_blocks_that_a_mask_has_emptied(rng: np.random.Generator) -> None:
     """Of a law, a mixture and a product, as where the first files of a record are of another kind."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
 
-from hyperdist.runs import engine, lock
+from hyperdist.runs import engine, lock, places
 from hyperdist.runs.engine import Cache, Task
 from hyperdist.runs.places import Place, add_options
 
@@ -128,6 +130,30 @@ def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     code = f"from hyperdist.runs.places import Place\nwith Place(scheduler={address!r}).pool(1): pass"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20)
     assert f"OSError: --scheduler must be the address of a Dask scheduler, got {address!r}: " in run.stderr
+
+
+@pytest.mark.parametrize("answer", [None, b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.0 400 Bad Request\r\n\r\n", bytes(100)])
+def test_what_is_no_scheduler_is_refused(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it says, or nothing at all, for which a client would wait for ever."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(places, "_WAIT", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        accepted = list[socket.socket]()
+
+        def serve() -> None:
+            with suppress(OSError):  # closed below
+                while True:
+                    accepted.append(server.accept()[0])
+                    if answer:
+                        accepted[-1].sendall(answer)
+
+        Thread(target=serve, daemon=True).start()
+        with pytest.raises(OSError, match=f"--scheduler must be the address of a Dask scheduler, got {address!r}: ."):
+            next(engine.finished(tasks(2), Place(scheduler=address)))
+        assert accepted
+        for connection in accepted:
+            connection.close()
 
 
 def test_a_cluster_that_cannot_serve_is_refused() -> None:
