@@ -11,7 +11,7 @@ from hyperdist import checks
 from hyperdist.arrays.rows import dot
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import density
-from hyperdist.distributions.base import CentredDistribution
+from hyperdist.distributions.centred import CentredDistribution
 from hyperdist.geometry import conversions, poincare, polar, tangent
 from hyperdist.radial import rejection
 from hyperdist.spaces import Lorentz, PoincareBall, Tangent

@@ -11,7 +11,7 @@ from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import density
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.distributions.base import RadialNormal
+from hyperdist.distributions.centred import RadialNormal
 from hyperdist.distributions.fitting import ROUNDING, one_curvature, scale_from_second_moment
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.observed import observed

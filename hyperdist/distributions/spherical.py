@@ -12,7 +12,7 @@ from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import density, sphere_rows
 from hyperdist.distributions.area import log_sphere_area
-from hyperdist.distributions.base import RadialDistribution, RadialNormal
+from hyperdist.distributions.centred import RadialDistribution, RadialNormal
 from hyperdist.distributions.fitting import (
     ROUNDING,
     concentration_from_resultant,
