@@ -23,8 +23,12 @@ _ASIDE = {"plot", "earth", "testing", "trees", "experiments", "training", "datas
 
 
 def source_hash() -> str:
-    """A digest of the library's and the validation's sources: what cached results depend on."""
-    return _digest(path for folder in ("hyperdist", "validation") for path in (ROOT / folder).rglob("*.py"))
+    """A digest of both packages' and the validation's sources: what cached results depend on.
+
+    PyTorch's accept loop is counted beside NumPy's.
+    """
+    folders = ("hyperdist", "hyperdist_torch", "validation")
+    return _digest(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
 def sources(*packages: str, root: Path = ROOT) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def _write(
 def from_parquet(folder: str | os.PathLike[str]) -> da.Array:
     """What ``to_parquet`` has written, as a ``dask.array`` (n, k) with a block a file.
 
-    Raises  ValueError that names the file where one is missing or cannot be read; OSError where there is no folder.
+    Raises  ValueError that names the file where one is missing, cannot be read or has other columns than x0, x1, ...,
+            which may stand in any order; OSError where there is no folder.
 
     >>> import hyperdist as hd
     >>> import tempfile
@@ -107,8 +108,19 @@ def from_parquet(folder: str | os.PathLike[str]) -> da.Array:
                 f"{name} must have columns of one kind, float or double, and those of {names[0].name}, got "
                 f"{str(schemas[-1])!r}: write the array again"
             )
-    columns, dtype = schemas[0].names, np.dtype(schemas[0].types[0].to_pandas_dtype())
+    columns, dtype = _coordinates(names[0], schemas[0].names), np.dtype(schemas[0].types[0].to_pandas_dtype())
     return _of_blocks(_read_part, names, tuple(rows), len(columns), dtype, columns=columns)
+
+
+def _coordinates(name: Path, there: list[str]) -> list[str]:
+    """The columns x0, x1, ... in the order of the coordinates, whatever order another tool has given them."""
+    columns = [f"x{j}" for j in range(len(there))]
+    if sorted(there) != sorted(columns):
+        raise ValueError(
+            f"{name} must have columns x0, x1, ..., one for each coordinate, got {', '.join(there)}: "
+            "keep or rename those"
+        )
+    return columns
 
 
 def _parts(path: Path, folder: str | os.PathLike[str]) -> list[Path]:
@@ -182,9 +194,10 @@ def _opened(path: Path) -> Any:
 
 
 def _check_there(name: Path) -> None:
-    """Raise where a chunk has no file, for which Zarr reads zeros."""
-    if not name.exists():
-        raise ValueError(f"{name} must hold a chunk of the array, got no such file: write the array again")
+    """Raise where a chunk has no file, or one of no bytes, for which Zarr reads zeros."""
+    if not name.exists() or not name.stat().st_size:
+        got = "an empty file" if name.exists() else "no such file"
+        raise ValueError(f"{name} must hold a chunk of the array, got {got}: write the array again")
 
 
 def _read_chunk(name: Path, index: int, path: Path, size: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from hyperdist.distributions.displacement import Point
 from hyperdist.distributions.expectation_maximisation import Climb, share_out
 from hyperdist.distributions.families import SHARE, Families
 from hyperdist.distributions.mixture_fit import prepare, shares_of, soft_shares
+from hyperdist.distributions.observed import nothing
 
 State = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Of points (rows, k) to responsibilities (rows, runs, K) and log densities (rows, runs)."""
@@ -61,7 +62,7 @@ class Ascent:
     def sums(self, weights: Responsibilities) -> tuple[np.ndarray, np.ndarray]:
         """Values (runs,) and weights of the components (runs, K): those that came along, or by a pass of their own."""
         if not weights.sums:
-            observed(self.x, weights, self.read).total(_nothing)
+            observed(self.x, weights, self.read).total(nothing)
         value, mass = weights.sums
         return value, mass / np.sum(mass, axis=-1, keepdims=True)
 
@@ -162,10 +163,6 @@ class _Passes:
 
 def _read(family: Any, options: dict[str, Any], x: np.ndarray) -> np.ndarray:
     return prepare(family, options, x)[0]
-
-
-def _nothing(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, ...]:
-    return ()
 
 
 def _shared(plan: Climb, point: Point, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,6 @@ def factors(x: Any, weights: Any, widths: Sequence[int]) -> tuple[list[Any], Any
     return split(points, widths), weights
 
 
-def nothing(points: np.ndarray, shares: np.ndarray) -> int:
-    """What a law without parameters asks of its observations, beside their checks."""
-    return len(points)
+def nothing(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What a law without parameters asks of its observations, beside the checks of them and of their weights' sum."""
+    return ()

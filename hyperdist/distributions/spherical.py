@@ -351,5 +351,5 @@ class SphericalUniform(SphericalDistribution):
     def fit(cls, x: ArrayLike, weights: ArrayLike | None = None) -> SphericalUniform:
         """The uniform law on the sphere of x, (n, m): it has no parameter."""
         blocks = observed(x, weights, unit_points)
-        blocks.combined(nothing, sum)  # which looks at all of them
+        blocks.total(nothing)  # which looks at all of them
         return cls(blocks.width - 1)

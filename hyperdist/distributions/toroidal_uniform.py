@@ -78,5 +78,5 @@ class ToroidalUniform(ToroidalDistribution):
         True
         """
         blocks = observed(x, weights, read_angles)
-        blocks.combined(nothing, sum)
+        blocks.total(nothing)
         return cls(blocks.width)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdist.runs import record
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import write_text
 from hyperdist.runs.places import Place, Pool
 from hyperdist.runs.progress import Bar
 
@@ -171,15 +171,16 @@ class Cache:
         if path is None or not path.is_file():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
+        return found if isinstance(found, dict) and "key" in found else None
 
     def store(self, task: Task, result: dict[str, Any]) -> None:
-        """Keep a result, unless it is an error."""
+        """Keep a result, unless it is an error. Infinities and NaN come back as they were, unlike those of a record."""
         path = self._path(task)
         if path is not None and "error" not in result:
-            write_text(path, to_json(result))
+            write_text(path, json.dumps(result))
 
 
 def run(tasks: Sequence[Task], place: Place, cache: Cache | None = None) -> dict[str, list[dict[str, Any]]]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from hyperdist.runs.engine import Lost
 from hyperdist_torch.experiments import (
     branching,
     earth,
@@ -37,7 +38,7 @@ _EXPERIMENTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment; 2 where the input is bad, with what is wrong on stderr, 130 where it is interrupted."""
+    """Run one experiment; 2 where it cannot be done, with what is wrong on stderr, 130 where it is interrupted."""
     parser = argparse.ArgumentParser(prog="python -m hyperdist_torch.experiments", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in _EXPERIMENTS.items():
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with alone(options):
             _EXPERIMENTS[options.name].main(options, _say)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, Lost) as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 2
     except KeyboardInterrupt:

@@ -101,6 +101,43 @@ def test_files_that_are_not_of_the_array_are_named(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, x)
 
 
+def test_coordinates_are_columns_by_name(tmp_path: Path) -> None:
+    """Another tool may have sorted them, as x0, x1, x10, x2; one too many, or none of a name, is no coordinate."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    x = np.random.default_rng(0).normal(size=(5, 12))
+    columns = {f"x{j}": x[:, j] for j in range(12)}
+    path = tmp_path / "part-0-of-1.parquet"
+    parquet.write_table(pyarrow.table({name: columns[name] for name in sorted(columns)}), path)
+    np.testing.assert_array_equal(distributed.from_parquet(tmp_path), x)
+    for other in (
+        columns | {"weight": x[:, 0]},
+        {name: column for name, column in columns.items() if name != "x3"},
+        {"a": x[:, 0], "b": x[:, 1]},
+    ):
+        parquet.write_table(pyarrow.table(other), path)
+        with pytest.raises(ValueError, match=rf"{re.escape(str(path))} must have columns x0, x1, \.\.\., .*, got "):
+            distributed.from_parquet(tmp_path)
+
+
+def test_a_shard_of_any_length_is_named(tmp_path: Path) -> None:
+    """Zarr reads zeros from one of no bytes."""
+    zarr, x = pytest.importorskip("zarr"), LAW.sample(60, rng=0)
+    array = zarr.create_array(str(tmp_path / "draws"), shape=x.shape, dtype=x.dtype, shards=(20, 3), chunks=(10, 3))
+    array[:] = x
+    path = tmp_path / "draws" / "c" / "1" / "0"
+    whole, found = path.read_bytes(), distributed.from_zarr(tmp_path / "draws")
+    np.testing.assert_array_equal(found, x)
+    for length in (0, 1, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            found.compute()
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="must hold a chunk of the array, got an empty file"):
+        distributed.from_zarr(tmp_path / "draws")
+
+
 def test_none_and_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No draws, no coordinates, no numbers; an empty folder stays the one it was."""
     x: Any = distributed.sample(LAW, 10, chunks=4, seed=3)

@@ -149,6 +149,14 @@ def test_bad_rows_have_the_numbers_they_have_in_the_whole(
 
 
 @pytest.mark.filterwarnings("ignore:the best start has not converged")
+@pytest.mark.parametrize("uniform", [hd.SphericalUniform, hd.ToroidalUniform])
+def test_weights_of_no_sum_are_no_weights_of_a_uniform_law_either(uniform: Any) -> None:
+    x = uniform(2).sample(20, rng=0)
+    for given in (x, da.from_array(x, chunks=(7, -1))):
+        with pytest.raises(ValueError, match=r"weights must have a positive sum, got 0\.0"):
+            uniform.fit(given, weights=np.zeros(20))
+
+
 def test_blocks_that_a_mask_has_emptied(rng: np.random.Generator) -> None:
     """Of a law, a mixture and a product, as where the first files of a record are of another kind."""
     x = hd.VonMisesFisher(np.eye(3)[:1].repeat(2, 0), [3.0, 9.0]).sample(60, rng).reshape(120, 3)

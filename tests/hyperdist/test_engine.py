@@ -257,3 +257,23 @@ def test_results_are_kept_as_they_come(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         engine.run(tasks(4), Place(), cache)
     assert [cache.load(task) is not None for task in tasks(4)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("text", ["", '{"key": "dra', "{}", "[]", "3", "null", "\xff"])
+def test_what_holds_no_result_is_computed_again(text: str, tmp_path: Path) -> None:
+    cache, (task,) = Cache(tmp_path, True, "sources"), tasks(1)
+    wanted = engine.run([task], Place(), cache)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(text.encode("latin-1"))
+    assert cache.load(task) is None
+    assert engine.run([task], Place(), cache) == wanted
+
+
+def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
+    """A law that is wrong gives infinities and NaN, which are numbers for whoever judges them."""
+    cache, (task,) = Cache(tmp_path, True, "sources"), tasks(1)
+    values = [float("nan"), float("inf"), -float("inf"), 0.1, -0.0, 5e-324]
+    cache.store(task, {"key": task.key, "values": values})
+    found = cache.load(task)
+    assert found is not None
+    assert [value.hex() for value in found["values"]] == [value.hex() for value in values]

@@ -15,6 +15,7 @@ pytest.importorskip("lightning")
 import matplotlib as mpl  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
+from hyperdist.runs import engine  # noqa: E402
 from hyperdist_torch.experiments import cells, earth, options  # noqa: E402
 from hyperdist_torch.experiments.__main__ import main  # noqa: E402
 
@@ -108,6 +109,19 @@ def test_another_experiment_s_folder(
     error = capsys.readouterr().err
     assert "--out must be a folder of this experiment, got one with another's result (N-VAE (quick), prior std" in error
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
+
+
+def test_a_process_that_is_lost_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback: what was lost, and what to do."""
+
+    def lost(*_: Any) -> None:
+        raise engine.Lost(CELL)
+
+    monkeypatch.setattr(cells, "work", lost)
+    assert branching(tmp_path / "out") == 2
+    assert f"{CELL}: its process has ended without a word 3 times" in capsys.readouterr().err
 
 
 def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,6 +100,12 @@ def test_cached_results_depend_on_arguments_and_sources(tmp_path):
     assert engine.Cache(tmp_path, True, record.source_hash()).load(task) is None
 
 
+def test_cached_results_depend_on_both_packages(monkeypatch):
+    """PyTorch's proposals are counted as NumPy's are."""
+    monkeypatch.setattr(record, "_digest", lambda paths: {path.relative_to(record.ROOT).parts[0] for path in paths})
+    assert record.source_hash() == {"hyperdist", "hyperdist_torch", "validation"}
+
+
 def test_examination_repeats_for_a_seed_and_differs_between_seeds():
     case = Case("RiemannianNormal", 3, 0.5, model="poincare", centre=0.7, n=400)
     one, two, other = (examine.examine(case, seed) for seed in (1, 1, 2))
