@@ -183,7 +183,9 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         d, axes = self.event_shape[0], len(self.batch_shape)
         deviation = np.broadcast_to(deviation, np.broadcast_shapes(deviation.shape, (*self.batch_shape, d)))
         lead = deviation.shape[: deviation.ndim - 1 - axes]
-        rows = deviation.reshape(-1, self._batch, d)
+        rows = deviation.reshape(math.prod(lead), self._batch, d)
+        if not rows.size:
+            return np.zeros((*lead, *self.batch_shape))
         value = np.stack([torus_terms.of_rows(rows[:, j], plan) for j, plan in enumerate(self._plans)], axis=-1)
         return value.reshape(*lead, *self.batch_shape)
 

@@ -54,7 +54,7 @@ def measure(kind: type[Kernel], d: int, theta: Array) -> Measure:
     kernel = kind.at(d, values(theta))
     xp = namespace(kernel.centre)
     parts = quadrature.nodes(kernel, *sides(kernel.centre))
-    y, offset, mass = (xp.reshape(part, (-1, *part.shape[2:])) for part in parts)
+    y, offset, mass = (xp.reshape(part, (part.shape[0] * part.shape[1], *part.shape[2:])) for part in parts)
     total = xp.sum(mass, axis=0)
     nodes = Nodes(y, offset, kernel.centre, mass / total)
     value = kernel.log_peak + xp.log(total)

@@ -203,7 +203,9 @@ class TreeEmbedding(Frozen):
         return self._pairs(i, j)[1]
 
     def _pairs(self, i: Any, j: Any) -> tuple[np.ndarray, np.ndarray]:
-        i, j = np.broadcast_arrays(self._place(i, "i"), self._place(j, "j"))
+        i, j = self._place(i, "i"), self._place(j, "j")
+        checks.broadcast(i=i.shape, j=j.shape)
+        i, j = np.broadcast_arrays(i, j)
         found = self._frames.pairs(i.reshape(-1), j.reshape(-1))
         return found[0].reshape(i.shape)[()], found[1].reshape(i.shape)[()]
 

@@ -32,6 +32,8 @@ class SphericalUniform(OnSphere):
     tensor([-2.5310, -2.5310, -2.5310, -2.5310], dtype=torch.float64)
     >>> globe.entropy().item() == -globe.log_prob(x)[0].item(), round(globe.variance.item(), 6)  # (pi^2 - 4)/2
     (True, 2.934802)
+    >>> torch.equal(globe.log_normalizer(), globe.entropy())
+    True
     >>> round(globe.radius.cdf(torch.tensor(torch.pi / 3, dtype=torch.float64)).item(), 6)  # (1 - cos)/2
     0.25
     """
@@ -89,6 +91,10 @@ class SphericalUniform(OnSphere):
         """Log area of the sphere, (*batch)."""
         area = log_sphere_area(self.event_shape[0])
         return torch.full(self.batch_shape, area, dtype=self._dtype, device=self.mu.device)
+
+    def log_normalizer(self) -> Tensor:
+        """Log area of the sphere, (*batch); the kernel is 1."""
+        return self.entropy()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Minus the log area, (*broadcast)."""

@@ -105,6 +105,8 @@ class VAEConfig:
         for name in ("c", "learn_c"):
             if isinstance(getattr(self, name), list):
                 self._set(name, tuple(getattr(self, name)))
+        if self.latent and not isinstance(self.latent, str):
+            raise TypeError(f"latent must be a string that names spaces, as 'h2,s2', got {self.latent!r}")
         if self.product:
             self._read_product()
         elif self.latent:

@@ -213,3 +213,11 @@ def test_a_mixture_fit_names_an_unknown_covariance_and_a_radius_what_stands_agai
         hd.Mixture.fit(x, hd.ToroidalWrappedNormal, 2, covariance="round")
     with pytest.raises(ValueError, match="radius needs one scale for all coordinates, got a full covariance"):
         _ = hd.WrappedNormal([0.3, 0.1], scale_tril=np.eye(2)).radius
+
+
+def test_no_laws_have_no_densities():
+    law = hd.ToroidalWrappedNormal(np.zeros((0, 2)), covariance_matrix=[[0.3, 0.1], [0.1, 0.2]])
+    assert law.log_prob(np.zeros((0, 2))).shape == (0,)
+    assert law.log_prob(np.zeros((4, 1, 2))).shape == (4, 0)
+    assert law.sample_and_log_prob((3,), rng=0)[1].shape == (3, 0)
+    assert hd.ToroidalWrappedNormal([0.1, 0.2], scale_tril=np.zeros((0, 2, 2))).log_prob([0.1, 0.2]).shape == (0,)

@@ -216,3 +216,18 @@ BAD = [
 def test_bad_input_is_named(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_product_of_no_laws_of_a_batch_and_of_uniform_ones():
+    """An empty batch has no numbers; the normaliser of a uniform sphere is its area, as in NumPy."""
+    north = torch.tensor(NORTH)
+    laws = [ht.VonMisesFisher(north, 9.0), ht.PowerSpherical(north, 9.0), ht.SphericalRiemannianNormal(north, 0.5)]
+    none = ht.Product(ht.RiemannianNormal(torch.zeros(0, 2), 1.0), *laws, ht.SphericalUniform(2))
+    x, log_p = none.rsample_and_log_prob((3,))
+    assert x.shape == (3, 0, 14)
+    assert log_p.shape == (3, 0)
+    for value in (none.entropy(), none.variance, none.log_normalizer(), none.log_prob(x[0]), kl_divergence(none, none)):
+        assert value.shape == (0,)
+    globe = ht.Product(ht.SphericalUniform(2, dtype=torch.float64), ht.ToroidalUniform(1, dtype=torch.float64))
+    expected = hd.Product(hd.SphericalUniform(2), hd.ToroidalUniform(1)).log_normalizer()
+    assert globe.log_normalizer().item() == pytest.approx(float(expected), rel=1e-15)

@@ -45,6 +45,8 @@ def test_signatures() -> None:
     for text in ("", "x2", "s0", "s-1", "s", "2", "s2,", "h2;s2", "S2", "s2.5"):
         with pytest.raises(ValueError, match=r"latent must name spaces by letter and dimension, .* got "):
             parse(text)
+    with pytest.raises(TypeError, match=r"latent must be a string that names spaces, as 'h2,s2', got 3"):
+        VAEConfig(latent=3, data_shape=(10,))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
