@@ -142,8 +142,11 @@ def average_precisions(frames: Frames, share: float, sources: np.ndarray) -> Ite
         near = np.isfinite(dijkstra(tree, directed=False, indices=rows, limit=float(reach[rows].max())))
         row, of = np.nonzero(near)
         row, of = row[of != rows[row]], of[of != rows[row]]
-        distance, _ = frames.pairs(rows[row], of)
-        yield precisions(row, distance, (parent[of] == rows[row]) | (parent[rows[row]] == of), len(rows))
+        at, distance = rows[row], frames.pairs(rows[row], of)[0]
+        below, above = parent[of] == at, parent[at] == of
+        # Edges are as long as they are, so that equal ones tie: rounding on the way up would put one before the other.
+        distance = np.where(below, frames.length[of], np.where(above, frames.length[at], distance))
+        yield precisions(row, distance, below | above, len(rows))
 
 
 def precisions(row: np.ndarray, distance: np.ndarray, neighbour: np.ndarray, n: int) -> np.ndarray:

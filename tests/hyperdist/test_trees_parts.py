@@ -169,3 +169,27 @@ def test_large_trees_are_sampled(monkeypatch, rng):
     found = T.distortion()
     assert found.interval[0] < found.average < found.interval[1]
     assert found.worst <= 1.05
+
+
+def test_equal_edges_tie_in_the_mean_average_precision():
+    """At a scale where others are nearer than neighbours, equal edges tie however rounding carries them up.
+
+    Where one place is nearer than three neighbours, all of them as far, the share is 3/4 of each; of one that rounding
+    puts before the others it would be 1/2.
+    """
+    rng = np.random.default_rng(44)
+    edges = [(i, int(rng.integers(i))) for i in range(1, 60)]
+    T = trees.embed(edges, scale=0.5)
+    n, near = len(T), {frozenset(edge) for edge in edges}
+    at = np.array(T.nodes)
+    distance = T.dist(np.repeat(at, n), np.tile(at, n)).reshape(n, n).round(9)
+    shares, lost = [], 0
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        joined = [frozenset((T.nodes[i], T.nodes[j])) in near for j in others]
+        reach = distance[i, others]
+        each = [np.mean([joined[m] for m in np.flatnonzero(reach <= reach[k])]) for k in np.flatnonzero(joined)]
+        shares.append(np.mean(each))
+        lost += min(each) < 1.0
+    assert lost > 5  # else nothing is told apart
+    assert T.mean_average_precision() == pytest.approx(np.mean(shares), rel=1e-12)
