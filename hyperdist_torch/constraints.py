@@ -215,7 +215,8 @@ class Positive(constraints.Constraint):
         return f"finite, {'>= 0' if self.or_zero else '> 0'}{bound}"
 
 
-_SCALES = {torch.float32: (1e-15, 1e15), torch.float64: SCALE_RANGE}
+SCALES = {torch.float32: (1e-15, 1e15), torch.float64: SCALE_RANGE}
+"""The least and the largest scale by dtype."""
 
 
 class Scale(constraints.Constraint):
@@ -229,11 +230,11 @@ class Scale(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Whether each number lies in the range of its dtype."""
-        low, high = _SCALES.get(value.dtype, SCALE_RANGE)
+        low, high = SCALES.get(value.dtype, SCALE_RANGE)
         return (value >= low) & (value <= high)
 
     def __repr__(self) -> str:
-        return "Scale(" + ", ".join(f"{low:g} to {high:g} in {dtype}" for dtype, (low, high) in _SCALES.items()) + ")"
+        return "Scale(" + ", ".join(f"{low:g} to {high:g} in {dtype}" for dtype, (low, high) in SCALES.items()) + ")"
 
 
 positive, non_negative, scale = Positive(), Positive(or_zero=True), Scale()

@@ -209,7 +209,7 @@ class LazyBlocks(Blocks):
         fixed = [delayed(argument, traverse=False) for argument in (self._reading, *arguments)]
         weights = () if self._w is None else (self._w, "i" + "bcdefgh"[: self._w.ndim - 1])
         call = _with_weights if weights else _without_weights
-        first = da.from_array(np.cumsum((0, *self._x.chunks[0][:-1])), chunks=1)
+        first = da.from_array(np.cumsum((0, *self._x.chunks[0][:-1])), chunks=1)  # type: ignore[arg-type]
         found = da.blockwise(
             call, "i", self._x, "ik", first, "i", *weights, concatenate=True, dtype=object, meta=np.empty(0, object),
             align_arrays=False, function=function, fixed=fixed,

@@ -77,12 +77,17 @@ def compare(p: Comparable, q: Comparable, holds: Callable[[Array], object]) -> D
     summaries = p.summary(), q.summary()
     if isinstance(summaries[0], ProductSummary) and isinstance(summaries[1], ProductSummary):
         return _of_products(summaries[0].laws, summaries[1].laws, holds)
+    one_space(p, q)
+    if any(isinstance(summary, ProductSummary) for summary in summaries) and None not in summaries:
+        raise ValueError(
+            f"p and q must be laws on one space, got {type(p).__name__} and {type(q).__name__}, of which one alone is "
+            "on a product"
+        )
     form = find(*summaries)
     if form is None:
         raise NotImplementedError(
             f"KL({type(p).__name__} || {type(q).__name__}) has no closed or one-dimensional form here; {_ADVICE}"
         )
-    one_space(p, q)
     checks.broadcast(p=tuple(p.batch_shape), q=tuple(q.batch_shape))
     if isinstance(summaries[0], HyperbolicSummary):
         one_curvature(summaries[0].c, summaries[1].c, holds)  # type: ignore[union-attr]

@@ -168,8 +168,8 @@ def _cluster(address: str) -> Iterator[Pool]:
     """All tasks at once, since a cluster may grow with what waits."""
     try:
         from distributed import Client, KilledWorker, Security
-        from distributed.comm import connect
         from distributed.comm.addressing import parse_address
+        from distributed.comm.core import connect
         from distributed.comm.registry import get_backend
     except ImportError:
         raise ImportError("--scheduler needs Dask: pip install 'hyperdist[distributed]'") from None

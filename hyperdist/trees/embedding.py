@@ -265,7 +265,8 @@ class TreeEmbedding(Frozen):
         """Coordinates of the nodes, (nodes, k), in the order of ``nodes``, the root at the origin.
 
         model   "poincare", "tangent" or "lorentz";  dtype  float64 or float32.
-        strict  False gives rounded coordinates of whatever lies too far out as well, where nodes fall together.
+        strict  False gives rounded coordinates of whatever lies too far out as well, where nodes fall together, and
+                "lorentz" ones are infinite beyond 710/sqrt(c), in float32 89/sqrt(c).
         Raises  ValueError where a node lies further out than coordinates of the dtype tell points apart in any model,
                 36.7/sqrt(c) or 16.6/sqrt(c): rounding its direction then moves it by more than half of 1/sqrt(c).
                 ``dist`` needs no coordinates.
@@ -293,4 +294,5 @@ class TreeEmbedding(Frozen):
             )
         with np.errstate(over="ignore", invalid="ignore"):
             x = conversions.from_tangent((r / k)[:, None] * u, np.float64(self.c), model)
-            return x[self._tree.place].astype(dtype)
+            x = x[self._tree.place].astype(dtype)
+        return np.where(np.isnan(x), x.dtype.type(0), x)  # of an infinite length, along axes across the direction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from hyperdist import checks
 from hyperdist.arrays import lower
 from hyperdist.checks.matrices import SPREADS
 from hyperdist_torch import _parameters
+from hyperdist_torch.distributions._matrices import Covariance, ScaleTriangle
 from hyperdist_torch.distributions.base import ManifoldDistribution
 
 
@@ -75,11 +77,14 @@ class Spread(ManifoldDistribution):
         checks.square(tuple(spread.shape), name, event[0])
         return _parameters.batch(**{"mu": mu.shape[:-1], name: spread.shape[:-2]}, **others), event, event + event
 
-    def _spread_constraint(self, scale: constraints.Constraint) -> dict[str, Any]:
+    def _spread_constraint(
+        self, scale: constraints.Constraint, widest: Mapping[torch.dtype, float] | None = None
+    ) -> dict[str, Any]:
+        """What the given spread must satisfy; ``widest`` bounds the deviations of a full covariance."""
         if self._given == "sigma":
             return {"sigma": constraints.independent(scale, 1)}
-        matrix = constraints.lower_cholesky if self._given == "scale_tril" else constraints.positive_definite
-        return {self._given: matrix}
+        matrix = ScaleTriangle if self._given == "scale_tril" else Covariance
+        return {self._given: matrix(widest)}
 
     @property
     def _tril(self) -> Tensor:

@@ -19,6 +19,7 @@ from hyperdist_torch import _parameters, _random
 from hyperdist_torch.constraints import Angles, angles, finite_vector, positive
 from hyperdist_torch.distributions import _torus, spread
 from hyperdist_torch.distributions._cdf import at_cdf
+from hyperdist_torch.distributions._matrices import WIDE_ANGLES
 from hyperdist_torch.distributions._radial import CircleRadial
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.radius import Radius
@@ -71,7 +72,8 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
     sum_k exp(-|L^-1 (x - mu + 2 pi k)|^2/2) over integer vectors k.
     Draws are mu + sigma z, wrapped: their gradient is the normal's, and 0 in a sigma above 10, where the law is uniform
     to 4e-22. ``method="inverse"`` moves each coordinate at fixed cdf instead, which stops as the law becomes uniform.
-    Those of a full covariance are mu + L z, wrapped, by either method. Its density is worked out in double precision;
+    Those of a full covariance are mu + L z, wrapped, by either method; its standard deviations are at most 1e8, in
+    float32 1e3, where draws are rounded to 1e-8 and 1e-4 radians. Its density is worked out in double precision;
     which terms it adds up follows from values, so that no trace or export holds it; compiled code calls it as it is.
     Accuracy  that of ``hyperdist.ToroidalWrappedNormal``, in the dtype given.
     Source    Mardia & Jupp 2000, section 3.5.7.
@@ -115,7 +117,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"mu": finite_vector, **self._spread_constraint(positive)}
+        return {"mu": finite_vector, **self._spread_constraint(positive, WIDE_ANGLES)}
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -53,6 +53,10 @@ def test_what_has_no_form_says_so() -> None:
         hd.kl_divergence(hd.RiemannianNormal(MU, 1.0), hd.RiemannianNormal(OTHER, 1.0))
     with pytest.raises(NotImplementedError, match="no closed or one-dimensional form"):
         hd.kl_divergence(hd.RiemannianNormal(MU, 1.0), hd.SphericalUniform(2))
+    product = hd.Product(hd.SphericalUniform(2), hd.ToroidalUniform(1))
+    for pair in ((product, hd.SphericalUniform(2)), (hd.VonMisesFisher([1.0, 0.0, 0.0, 0.0], 2.0), product)):
+        with pytest.raises(ValueError, match="on one space"):
+            hd.kl_divergence(*pair)
     with pytest.raises(ValueError, match="curvatures"):
         hd.kl_divergence(hd.RiemannianNormal(MU, 1.0, 1.0), hd.RiemannianNormal(MU, 1.0, 2.0))
     with pytest.raises(ValueError, match="on one space"):

@@ -207,6 +207,18 @@ def test_coordinates_have_the_tree_s_distances(d, model, c, rng):
     assert not x[T.nodes.index(T.root)][-d:].any()
 
 
+@pytest.mark.parametrize(("dtype", "most"), [(np.float64, 709.0), (np.float32, 88.0)])
+def test_rounded_coordinates_are_numbers(dtype, most):
+    path = trees.embed([(0, 1, most), (1, 2, 3.0)], root=0, scale=1.0)
+    for model in ("poincare", "tangent"):
+        assert np.isfinite(path.points(model, dtype, strict=False)).all()
+    x = path.points("lorentz", dtype, strict=False)
+    assert x.dtype == dtype
+    assert np.isfinite(x[:2]).all()
+    assert np.isinf(x[2, 0])
+    assert not np.isnan(x).any()
+
+
 def test_points_say_how_deep_coordinates_reach(rng):
     T = trees.embed(random_tree(100, rng), c=4.0)
     for model in ("poincare", "tangent", "lorentz"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
 import pytest
 
@@ -136,10 +139,15 @@ def test_a_law_keeps_what_it_was_given():
 BAD = [
     ({}, "exactly one of sigma, scale_tril and covariance_matrix, got none"),
     ({"sigma": 1.0, "scale_tril": torch.eye(2)}, "got sigma and scale_tril"),
-    ({"scale_tril": torch.ones(2, 2)}, "parameter scale_tril .* LowerCholesky"),
+    ({"scale_tril": torch.ones(2, 2)}, "parameter scale_tril .* lower triangles of scales"),
+    ({"scale_tril": torch.tensor([[1.0, 0.0], [float("nan"), 1.0]])}, "parameter scale_tril .* lower triangles"),
+    ({"scale_tril": 1e-20 * torch.eye(2)}, "parameter scale_tril .* of scales 1e-15 to"),
+    ({"scale_tril": 1e160 * torch.eye(2, dtype=torch.float64)}, "parameter scale_tril .* in torch.float64"),
+    ({"covariance_matrix": torch.diag(torch.tensor([math.inf, 1.0]))}, "parameter covariance_matrix .* of scales"),
+    ({"covariance_matrix": torch.ones(2, 2)}, "parameter covariance_matrix .* positive definite"),
     ({"scale_tril": torch.eye(3)}, r"scale_tril must have shape \(\*batch, 2, 2\)"),
-    ({"covariance_matrix": -torch.eye(2)}, "parameter covariance_matrix .* PositiveDefinite"),
-    ({"covariance_matrix": torch.tensor([[1.0, 0.5], [0.4, 1.0]])}, "parameter covariance_matrix .* PositiveDefinite"),
+    ({"covariance_matrix": -torch.eye(2)}, "parameter covariance_matrix .* positive definite"),
+    ({"covariance_matrix": torch.tensor([[1.0, 0.5], [0.4, 1.0]])}, "parameter covariance_matrix .* symmetric"),
 ]  # fmt: skip
 
 
@@ -150,6 +158,32 @@ def test_bad_covariances_are_named(given, message):
             law(torch.tensor([0.2, 0.1]), **given)
     with pytest.raises(ValueError, match="do not broadcast"):
         ht.WrappedNormal(torch.zeros(2, 3), scale_tril=torch.eye(3).expand(4, 3, 3))
+
+
+@pytest.mark.parametrize("law", [ht.WrappedNormal, ht.ToroidalWrappedNormal])
+def test_no_laws_and_laws_under_vmap_are_laws(law):
+    """Validated, and without a warning."""
+    eye, mu = torch.eye(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    for name in ("scale_tril", "covariance_matrix"):
+        none = law(mu, **{name: eye.expand(0, 2, 2)})
+        assert none.log_prob(none.sample()).shape == (0,)
+        found = torch.func.vmap(lambda matrix, name=name: law(mu, **{name: matrix}).log_prob(mu))(
+            torch.stack([eye, 0.5 * eye])
+        )
+        one = law(mu, **{name: 0.5 * eye}).log_prob(mu)
+        np.testing.assert_allclose(found[1], one, rtol=1e-14)
+        chosen = torch.distributions.biject_to(law(mu, **{name: eye}).arg_constraints[name])
+        law(mu, **{name: chosen(torch.tensor([[0.3, 0.0], [0.2, -0.5]], dtype=torch.float64))})
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e3), (torch.float64, 1e8)])
+def test_correlated_angles_are_as_wide_as_their_dtype_tells_apart(dtype, most):
+    mu, corner = torch.zeros(2, dtype=dtype), torch.tensor([[1.0, 0.0], [1.0, 1e-3]], dtype=dtype)
+    law = ht.ToroidalWrappedNormal(mu, scale_tril=0.7 * most * corner)
+    assert torch.isfinite(law.log_prob(law.sample()))
+    with pytest.raises(ValueError, match=re.escape(f"to {most:g} in {dtype}")):
+        ht.ToroidalWrappedNormal(mu, scale_tril=1.1 * most * corner)
+    ht.WrappedNormal(mu, scale_tril=1.1 * most * corner)
 
 
 def test_a_trace_of_correlated_angles_says_why_not():
