@@ -36,7 +36,7 @@ LIMIT = "1GiB"
 """Of memory that a worker may hold before Dask steps in."""
 CELLS = (
     "--cells", "nvae-std1.7", "pvae-c0.1-std1.7", "pvae-c0.3-std1.7", "pvae-c1.2-std1.7", "--seeds", "0", "1", "2", "3",
-    "--epochs", "20", "--samples", "100",
+    "--epochs", "250", "--samples", "100",
 )  # fmt: skip
 """Sixteen, with fewer epochs and importance samples than published."""
 QUICK = {"grid": ("--only", "sphericaluniform D=2"), "cells": ("--quick", "--cells", "nvae-std1.7")}
