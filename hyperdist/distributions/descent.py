@@ -14,18 +14,22 @@ _ARMIJO = 1e-4
 """The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
 _DONE = 1e-20
 """Gain that ends the search: the square of the gradient in units of the scales."""
+_LEAST = float(np.finfo(np.float64).tiny)
 _EPS = float(np.finfo(np.float64).eps)
 
 
 class Problem(Protocol):
     """Negative log likelihoods of several laws as functions of theta (laws, p), each least in its other parameters."""
 
+    reach: float
+    """The longest step in theta."""
+
     def evaluate(self, theta: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(values, their gradients in theta, the best other parameters (laws, ...)) for the laws ``which``."""
         ...
 
     def metric(self, others: np.ndarray) -> np.ndarray:
-        """Inverse Hessians at the start, about, (laws, p, p)."""
+        """Inverse Hessians, about, (laws, p, p): at the start, and anew where a way has turned out to bend down."""
         ...
 
     def check(self, theta: np.ndarray, others: np.ndarray) -> None:
@@ -46,6 +50,7 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
     last = np.full(laws, np.inf)
     for _ in range(_STEPS):
         step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
+        step *= column(np.minimum(1.0, problem.reach / np.maximum(np.sqrt(dot(step, step)), _LEAST)))
         promise = -dot(step, gradient[active])
         blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
         done = blind & ((promise >= last[active]) | (promise <= _DONE))
@@ -55,7 +60,9 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
             return theta, others
         moved, new_value, new_gradient, new_others = _search(problem, theta, value, active, step, promise, blind)
         change, turn = moved - theta[active], new_gradient - gradient[active]
+        bent = ~blind & (dot(change, turn) <= 0.0)
         inverse[active] = _update(inverse[active], change, turn)
+        inverse[active[bent]] = problem.metric(new_others[bent])
         theta[active], value[active], gradient[active], others[active] = moved, new_value, new_gradient, new_others
         problem.check(theta, others)
     raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")

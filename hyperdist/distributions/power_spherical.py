@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hyperdist import checks
-from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions.area import log_sphere_area
 from hyperdist.distributions.divergence_forms import Divergence, form
 from hyperdist.distributions.fitting import largest_kappa
 from hyperdist.distributions.observed import observed
+from hyperdist.distributions.power_spherical_fit import best_directions
 from hyperdist.distributions.sphere_rows import unit_points
 from hyperdist.distributions.spherical import SphericalDistribution
 from hyperdist.distributions.summaries import SphericalSummary
-from hyperdist.radial import quadrature, rejection
+from hyperdist.radial import quadrature
 from hyperdist.radial.base import quiet
 from hyperdist.radial.nodes import Nodes
 from hyperdist.radial.power_spherical import (
@@ -33,8 +33,6 @@ from hyperdist.radial.power_spherical import (
 from hyperdist.radial.von_mises_fisher import KAPPA_MAX
 
 _STEPS = 200
-_STILL = 1e-30
-"""The square of a step by which a direction does not move."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,68 +133,9 @@ class PowerSpherical(SphericalDistribution):
         """
         blocks = observed(x, weights, unit_points)
         batch, dtype = blocks.batch, blocks.dtype
-        found = [_best_direction(blocks.column(index)) for index in range(math.prod(batch))]
-        mu, mean = (np.array(part) for part in zip(*found, strict=True))
+        mu, mean = best_directions(blocks)
         kappa = _concentration(mean.reshape(batch), blocks.width - 1, min_scale)
         return cls(mu.reshape((*batch, -1)).astype(dtype), kappa.astype(dtype))
-
-
-@quiet
-def _best_direction(blocks: Blocks) -> tuple[np.ndarray, float]:
-    """The mu (m,) of largest mean log((1 + mu.x)/2) over unit vectors (n, m) with shares (n, 1), and that.
-
-    Steps along the gradient, over the mean of the second derivatives in all directions; halved until they rise.
-    """
-    d = blocks.width - 1
-    ((total,),) = blocks.total(_sum)
-    length = math.sqrt(float(total @ total))
-    mu = total / length if length > 0.0 else np.eye(1, d + 1)[0]
-    best = _mean_log(blocks, mu)
-    for _ in range(_STEPS):
-        (gradient,), (bend,) = blocks.total(partial(_pulls, mu))
-        gradient, bend = gradient - (gradient @ mu) * mu, float(bend) / d
-        step = gradient / (bend if bend > 0.0 else 1.0)
-        while float(step @ step) > _STILL:
-            tried = (mu + step) / math.sqrt(float((mu + step) @ (mu + step)))
-            value = _mean_log(blocks, tried)
-            if value > best:
-                mu, best = tried, value
-                break
-            step = 0.5 * step
-        else:
-            break
-    return mu, best
-
-
-def _present(points: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points that count, and their shares (n,)."""
-    share = shares[:, 0]
-    return points[share > 0.0], share[share > 0.0]
-
-
-def _sum(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
-    points, share = _present(x, w)
-    return ((share @ points)[None],)
-
-
-def _mean_log(blocks: Blocks, mu: np.ndarray) -> float:
-    """Mean log((1 + mu.x)/2)."""
-
-    def logs(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray]:
-        points, share = _present(x, w)
-        return (np.reshape(share @ log_kernel_of_points(points, mu, np.ones(())), 1),)
-
-    return float(blocks.total(logs)[0][0])
-
-
-def _pulls(mu: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The gradient in mu of the sum of log((1 + mu.x)/2), (1, m), and d times its mean second derivative, (1,)."""
-    points, share = _present(x, w)
-    # 1 + mu.x as half of |x + mu|^2, to its own digits; a point at -mu pulls no way
-    rise = 0.5 * rejection.row_squares(points + mu)
-    pull = np.where(rise > 0.0, share / np.where(rise > 0.0, rise, 1.0), 0.0)
-    d = len(mu) - 1
-    return (pull @ points)[None], np.reshape(pull @ ((2.0 - rise) + d * (rise - 1.0)), 1)
 
 
 @quiet

@@ -9,6 +9,8 @@ moments.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hyperdist.arrays import lower
@@ -52,6 +54,8 @@ def wrapped_normal_maximum(blocks: Blocks, covariance: str) -> tuple[np.ndarray,
 class _OneScale:
     """theta = ((mu - mu_0)/sigma_0, log(sigma/sigma_0)), (laws, d + 1)."""
 
+    reach = math.inf
+
     def __init__(self, blocks: Blocks, mu: np.ndarray, sigma: np.ndarray) -> None:
         self.blocks, self.mu, self.sigma = blocks, mu, sigma
 
@@ -80,6 +84,8 @@ class _OneScale:
 
 class _Full:
     """theta = (L_0^-1 (mu - mu_0), what takes L_0 to L, row by row, of its diagonal the logarithm)."""
+
+    reach = math.inf
 
     def __init__(self, blocks: Blocks, mu: np.ndarray, sigma: np.ndarray) -> None:
         self.blocks, self.mu = blocks, mu

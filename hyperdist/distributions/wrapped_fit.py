@@ -94,6 +94,8 @@ def wrapped_normal_maximum(
 class _Problem:
     """The function to minimise for several laws, (laws,), in theta (laws, d)."""
 
+    reach = math.inf
+
     def __init__(self, blocks: Blocks, laws: int, c: np.ndarray, floor: float) -> None:
         self.c, self.floor = c, floor
         ball = blocks.map(lambda x: x[:, None, :])
@@ -152,8 +154,9 @@ class _Problem:
         return np.sqrt(variance)
 
     def metric(self, variance: np.ndarray) -> np.ndarray:
-        """Inverse Hessians at the start, (laws, d, d): those in flat space."""
-        return np.broadcast_to(variance, self.base.shape)[:, :, None] * np.eye(self.base.shape[1])
+        """Inverse Hessians, about, (laws, d, d): those in flat space."""
+        d = self.base.shape[1]
+        return np.broadcast_to(variance, (len(variance), d))[:, :, None] * np.eye(d)
 
     def _pull(self, v: np.ndarray, scaled: np.ndarray, ball: np.ndarray) -> np.ndarray:
         """-(dv/d delta)^T g for each point, (rows, laws, d); scaled = v/sigma^2."""
@@ -236,7 +239,7 @@ class _Full(_Problem):
         return np.linalg.cholesky(variance)
 
     def metric(self, variance: np.ndarray) -> np.ndarray:
-        """Inverse Hessians at the start: the covariances."""
+        """Inverse Hessians, about: the covariances."""
         return np.array(variance)
 
     def _check_normals(self, normals: np.ndarray, mean: np.ndarray, square: float, growth: float) -> None:

@@ -145,6 +145,29 @@ def test_fit_is_the_best(m: int, kappa: float, rng: np.random.Generator) -> None
     np.testing.assert_allclose(both.kappa[0], best.kappa, rtol=1e-9)
 
 
+@pytest.mark.parametrize("m", [2, 3, 5, 20])
+@pytest.mark.parametrize("kappa", [0.0, 3.0, 1e4, 1e9])
+def test_fit_is_best_nearby_where_opposites_are_barriers(m: int, kappa: float, rng: np.random.Generator) -> None:
+    """Of points spread over the sphere, and of a narrow cluster beside whose opposite one more point lies."""
+    centre = np.eye(m)[0]
+    many = hd.PowerSpherical(centre, kappa).sample((5, 40), rng)
+    many[:, 0] = -many[:, 1]
+    laws = [hd.PowerSpherical.fit(x, min_scale=1e-6) for x in many]
+    for x, law in zip(many, laws, strict=True):
+        mu = np.asarray(law.mu)
+        reach = 1e-6 * np.sqrt(np.min(1.0 + x @ mu))  # so near that no barrier lies between
+        beside = mu + reach * rng.standard_normal((50, m))
+        beside /= np.linalg.norm(beside, axis=-1, keepdims=True)
+        found, others = (np.log1p(x @ np.atleast_2d(at).T).mean(axis=0) for at in (mu, beside))
+        assert found.max() >= others.max() - 1e-14
+        pulls = (x / (1.0 + x @ mu)[:, None]).mean(axis=0)
+        bend = np.mean(1.0 / (1.0 + x @ mu))
+        assert np.linalg.norm(pulls - (pulls @ mu) * mu) < 1e-8 * bend
+    weights = np.repeat(np.eye(5), 40, axis=0)
+    together = hd.PowerSpherical.fit(many.reshape(-1, m), weights, min_scale=1e-6)
+    np.testing.assert_allclose(together.kappa, [float(law.kappa) for law in laws], rtol=1e-6)
+
+
 def test_fit_at_its_limits() -> None:
     with pytest.raises(ValueError, match="positive spread"):
         hd.PowerSpherical.fit(np.tile(unit(3), (4, 1)))

@@ -231,7 +231,7 @@ def test_divergences_add_up() -> None:
     assert (np.abs(ratio.mean(axis=0) - want) < 6 * ratio.std(axis=0) / 200).all()
     with pytest.raises(ValueError, match="products of 2 and 1 laws"):
         hd.kl_divergence(PAIR, hd.Product(hd.WrappedNormal(np.zeros(5), 1.0)))
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(ValueError, match="one space"):
         hd.kl_divergence(PAIR, hd.WrappedNormal(np.zeros(5), 1.0))
 
 
