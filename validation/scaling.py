@@ -190,12 +190,12 @@ WALL, PROCESSOR, LOAD = "seconds", "processor seconds", "load at the start"
 def page(record: dict[str, Any]) -> str:
     """The Markdown page of a record."""
     settings, machine, rows = record["settings"], record["machine"], record["rows"]
-    walls = {entry["name"]: float(entry["value"]) for entry in rows if entry["metric"] == WALL}
+    names = dict.fromkeys(entry["name"] for entry in rows)
     told = (WALL, PROCESSOR, LOAD)
     lines = [
         [name, *(f"{entry['value']:.1f}" for metric in told for entry in rows
-                 if (entry["name"], entry["metric"]) == (name, metric)), _gain(name, walls)]
-        for name in walls
+                 if (entry["name"], entry["metric"]) == (name, metric)), _gain(name, rows)]
+        for name in names
     ]  # fmt: skip
     others = [
         [entry["name"], entry["metric"], f"{entry['value']:.4g}"] for entry in rows if entry["metric"] not in told
@@ -203,9 +203,9 @@ def page(record: dict[str, Any]) -> str:
     text = [
         "# The same work on several processes", "",
         f"`{record['command']}` on {machine['cpus']} processors, {machine['cpu']}. Where the load at the start is "
-        "above 0, the clock counts other work too.",
+        "above 0, the clock counts other work too. Times as fast: the processor seconds on 1 over the seconds.",
         since(record), "",
-        *(words for part, words in _settings(settings).items() if any(PARTS[part][0] in name for name in walls)),
+        *(words for part, words in _settings(settings).items() if any(PARTS[part][0] in name for name in names)),
         pages.table(("what", *told, "times as fast"), lines, right=1),
     ]  # fmt: skip
     if others:
@@ -223,7 +223,9 @@ def _settings(settings: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _gain(name: str, walls: dict[str, float]) -> str:
-    """How many times as fast as on one process, where that was timed."""
+def _gain(name: str, rows: list[dict[str, Any]]) -> str:
+    """How many times as fast as on one process, by the processor's seconds there, which other work hardly changes."""
+    at = {(entry["name"], entry["metric"]): float(entry["value"]) for entry in rows}
     one = f"{name.rpartition(' ')[0]} 1"
-    return f"{walls[one] / walls[name]:.2f}" if one in walls else ""
+    known = name != one and (one, PROCESSOR) in at
+    return f"{at[one, PROCESSOR] / at[name, WALL]:.2f}" if known else ""

@@ -34,8 +34,8 @@ def test_a_little_fit_is_told(tmp_path, monkeypatch):
     made["rows"] += [{"name": "grid on 2", "metric": name, "value": 4.0} for name in told]
     made["rows"] += [{"name": f"{part} on 1", "metric": scaling.LOAD, "value": 0.5} for part in ("grid", "cells")]
     text = scaling.page(made)
-    assert "| grid on 2 | 4.0 | 4.0 | 4.0 | 2.00 |" in text
-    assert "| cells on 1 | 4.0 | 6.0 | 0.5 | 1.00 |" in text
+    assert "| grid on 2 | 4.0 | 4.0 | 4.0 | 1.50 |" in text
+    assert "| cells on 1 | 4.0 | 6.0 | 0.5 |  |" in text
 
 
 def test_an_interrupted_run_keeps_what_it_has_timed(tmp_path, monkeypatch, capsys):
