@@ -130,8 +130,10 @@ class TreeEmbedding(Frozen):
     [('life', 'plants'), ('life', 'animals')]
     >>> T.tree_dist("plants", ["cats", "dogs"]), (T.dist("plants", ["cats", "dogs"]) / T.scale).round(2)
     (array([3., 4.]), array([2.91, 3.91]))
-    >>> float(T.radii()[0]), T.distortion().worst <= T.bound, T.mean_average_precision()
-    (0.0, True, 1.0)
+    >>> float(T.radii()[0]), T.distortion().worst <= T.bound
+    (0.0, True)
+    >>> round(T.mean_average_precision(), 4)  # plants are as far from animals as dogs are: 3/4 for these
+    0.9833
     """
 
     def __init__(

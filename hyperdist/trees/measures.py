@@ -16,6 +16,8 @@ ALL = 10_000
 PAIRS, SOURCES = 1_000_000, 2_000
 _BLOCK = 1 << 18
 _ROWS = 64
+_TIE = 1e-12
+"""By what part distances may differ that are one distance but for rounding."""
 _NORMAL = 1.959963984540054
 """The 97.5 % quantile of the normal law."""
 
@@ -142,11 +144,8 @@ def average_precisions(frames: Frames, share: float, sources: np.ndarray) -> Ite
         near = np.isfinite(dijkstra(tree, directed=False, indices=rows, limit=float(reach[rows].max())))
         row, of = np.nonzero(near)
         row, of = row[of != rows[row]], of[of != rows[row]]
-        at, distance = rows[row], frames.pairs(rows[row], of)[0]
-        below, above = parent[of] == at, parent[at] == of
-        # Edges are as long as they are, so that equal ones tie: rounding on the way up would put one before the other.
-        distance = np.where(below, frames.length[of], np.where(above, frames.length[at], distance))
-        yield precisions(row, distance, below | above, len(rows))
+        distance, _ = frames.pairs(rows[row], of)
+        yield precisions(row, distance, (parent[of] == rows[row]) | (parent[rows[row]] == of), len(rows))
 
 
 def precisions(row: np.ndarray, distance: np.ndarray, neighbour: np.ndarray, n: int) -> np.ndarray:
@@ -157,7 +156,9 @@ def precisions(row: np.ndarray, distance: np.ndarray, neighbour: np.ndarray, n: 
     rank, hits = np.arange(1, len(row) + 1) - start[row], np.cumsum(neighbour)
     hits = hits - np.concatenate([[0], hits])[start[row]]
     # Of places at one distance, all are no further off than each: the last one's counts are theirs.
-    last = np.flatnonzero(np.append((row[1:] != row[:-1]) | (distance[1:] != distance[:-1]), True))
+    with np.errstate(invalid="ignore"):  # infinite ones are one distance too
+        further = np.diff(distance) > _TIE * distance[:-1]
+    last = np.flatnonzero(np.append((row[1:] != row[:-1]) | further, True))
     last = last[np.searchsorted(last, np.arange(len(row)))]
     share = np.where(neighbour, hits[last] / rank[last], 0.0)
     return np.bincount(row, share, n) / np.bincount(row, neighbour, n)
