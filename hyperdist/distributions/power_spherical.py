@@ -121,9 +121,9 @@ class PowerSpherical(SphericalDistribution):
 
         x : (n, m) unit vectors;  weights : (n,) or (n, *batch), one law a batch element;  min_scale : least scale
         sqrt(2/kappa) in radians, the deviation of a coordinate where the law is narrow.
-        The best mu does not depend on kappa. It is found by ascent from the mean direction; on the circle, where every
-        point's opposite is a barrier, that is the best one nearby. Raises ValueError where no kappa in [0, 1e15] is
-        best: equal points.
+        The best mu does not depend on kappa. It is sought by BFGS from the mean direction, and right to 1e-9; every
+        point's opposite is a barrier, so that of several maxima, as on the circle, it is one nearby. Raises ValueError
+        where no kappa in [0, 1e15] is best: equal points.
 
         >>> import hyperdist as hd
         >>> x = hd.PowerSpherical([0.0, 0.6, 0.8], 20.0).sample(2000, rng=0)

@@ -14,6 +14,7 @@ import numpy as np
 from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.distributions import descent
+from hyperdist.distributions.sphere_rows import mean_vector
 from hyperdist.radial import rejection
 from hyperdist.radial.base import quiet
 from hyperdist.radial.power_spherical import log_kernel_of_points
@@ -43,7 +44,7 @@ class _Directions:
 
     def __init__(self, blocks: Blocks) -> None:
         self.blocks = blocks
-        (total,) = blocks.total(_sum)
+        (total,) = blocks.total(mean_vector)
         length = np.sqrt(dot(total, total))
         first = np.eye(1, blocks.width)
         self.base = np.where(column(length) > 0.0, total / np.where(length > 0.0, length, 1.0)[:, None], first)
@@ -68,9 +69,8 @@ class _Directions:
     def metric(self, others: np.ndarray) -> np.ndarray:
         """One over the mean second derivative, where it is that of a maximum."""
         bend = others[:, -1]
-        return np.where(bend > 0.0, 1.0 / np.where(bend > 0.0, bend, 1.0), 1.0)[:, None, None] * np.eye(
-            self.blocks.width
-        )
+        scale = 1.0 / np.where(bend > 0.0, bend, 1.0)
+        return scale[:, None, None] * np.eye(self.blocks.width)
 
     def check(self, theta: np.ndarray, others: np.ndarray) -> None:
         """There is a best direction for any data."""
@@ -79,10 +79,6 @@ class _Directions:
 def _across(v: np.ndarray, base: np.ndarray) -> np.ndarray:
     """The part of each vector orthogonal to a unit vector."""
     return v - column(dot(v, base)) * base
-
-
-def _sum(x: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray]:
-    return (shares.T @ x,)
 
 
 def _pulls(mu: np.ndarray, x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, ...]:
