@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -69,14 +69,18 @@ def main(arguments: list[str]) -> int:
         return 2
 
 
-def _alone(
-    options: argparse.Namespace, alone: Callable[..., AbstractContextManager[None]]
-) -> AbstractContextManager[None]:
+@contextmanager
+def _alone(options: argparse.Namespace, alone: Callable[..., _Lock]) -> Iterator[None]:
     """No other run writes what this one will; the lock lies beside it, where nothing of the report's own is."""
     if getattr(options, "out", None) is None:
-        return nullcontext()
+        yield
+        return
     out: Path = options.out.resolve()
-    return alone(out.parent / f".{out.name}.partial", f"--out {options.out}", getattr(options, "shard", None) or (1, 1))
+    work = out.parent / f".{out.name}.partial"
+    with alone(work, f"--out {options.out}", getattr(options, "shard", None) or (1, 1)):
+        yield
+    with suppress(OSError):  # what holds results stays
+        work.rmdir()
 
 
 if __name__ == "__main__":

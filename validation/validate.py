@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +94,6 @@ def main(options: argparse.Namespace) -> int:
     written = record([options.seed], settings, verdict.rows)
     report.write_report(out, written, verdict, results)
     cache.clear()
-    with suppress(OSError):
-        work.rmdir()
     report.summarise(console, verdict, results)
     where = f"{time.perf_counter() - start:.0f} s; report: {display(out / 'report.html')}"
     console.print(where, markup=False, soft_wrap=True)

@@ -63,14 +63,18 @@ def _responsibilities(x: Any, *given: Any, of: Any, columns: tuple[int, int]) ->
 
 @contextmanager
 def _numbered(first: int) -> Iterator[None]:
-    """Errors speak of a row by its number in the whole array, in which the block's first row has this one."""
+    """Errors speak of a row by its number in the whole array, in which the block's first row has this one.
+
+    What else is wrong they have counted in the block alone.
+    """
     try:
         yield
     except ValueError as error:
-        raise ValueError(_ROW.sub(lambda found: str(int(found[0]) + first), str(error))) from error
+        told = _ROW.sub(lambda found: str(int(found[0]) + first), str(error))
+        raise ValueError(_MORE.sub(" more in its block)", told)) from error
 
 
-_ROW = re.compile(r"(?<= at index \()\d+")
+_ROW, _MORE = re.compile(r"(?<= at index \()\d+"), re.compile(r"(?<=\d) more\)")
 
 
 @dataclass(frozen=True)

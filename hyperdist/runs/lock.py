@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import platform
 import shlex
@@ -36,7 +37,10 @@ def alone(folder: Path, what: str, shard: tuple[int, int] = (1, 1)) -> Iterator[
     Raises  OSError that names the file where the folder cannot be written to.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, "a file is where a folder must be", str(folder)) from None
     try:
         if shard[1] == 1:
             with held(folder / NAME, what):

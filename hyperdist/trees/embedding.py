@@ -282,15 +282,16 @@ class TreeEmbedding(Frozen):
         ((41, 2), 40.0)
         """
         checks.choice(model, "model", conversions.MODELS)
-        if np.dtype(dtype) not in (np.float64, np.float32):
-            raise ValueError(f"dtype must be float64 or float32, got {np.dtype(dtype)}")
+        dtype = np.dtype(np.float64 if dtype is None else dtype)
+        if dtype not in (np.float64, np.float32):
+            raise ValueError(f"dtype must be float64 or float32, got {dtype}")
         r, u = self._frames.from_root()
         limit, k = float(conversions.ball_radius_limit(dtype, 1.0)), math.sqrt(self.c)
         far = (r > limit)[self._tree.place]
         if strict and far.any():
             most = float(r.max())
             raise ValueError(
-                f"points must lie within {limit / k:.4g} of the root for {np.dtype(dtype)} coordinates to tell them "
+                f"points must lie within {limit / k:.4g} of the root for {dtype} coordinates to tell them "
                 f"apart, got {int(far.sum())} of {len(self)} nodes beyond, the furthest at {most / k:.4g}: dist needs "
                 f"no coordinates; embed(..., scale={self.scale * limit / most:.3g}) may hold all"
             )

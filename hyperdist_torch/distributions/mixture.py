@@ -87,6 +87,10 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     def _shares(self) -> Tensor:
         return self.weights / self.weights.sum(dim=-1, keepdim=True)
 
+    def log_normalizer(self) -> Tensor:
+        """0, (*batch): the density itself is the kernel."""
+        return torch.zeros_like(self.weights[..., 0])
+
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at points, (*broadcast), in the coordinates of ``model`` on hyperbolic space; -inf off the space.
 

@@ -145,6 +145,9 @@ def test_bad_rows_have_the_numbers_they_have_in_the_whole(
             whole()
         with pytest.raises(ValueError, match=f"^{re.escape(str(wanted.value))}$"):
             lazy()
+    x[:] = np.nan
+    with pytest.raises(ValueError, match=r"nan at index \(\d+, 0\) \(and \d+ more in its block\)$"):
+        hd.VonMisesFisher.fit(da.from_array(x, chunks=30))
 
 
 @pytest.mark.parametrize("uniform", [hd.SphericalUniform, hd.ToroidalUniform])

@@ -232,6 +232,14 @@ def test_one_run_a_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_a_file_where_the_folder_must_be(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("mine")
+    refused = pytest.raises(NotADirectoryError, match=r"a file is where a folder must be: '.*b'")
+    with refused, lock.alone(tmp_path / "b", "--out b"):
+        pass
+    assert (tmp_path / "b").read_text() == "mine"
+
+
 def test_a_lock_is_waited_for(tmp_path: Path) -> None:
     process = holder(tmp_path, (1, 1))
     started = time.monotonic()

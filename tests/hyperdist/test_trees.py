@@ -233,6 +233,7 @@ def test_points_say_how_deep_coordinates_reach(rng):
         T.points("klein")
     with pytest.raises(ValueError, match="dtype must be float64 or float32, got int64"):
         T.points(dtype=int)
+    assert T.points(dtype=None, strict=False).dtype == np.float64
 
 
 def T_edges(T):

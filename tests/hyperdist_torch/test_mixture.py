@@ -45,6 +45,7 @@ def seeded(seed: int) -> torch.Generator:
 @EVERY
 def test_density_is_the_core_s(name: str, seed: int) -> None:
     law, core = both(name)
+    assert law.log_normalizer().tolist() == core.log_normalizer().tolist() == 0.0
     for model in ("poincare", "lorentz", "tangent") if name in ("riemannian", "wrapped") else (None,):
         how = {} if model is None else {"model": model}
         x = law.sample((50,), generator=seeded(seed), **how)

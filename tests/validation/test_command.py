@@ -119,6 +119,15 @@ def test_what_is_not_ours_stays(tmp_path, monkeypatch, capsys):
     assert "is not a report" in capsys.readouterr().out
 
 
+def test_shares_that_are_gathered_leave_nothing(tmp_path):
+    out = ["--out", str(tmp_path / "report")]
+    for share in ("1/2", "2/2"):
+        assert main([*LITTLE, *out, "--shard", share]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [".report.partial"]
+    assert main([*LITTLE, *out, "--resume"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
 def test_a_report_whose_names_are_folders_is_none(tmp_path, capsys):
     (tmp_path / "report.md").mkdir()
     assert main([*LITTLE, "--out", str(tmp_path)]) == 2
