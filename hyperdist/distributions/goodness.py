@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hyperdist import checks
+
 DRAWS = 20_000
 """Draws of the law that observations are compared with."""
 COLUMNS = 8
@@ -26,7 +28,11 @@ class GoodnessOfFit(NamedTuple):
 
 
 def compare(law: Any, x: np.ndarray, model: str | None, rng: np.random.Generator) -> GoodnessOfFit:
-    """Observations x (n, k) against draws of a law without batch; statistic NaN and pvalue 1 where there are none."""
+    """Observations x (n, k) against draws of a law without batch; statistic NaN and pvalue 1 where there are none.
+
+    Raises ValueError for observations that are not finite, of which no order statistic is known.
+    """
+    checks.finite(x, "x")
     if not len(x):
         return GoodnessOfFit(float("nan"), 1.0)
     from scipy import stats  # half a second, which is for who asks for a test

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,10 @@ def prepare(family: Any, options: dict[str, Any], x: ArrayLike) -> tuple[np.ndar
 def settled(space: Space, x: np.ndarray, name: str = "x") -> np.ndarray:
     """Points (n, k) in float64, on the space to its last bit; any angles are points of the torus."""
     if isinstance(space, ProductSpace):
-        parts = space.split(x)
-        return space.join(*(settled(own, part, name) for own, part in zip(space.spaces, parts, strict=True)))
-    points = space.wrap(checks.radians(x, name)) if isinstance(space, Torus) else space.check_point(x, name)
+        parts = zip(space.spaces, space.split(x), pairwise(accumulate(space.widths, initial=0)), strict=True)
+        return space.join(*(settled(own, part, f"{name}[..., {a}:{b}]") for own, part, (a, b) in parts))
+    angles = isinstance(space, Torus)
+    points = space.wrap(checks.radians(checks.finite(x, name), name)) if angles else space.check_point(x, name)
     points = points.astype(np.float64)
     if isinstance(space, Sphere):
         points = points / np.sqrt(np.sum(np.square(points), axis=-1, keepdims=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from hyperdist.distributions.any_mixture import AnyMixture
 from hyperdist.distributions.base import Distribution, Drawn
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.observed import factors
-from hyperdist.distributions.summaries import ProductSummary
+from hyperdist.distributions.summaries import ProductSummary, side_by_side
 from hyperdist.geometry import conversions
 from hyperdist.geometry.product import join, split
 from hyperdist.spaces import PoincareBall, ProductSpace
@@ -134,7 +135,7 @@ class Product(Distribution):
 
     def summary(self) -> ProductSummary:
         """What divergences ask of the law: those of its factors."""
-        return ProductSummary(self.space.d, len(self.batch_shape), self.laws)
+        return ProductSummary(self.space.d, len(self.batch_shape), side_by_side(self.laws))
 
     def _joined(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         points = join(parts)
@@ -228,7 +229,8 @@ class Product(Distribution):
         space    : the ``ProductSpace`` that says which coordinates are whose, and the curvatures c
         weights  : (n,) or (n, *batch) observation weights, one product a batch element
         options  : passed on to the families whose ``fit`` has them, as min_scale
-        Raises what the families' ``fit`` raises; ValueError where a factor's space is not its family's.
+        Raises what the families' ``fit`` raises, and says of which factor's coordinates it speaks; ValueError where a
+        factor's space is not its family's.
 
         >>> import hyperdist as hd
         >>> space = hd.ProductSpace(hd.PoincareBall(1.0, d=2), hd.Sphere(2))
@@ -239,17 +241,23 @@ class Product(Distribution):
         """
         check_families(families, space)
         parts, weights = factors(x, weights, space.widths)
-        known = {name for family in families for name in inspect.signature(family.fit).parameters}  # type: ignore[attr-defined]
+        if "c" in options:
+            raise TypeError("c is that of each factor of space, PoincareBall(c, d), and no option")
+        taken = [inspect.signature(family.fit).parameters for family in families]  # type: ignore[attr-defined]
         for name in options:
-            if name not in known:
+            if not any(name in names for names in taken):
                 raise TypeError(f"fit of none of the families takes {name!r}")
+        ends = accumulate(space.widths)
         laws = []
-        for family, part, own in zip(families, parts, space.spaces, strict=True):
-            taken = inspect.signature(family.fit).parameters  # type: ignore[attr-defined]
-            given = {name: value for name, value in options.items() if name in taken}
+        for i, (family, part, own, end) in enumerate(zip(families, parts, space.spaces, ends, strict=True)):
+            given = {name: value for name, value in options.items() if name in taken[i]}
             if isinstance(own, PoincareBall):
                 given["c"] = own.c
-            laws.append(family.fit(part, weights=weights, **given))  # type: ignore[attr-defined]
+            try:
+                laws.append(family.fit(part, weights=weights, **given))  # type: ignore[attr-defined]
+            except ValueError as error:
+                own_call = f"{family.__name__}.fit(x[:, {end - space.widths[i]}:{end}])"
+                raise ValueError(f"{own_call}: {error}") from error
         return cls(*laws)
 
 

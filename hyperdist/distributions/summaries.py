@@ -6,7 +6,7 @@ by giving one of these, or a summary of its own with the ``form`` that reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,14 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class ProductSummary(Summary):
-    """Independent laws, each compared with its like."""
+    """Independent laws, none of them a product, each compared with its like."""
 
     laws: tuple[Any, ...]
+
+
+def side_by_side(laws: Sequence[Any]) -> tuple[Any, ...]:
+    """The factors of a product, of those that are products their own: how they are grouped changes no law."""
+    return tuple(each for law in laws for each in (side_by_side(law.laws) if hasattr(law, "laws") else (law,)))
 
 
 @dataclass(frozen=True, eq=False)

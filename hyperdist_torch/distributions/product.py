@@ -13,7 +13,7 @@ from torch.distributions.transforms import Transform
 
 from hyperdist import checks
 from hyperdist.distributions.product import factors_model
-from hyperdist.distributions.summaries import ProductSummary
+from hyperdist.distributions.summaries import ProductSummary, side_by_side
 from hyperdist.geometry import conversions
 from hyperdist.geometry.product import join, split
 from hyperdist.spaces.product import ProductSpace, sized
@@ -133,7 +133,7 @@ class Product(ManifoldDistribution):
 
     def summary(self) -> ProductSummary:
         """What divergences ask of the law: those of its factors."""
-        return ProductSummary(self.space.d, len(self.batch_shape), self.laws)
+        return ProductSummary(self.space.d, len(self.batch_shape), side_by_side(self.laws))
 
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
         """Log density at points, (*broadcast), in the coordinates of ``model`` on hyperbolic factors.
@@ -263,10 +263,13 @@ class ProductTransform(Transform):
         return join([part(own) for part, own in zip(self.parts, split(x, self._given), strict=True)])
 
     def _inverse(self, y: Tensor) -> Tensor:
+        checks.last_axis(tuple(y.shape), "y", sum(self.widths))
         return join([part.inv(own) for part, own in zip(self.parts, split(y, self.widths), strict=True)])
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """The sum of the parts', (*batch)."""
+        checks.last_axis(tuple(x.shape), "x", sum(self._given))
+        checks.last_axis(tuple(y.shape), "y", sum(self.widths))
         given = zip(self.parts, split(x, self._given), split(y, self.widths), strict=True)
         return _total(
             _summed(part.log_abs_det_jacobian(v, point), 1 - part.domain.event_dim) for part, v, point in given

@@ -229,6 +229,10 @@ def test_divergences_add_up() -> None:
     x, lp = p.sample_and_log_prob(40_000, 3)
     ratio = lp[:, None] - q.log_prob(x[:, None])
     assert (np.abs(ratio.mean(axis=0) - want) < 6 * ratio.std(axis=0) / 200).all()
+    grouped = [hd.Product(hd.Product(a), hd.Product(b, hd.Product(a, b))) for a, b in (p.laws, q.laws)]
+    flat = [hd.Product(hd.Product(*law.laws, law.laws[0]), law.laws[1]) for law in (p, q)]
+    for other in (grouped[1], flat[1]):
+        np.testing.assert_allclose(hd.kl_divergence(grouped[0], other), 2.0 * want, rtol=1e-14)
     with pytest.raises(ValueError, match="products of 2 and 1 laws"):
         hd.kl_divergence(PAIR, hd.Product(hd.WrappedNormal(np.zeros(5), 1.0)))
     with pytest.raises(ValueError, match="one space"):
@@ -309,6 +313,23 @@ def test_standard_errors_of_a_mixture_of_products_far_apart_are_those_of_its_par
         nested.standard_errors(x)
 
 
+def spoilt(law: hd.Product, column: int) -> np.ndarray:
+    x = law.sample(9, rng=0)
+    x[5, column] = np.nan
+    return x
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 2), (2, 5), (5, 7)])
+def test_what_is_wrong_with_a_factor_names_its_coordinates(start: int, stop: int) -> None:
+    law, column = hd.Product(*PAIR.laws, hd.ToroidalUniform(2)), start + 1
+    part, where = rf"x\[{{}} {start}:{stop}\]", r"must be finite, got nan at index \(5, 1\)$"
+    families = [hd.RiemannianNormal, hd.VonMisesFisher, hd.ToroidalWrappedNormal]
+    with pytest.raises(ValueError, match=rf"^\w+\.fit\({part.format(':,')}\): x {where}"):
+        hd.Product.fit(spoilt(law, column), families, law.space)
+    with pytest.raises(ValueError, match=rf"^{part.format('...,')} {where}"):
+        hd.Mixture.fit(spoilt(law, column), hd.Product, 2, families=families, space=law.space, rng=0)
+
+
 BAD = [
     (
         lambda: hd.Product.fit(np.zeros((9, 5)), [hd.Product], hd.ProductSpace(PAIR.space)),
@@ -349,6 +370,15 @@ BAD = [
         lambda: hd.Product.fit(PAIR.sample(9, 0), [hd.WrappedNormal, hd.VonMisesFisher], PAIR.space, least=1),
         TypeError, "none of the families takes 'least'",
     ),
+    (
+        lambda: hd.Product.fit(PAIR.sample(9, 0), [hd.WrappedNormal, hd.VonMisesFisher], PAIR.space, c=1.0),
+        TypeError, "c is that of each factor of space",
+    ),
+    (
+        lambda: hd.Product.fit(PAIR.sample(1, 0), [hd.WrappedNormal, hd.VonMisesFisher], PAIR.space),
+        ValueError, r"^WrappedNormal.fit\(x\[:, 0:2\]\): the data must have a positive spread",
+    ),
+    (lambda: PAIR.goodness_of_fit(spoilt(PAIR, 3)), ValueError, r"x must be finite, got nan at index \(5, 3\)"),
 ]  # fmt: skip
 
 

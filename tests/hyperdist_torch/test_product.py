@@ -127,12 +127,28 @@ def test_supports_and_their_maps() -> None:
     torch.testing.assert_close(mass, torch.ones_like(mass), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("registry", [biject_to, transform_to])
+def test_maps_take_the_coordinates_that_there_are(registry: Any) -> None:
+    transform, v, x = registry(both()[0].support), torch.ones(3, 11), both()[0].mean
+    for call, name in (
+        (lambda: transform(v[..., 1:]), "x must have 11"),
+        (lambda: transform.inv(x[..., 1:]), "y must have 9"),
+        (lambda: transform.log_abs_det_jacobian(v[..., 1:], x), "x must have 11"),
+        (lambda: transform.log_abs_det_jacobian(v, x[..., 1:]), "y must have 9"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} coordinates on its last axis"):
+            call()
+
+
 def test_divergences_are_the_cores() -> None:
     law, core, parameters = both(grad=True)
     other = ht.Product(ht.RiemannianNormal(parameters[0], 0.9, 1.3), ht.SphericalUniform(2, dtype=torch.float64))
     theirs = hd.Product(hd.RiemannianNormal(MU, 0.9, 1.3), hd.SphericalUniform(2))
     value = kl_divergence(ht.Product(*law.laws[:2]), other)
     np.testing.assert_allclose(value.detach().numpy(), hd.kl_divergence(hd.Product(*core.laws[:2]), theirs), rtol=1e-12)
+    a, b, *_ = law.laws
+    grouped = kl_divergence(ht.Product(ht.Product(a), ht.Product(b)), ht.Product(ht.Product(*other.laws)))
+    torch.testing.assert_close(grouped, value, rtol=0.0, atol=0.0)
     assert all(torch.autograd.grad(value.sum(), [parameters[1], parameters[4]]))
 
 
