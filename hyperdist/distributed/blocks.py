@@ -71,10 +71,10 @@ def _numbered(first: int) -> Iterator[None]:
         yield
     except ValueError as error:
         told = _ROW.sub(lambda found: str(int(found[0]) + first), str(error))
-        raise ValueError(_MORE.sub(" more in its block)", told)) from error
+        raise ValueError(_COUNTED.sub(r"\g<0> of its block", told)) from error
 
 
-_ROW, _MORE = re.compile(r"(?<= at index \()\d+"), re.compile(r"(?<=\d) more\)")
+_ROW, _COUNTED = re.compile(r"(?<= at index \()\d+"), re.compile(r"\d more(?=\))|\d of \d+ points")
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,10 @@ def test_bad_rows_have_the_numbers_they_have_in_the_whole(
         with pytest.raises(ValueError, match=f"^{re.escape(str(wanted.value))}$"):
             lazy()
     x[:] = np.nan
-    with pytest.raises(ValueError, match=r"nan at index \(\d+, 0\) \(and \d+ more in its block\)$"):
+    with pytest.raises(ValueError, match=r"nan at index \(\d+, 0\) \(and \d+ more of its block\)$"):
         hd.VonMisesFisher.fit(da.from_array(x, chunks=30))
+    with pytest.raises(ValueError, match=r"\(30 of 30 points of its block outside\)$"):
+        hd.RiemannianNormal.fit(da.from_array(good, chunks=30)[:60])
 
 
 @pytest.mark.parametrize("uniform", [hd.SphericalUniform, hd.ToroidalUniform])
