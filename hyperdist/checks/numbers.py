@@ -19,7 +19,11 @@ def as_float(value: ArrayLike, name: str) -> np.ndarray:
     """
     masked = _masked(value)
     if masked:
-        rows = f"leave their rows out ({name}[~{name}.mask.any(axis=-1)].data), or " if np.ndim(value) > 1 else ""
+        rows = (
+            f"leave their rows out ({name}[~{name}.mask.any(axis=-1)].data), or "
+            if getattr(value, "ndim", 0) > 1
+            else ""
+        )
         raise ValueError(f"{name} must have no masked values, got {masked}: {rows}fill them")
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)

@@ -65,6 +65,8 @@ REFUSED: list[tuple[Any, tuple[Any, ...], type[Exception], str]] = [
     (checks.observations, (np.ones((4, 1)), "x", 2, "m"), ValueError, r"\(n, m\), .* with m >= 2, got shape \(4, 1\)"),
     (checks.observations, (np.ones((0, 3)),), ValueError, r"x must hold at least one observation, .* \(0, 3\)"),
     (checks.as_float, (np.ma.masked_greater([1.0, 3.0], 2), "x"), ValueError, "x must have no masked values, got 1:"),
+    (checks.as_float, (np.ma.masked_greater([1.0, 3.0], 2), "weights"), ValueError, "weights .*, got 1: fill them"),
+    (checks.as_float, (np.ma.masked_greater([[3.0]], 2), "y"), ValueError, r"leave their rows out \(y\[~y.mask.any"),
     (checks.as_float, ([[1.0, np.ma.masked]], "x"), ValueError, "x must have no masked values, got 1:"),
     (checks.as_float, ([np.ma.array([1, 2], mask=True)], "x"), ValueError, "x must have no masked values, got 2:"),
     (checks.one_positive, ([1.0, 2.0], "min_scale"), ValueError, r"min_scale must be one number, got shape \(2,\)"),

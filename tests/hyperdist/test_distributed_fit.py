@@ -148,7 +148,7 @@ def test_bad_rows_have_the_numbers_they_have_in_the_whole(
     x[:] = np.nan
     with pytest.raises(ValueError, match=r"nan at index \(\d+, 0\) \(and \d+ more of its block\)$"):
         hd.VonMisesFisher.fit(da.from_array(x, chunks=30))
-    with pytest.raises(ValueError, match=r"\(30 of 30 points of its block outside\)$"):
+    with pytest.raises(ValueError, match=r"\(\d+ of 30 points of its block outside\)$"):
         hd.RiemannianNormal.fit(da.from_array(good, chunks=30)[:60])
 
 
