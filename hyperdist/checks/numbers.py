@@ -19,12 +19,9 @@ def as_float(value: ArrayLike, name: str) -> np.ndarray:
     """
     masked = _masked(value)
     if masked:
-        rows = (
-            f"leave their rows out ({name}[~{name}.mask.any(axis=-1)].data), or "
-            if getattr(value, "ndim", 0) > 1
-            else ""
-        )
-        raise ValueError(f"{name} must have no masked values, got {masked}: {rows}fill them")
+        rows = f"leave their rows out ({name}[~{name}.mask.any(axis=-1)].data), or "
+        remedy = f"{rows if getattr(value, 'ndim', 0) > 1 else ''}fill them"
+        raise ValueError(f"{name} must have no masked values, got {masked}: {remedy}")
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
     else:

@@ -59,18 +59,28 @@ class ScaleTriangle(SpreadMatrix):
 
 
 class Covariance(SpreadMatrix):
-    """Symmetric positive definite matrices."""
+    """Symmetric matrices that are positive definite as far as their dtype tells, as ``hyperdist.checks`` has it."""
 
-    _what = "symmetric positive definite matrices"
+    _what = "symmetric positive definite matrices, by more than d eps in units of their diagonal,"
 
     def _parts(self, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         deviations = value.diagonal(dim1=-2, dim2=-1).sqrt()
         rows, columns = deviations[..., :, None], deviations[..., None, :]
         even = (value - value.mT).abs() <= ASYMMETRY * rows * columns
         # By coordinates of unit variance, whatever their units.
-        factor, failed = torch.linalg.cholesky_ex(value / rows / columns)
-        scales = factor.diagonal(dim1=-2, dim2=-1) * deviations
-        return even.flatten(-2).all(dim=-1) & (failed == 0), scales, deviations
+        correlation = value / rows / columns
+        factor, failed = torch.linalg.cholesky_ex(correlation)
+        definite = (failed == 0) & (_least(correlation) > value.shape[-1] * torch.finfo(value.dtype).eps)
+        # The law's own factorisation is of the matrix as it stands, and rounds apart.
+        definite &= torch.linalg.cholesky_ex(value)[1] == 0
+        return even.flatten(-2).all(dim=-1) & definite, factor.diagonal(dim1=-2, dim2=-1) * deviations, deviations
+
+
+def _least(value: Tensor) -> Tensor:
+    """The least eigenvalue of symmetric matrices, (*batch), in float64; 1 where they are not finite."""
+    value, eye = value.detach().double(), torch.eye(value.shape[-1], dtype=torch.float64, device=value.device)
+    known = torch.isfinite(value).flatten(-2).all(dim=-1)
+    return torch.linalg.eigvalsh(torch.where(known[..., None, None], value, eye))[..., 0]
 
 
 @biject_to.register(ScaleTriangle)

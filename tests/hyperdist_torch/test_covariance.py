@@ -160,6 +160,25 @@ def test_bad_covariances_are_named(given, message):
         ht.WrappedNormal(torch.zeros(2, 3), scale_tril=torch.eye(3).expand(4, 3, 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("law", [ht.WrappedNormal, ht.ToroidalWrappedNormal])
+def test_a_covariance_that_its_dtype_cannot_tell_from_a_singular_one_is_named(law, dtype, rng):
+    """Turned ones, of which rounding alone says whether Cholesky's factorisation goes through."""
+    mu, eps = torch.zeros(3, dtype=dtype), torch.finfo(dtype).eps
+    for _ in range(40):
+        turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+        for least, able in ((1e3 * eps, True), (0.01 * eps, False)):
+            given = torch.tensor(turn @ np.diag([1.0, 0.5, least]) @ turn.T, dtype=dtype)
+            size = given.diagonal().sqrt()
+            # In these units the least eigenvalue is what it was, and rounding beside it that of 1.
+            given = 0.5 * (given + given.mT) / size / size[:, None]
+            if able:
+                assert torch.isfinite(law(mu, covariance_matrix=given).log_prob(mu))
+            else:
+                with pytest.raises(ValueError, match="by more than d eps"):
+                    law(mu, covariance_matrix=given).log_prob(mu)
+
+
 @pytest.mark.parametrize("law", [ht.WrappedNormal, ht.ToroidalWrappedNormal])
 def test_no_laws_and_laws_under_vmap_are_laws(law):
     """Validated, and without a warning."""
