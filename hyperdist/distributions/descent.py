@@ -14,6 +14,8 @@ _ARMIJO = 1e-4
 """The part of the decrease that the slope promises which a step must keep (Nocedal and Wright 2006, section 3.1)."""
 _DONE = 1e-20
 """Gain that ends the search: the square of the gradient in units of the scales."""
+_SHOWN = 1e-10
+"""Gain, over 1 + |value|, that rounding of the value never hides; less may be hidden where scales are far apart."""
 _LEAST = float(np.finfo(np.float64).tiny)
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -41,9 +43,10 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """(theta (laws, p), the other parameters) of the minima downhill from theta (Nocedal and Wright 2006, alg. 6.1).
 
     A step whose gain the rounded value cannot show is taken as it is; a law is done when such steps stop shrinking.
+    How small a gain that is, a search tells that has found no way down.
     """
     laws = len(theta)
-    theta, active = np.array(theta), np.arange(laws)
+    theta, active, hidden = np.array(theta), np.arange(laws), np.zeros(laws)
     value, gradient, others = problem.evaluate(theta, active)
     problem.check(theta, others)
     inverse = problem.metric(others)
@@ -52,7 +55,7 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
         step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
         step *= column(np.minimum(1.0, problem.reach / np.maximum(np.sqrt(dot(step, step)), _LEAST)))
         promise = -dot(step, gradient[active])
-        blind = promise <= 64.0 * _EPS * (1.0 + np.abs(value[active]))
+        blind = promise <= np.maximum(hidden[active], 64.0 * _EPS * (1.0 + np.abs(value[active])))
         done = blind & ((promise >= last[active]) | (promise <= _DONE))
         last[active] = np.where(blind, promise, np.inf)
         active, step, promise, blind = active[~done], step[~done], promise[~done], blind[~done]
@@ -60,8 +63,11 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
             return theta, others
         moved, new_value, new_gradient, new_others = _search(problem, theta, value, active, step, promise, blind)
         change, turn = moved - theta[active], new_gradient - gradient[active]
-        bent = ~blind & (dot(change, turn) <= 0.0)
-        inverse[active] = _update(inverse[active], change, turn)
+        stalled = ~blind & (new_value >= value[active]) & (promise <= _SHOWN * (1.0 + np.abs(value[active])))
+        hidden[active] = np.where(stalled, promise, hidden[active])
+        bent = ~blind & ~stalled & (dot(change, turn) <= 0.0)
+        # What a gradient turns by over no way at all is rounding.
+        inverse[active] = np.where(stalled[:, None, None], inverse[active], _update(inverse[active], change, turn))
         inverse[active[bent]] = problem.metric(new_others[bent])
         theta[active], value[active], gradient[active], others[active] = moved, new_value, new_gradient, new_others
         problem.check(theta, others)

@@ -229,7 +229,7 @@ class Mixture(AnyMixture, Clustering):
         n_components : K; with a list of classes its length, and may be left out
         background : add a uniform component, the last, for what belongs to no cluster; on spheres and tori
         weights  : (n,) or (n, *batch) observation weights; one mixture a batch element
-        starts   : random starts, spread as in k-means++
+        starts   : random starts, spread as in k-means++; of one component, which has all observations, there is one
         max_iter : steps of a start at most, each a pass over the observations
         tol      : a start has converged when a step of expectation-maximisation gains less, in nats an observation:
                    in the mean of the log likelihood, not in its sum over the n observations (1e-8 by default; 1e-3 is

@@ -145,12 +145,13 @@ def fit_mixture(
     if init is not None and n_components is None and not isinstance(family, list | tuple):
         n_components = check_init(init, None) - bool(background)
     family, k = resolve(family, n_components, background)
-    if init is not None:
-        check_init(init, k)
-        starts = 1
     if isinstance(family, Families):
         family.check(options)
     starts = checks.dimension(starts, "starts")
+    if init is not None:
+        check_init(init, k)
+    if init is not None or k == 1:
+        starts = 1
     max_iter, tol = checks.dimension(max_iter, "max_iter"), checks.single(checks.non_negative(tol, "tol"), "tol")
     if options.get("min_scale") is not None:
         checks.one_positive(options["min_scale"], "min_scale")

@@ -65,6 +65,23 @@ def test_the_gradient_is_zero_and_no_neighbour_is_better(name, rng):
     assert all(value(0.03 * step) < value(np.zeros(p)) for step in rng.standard_normal((20, p)))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_maximum_is_reached_where_one_scale_is_tiny(seed):
+    """Rounding of the likelihood, of points that are 1e-4 from a plane, hides gains that it shows of rounder laws."""
+    rng = np.random.default_rng(seed)
+    d = int(rng.integers(2, 5))
+    turn, centre = np.linalg.qr(rng.standard_normal((d, d)))[0], rng.standard_normal(d)
+    scales = np.concatenate([[1e-4], rng.uniform(0.1, 0.5, d - 1)])
+    tril = np.linalg.cholesky(turn @ np.diag(scales**2) @ turn.T)
+    law = hd.WrappedNormal(0.7 * centre / np.linalg.norm(centre), scale_tril=tril)
+    x, weights = law.sample(40, rng), rng.random(40) ** 4
+    fitted = hd.WrappedNormal.fit(x, weights, **FULL)
+    best = np.average(fitted.log_prob(x), weights=weights)
+    assert best > np.average(law.log_prob(x), weights=weights)
+    for step in rng.standard_normal((10, fitted.n_parameters)):
+        assert np.average(moved(fitted, 0.03 * step).log_prob(x), weights=weights) < best
+
+
 def test_flat_space_has_the_sample_covariance(rng):
     x = hd.WrappedNormal([0.1, 0.2, 0.0], scale_tril=triangle(3), c=0.0).sample(100, rng)
     fitted = hd.WrappedNormal.fit(x, c=0.0, covariance="full")

@@ -187,3 +187,11 @@ def test_wrong_arguments_of_fit(rng: np.random.Generator) -> None:
     for uniform in (hd.SphericalUniform, hd.ToroidalUniform):
         with pytest.raises(ValueError, match=rf"family must have parameters .* got {uniform.__name__}"):
             hd.Mixture.fit(x, uniform, 2)
+
+
+def test_one_component_has_one_start(rng: np.random.Generator) -> None:
+    law = hd.VonMisesFisher(np.eye(3)[0], 5.0)
+    x = law.sample(100, rng)
+    fitted = hd.Mixture.fit(x, hd.VonMisesFisher, 1, starts=5, rng=rng)
+    assert len(fitted.record.starts) == 1
+    np.testing.assert_allclose(fitted.component.kappa, [hd.VonMisesFisher.fit(x).kappa], rtol=1e-12)
