@@ -33,6 +33,14 @@ ALONE = ("device", "readme")
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 where all passed, 1 where something failed, 2 for a wrong command line, 130 if interrupted."""
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:  # while modules are loaded and reports written too
+        print("interrupted; a command that takes --resume goes on with it from here", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: list[str]) -> int:
     # One thread a process: before NumPy is imported, and inherited by the workers.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import validation.__main__
 from hyperdist.runs import engine
 from hyperdist.runs import record as _record
 from validation import arguments, earth, figures, judge, pictures, power, record, report, timing, validate
@@ -43,6 +45,24 @@ def test_a_number_out_of_range_is_refused(arguments, least, tmp_path, capsys):
         main([*arguments, "--out", str(tmp_path / "out")])
     assert stop.value.code == 2
     assert f"must be an integer >= {least}, got '{arguments[-1]}'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [[], ["power"], ["accuracy"], ["timing"], ["soak"], ["trees"], ["readme"]], ids=str)
+@pytest.mark.parametrize("loading", [True, False])
+def test_every_command_says_that_it_was_interrupted(command, loading, tmp_path, monkeypatch, capsys):
+    """At work and while its modules are loaded; nothing is left behind."""
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    if loading:
+        monkeypatch.setattr(validation.__main__, "import_module", interrupted)
+    else:
+        module = import_module(f"validation.{validation.__main__.COMMANDS[command[0] if command else 'run'][0]}")
+        monkeypatch.setattr(module, "main", interrupted)
+    assert main([*command, *([] if command == ["readme"] else ["--out", str(tmp_path / "out")])]) == 130
+    assert capsys.readouterr().err.startswith("interrupted")
     assert not list(tmp_path.iterdir())
 
 
