@@ -30,10 +30,11 @@ from hyperdist_torch.experiments.earth_models import (
     DRAWS,
     MATCHED,
     QUICK,
-    ROWS,
     SMOOTHED,
+    STEPS,
     TUNED,
     Waves,
+    batch,
     config,
     schedule,
     settings,
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add(parser, "earth", data=True)
     parser.add_argument("--hidden", type=options.count, help="units a layer, other than the model's own")
     parser.add_argument("--layers", type=options.count, help="hidden layers, other than the model's own")
+    parser.add_argument("--batch", type=options.count, help="rows a step, other than the model's own")
     parser.add_argument("--finest", type=float, help="finest scale of flow matching, radians, other than the set's own")
     parser.add_argument("--no-waves", action="store_true", help="flow matching of the coordinates, on straight paths")
     parser.add_argument("--tuning-epochs", type=options.count, help="of likelihood after flow matching")
@@ -112,13 +114,13 @@ def task(model: str, name: str, kind: str, found: Waves | None, args: argparse.N
 
 
 def _rows(model: str, name: str, kind: str, args: argparse.Namespace, seed: int) -> Split:
-    """The rows of a model, so many that an epoch has a batch at least."""
+    """The rows of a model, so many that an epoch has ``STEPS`` batches, or one in the quick setting."""
     data = split(name, kind, seed, args)
     if model == SMOOTHED:
         kernel = _baseline(VARIABLE, data, seed, args)
         draws = kernel.sample(QUICK["rows"] if args.quick else DRAWS, seed)
         return Split(training=torch.from_numpy(draws).float(), validation=data.validation, test=data.test)
-    times = math.ceil((QUICK["batch"] if args.quick else ROWS) / len(data.training))
+    times = math.ceil((1 if args.quick else STEPS) * batch(model, args) / len(data.training))
     return Split(training=data.training.repeat(times, 1), validation=data.validation, test=data.test)
 
 
@@ -151,7 +153,7 @@ def _cell(model: str, name: str, kind: str, seed: int, args: argparse.Namespace)
         name=f"{KIND_NAMES[kind]}-{name}-{SHORT[model]}", row=f"{kind}: {model}", column=name,
         task=task(model, name, kind, found, args), schedule=schedule(model, seed, found, args),
         published=published(model, name, kind),
-        variant=options.variant(args, hidden=args.hidden, layers=args.layers, **others),
+        variant=options.variant(args, hidden=args.hidden, layers=args.layers, batch=args.batch, **others),
     )  # fmt: skip
     if model != TUNED:
         return made

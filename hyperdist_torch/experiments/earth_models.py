@@ -1,10 +1,11 @@
 """The flows of the experiment ``earth``, what they are trained on, and how long.
 
 The networks are smaller than those published (4 x 128 or 3 x 256 sine units for 5 x 512), so that a cell takes minutes
-on one core: --hidden and --layers give others. Where ``WAVES_OF`` has a scale, flow matching reads waves of all scales
-down to it and takes paths that give each scale the same time: it can then learn peaks as narrow as repeated places make
-them. Trained on the rows themselves it overfits where few places repeat; draws of the variable kernel estimate of the
-same rows (a smoothed bootstrap) never come twice, so that it gains from longer training.
+on one core: --hidden, --layers and --batch give others. Where ``WAVES_OF`` has a scale, flow matching reads waves of
+all scales down to it and takes paths that give each scale the same time: it can then learn peaks as narrow as repeated
+places make them. Trained on the rows themselves it overfits where few places repeat, after large batches less than
+after small ones; draws of the variable kernel estimate of the same rows (a smoothed bootstrap) never come twice, so
+that it gains from longer training.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from hyperdist import earth
 from hyperdist_torch import flows
 from hyperdist_torch.training import Schedule
 
-BATCH, ROWS = 512, 10_240
-"""A set of fewer rows is gone through several times an epoch, so that epochs are of one length."""
+BATCH, STEPS = 512, 20
+"""A set of fewer rows than so many batches is gone through several times an epoch, so that epochs are of one length."""
 HIDDEN, LAYERS, SCALE = 128, 4, 15.0
 WAVES, WAVES_HIDDEN, WAVES_LAYERS = 256, 256, 3
 """Those of flow matching, and of likelihood from where it ended."""
@@ -38,7 +39,7 @@ WAVES_OF = {
 training's, fine scales only help to overfit: volcanoes at distinct places, and all grouped sets, have none."""
 MATCHED, TUNED = "Riemannian, flow matching", "Riemannian, likelihood after matching"
 SMOOTHED = "Riemannian, flow matching of kernel draws"
-DRAWS, DRAWS_BATCH, DRAWS_LAYERS, COARSE = 40 * ROWS, 2048, 4, Waves(5e-3, 200)
+DRAWS, DRAWS_BATCH, DRAWS_LAYERS, COARSE = 409_600, 2048, 4, Waves(5e-3, 200)
 """Of flow matching of kernel draws: how many, the batch, the hidden layers, and the waves where ``WAVES_OF`` has none.
 It is the gradient's noise that limits it: batches of 512 end worse after twice the steps."""
 QUICK = {"hidden": 8, "layers": 1, "epochs": 2, "rows": 96, "batch": 32,
@@ -70,13 +71,17 @@ def schedule(model: str, seed: int, found: Waves | None, args: argparse.Namespac
         # The weights averaged are those of the last few hundred steps, in which the fine scales are learnt.
         epochs, rate, average = found.epochs, 6e-3, 0.997
     given = args.tuning_epochs if model == TUNED and args.tuning_epochs else args.epochs
-    batch = DRAWS_BATCH if model == SMOOTHED else BATCH
     if args.quick:
-        batch, epochs = QUICK["batch"], QUICK["epochs"]
+        epochs = QUICK["epochs"]
     return Schedule(
-        given or epochs, batch, rate, seed, drop_last=True, warmup=warmup, decay="cosine", average=average,
-        amsgrad=False, clip=10.0,
+        given or epochs, batch(model, args), rate, seed, drop_last=True, warmup=warmup, decay="cosine",
+        average=average, amsgrad=False, clip=10.0,
     )  # fmt: skip
+
+
+def batch(model: str, args: argparse.Namespace) -> int:
+    """Rows of a step."""
+    return args.batch or (QUICK["batch"] if args.quick else DRAWS_BATCH if model == SMOOTHED else BATCH)
 
 
 def config(model: str, found: Waves | None, args: argparse.Namespace) -> flows.FlowConfig:

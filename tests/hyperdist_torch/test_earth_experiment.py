@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,17 @@ def test_resumes_to_the_same_figures(folder: Path, capsys: pytest.CaptureFixture
     after = read(lost)
     assert (after["nll"], after["curve"]) == (before["nll"], before["curve"])
     assert "random-volcano-tuned+quick-seed0: kept" in capsys.readouterr().out
+
+
+def test_large_batches_make_epochs_of_as_many_steps(folder: Path) -> None:
+    parser = argparse.ArgumentParser()
+    earth.add_arguments(parser)
+    given = ["--data-dir", str(folder / "data"), "--cells", "random-volcano-matching"]
+    for more, size in (([], 512), (["--batch", "4096"], 4096)):
+        cell = earth.table_of_cells(parser.parse_args([*given, "--seeds", "0", *more]))[0]
+        assert cell.schedule.batch_size == size
+        assert len(cell.task.data(0).training) // size == 20
+    assert cell.key == "random-volcano-matching+batch-4096-seed0"
 
 
 def test_learning_curves_are_drawn_where_sizes_differ(folder: Path) -> None:
