@@ -200,9 +200,8 @@ def _eps(dtype: Any) -> float:
 
 
 def _none(plan: Climb, ends: list[Start], where: str) -> ValueError:
-    return ValueError(
-        f"none of the {len(ends)} starts has a maximum{where}: {ends[0].reason}; {remedies(plan.family, plan.options)}"
-    )
+    which = f"none of the {len(ends)} starts has a" if len(ends) > 1 else "the one start has no"
+    return ValueError(f"{which} maximum{where}: {ends[0].reason}; {remedies(plan.family, plan.options)}")
 
 
 def _warn(records: list[Record]) -> None:

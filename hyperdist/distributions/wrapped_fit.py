@@ -232,7 +232,11 @@ class _Full(_Problem):
         return covariance, 0.5 * np.sum(np.log(variance) + along / variance, axis=-1)
 
     def _over(self, v: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        return np.einsum("bij,nbj->nbi", np.linalg.inv(variance), v)
+        try:
+            inverse = np.linalg.inv(variance)
+        except np.linalg.LinAlgError:  # to the last bit singular, which ``check`` would see next
+            raise ValueError(_FLAT_DATA) from None
+        return np.einsum("bij,nbj->nbi", inverse, v)
 
     def spread(self, variance: np.ndarray) -> np.ndarray:
         """The lower triangles."""

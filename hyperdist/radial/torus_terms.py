@@ -88,9 +88,15 @@ def _windings(plan: Plan, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return home, np.ones(len(delta), np.int64)
     whitener = lower.inverse(plan.triangle[:q, :q])
     basis, shift = _TURN * whitener, (angles + _TURN * home)[:, :q] @ whitener.T
-    near = shift + lattice.nearest_plane(basis, shift) @ basis.T
+    nearest = lattice.nearest_plane(basis, shift)
+    near = shift + nearest @ basis.T
     square = lattice.cut(q, np.sum(near * near, axis=-1), plan.spare)
     owner, k = lattice.within(basis, shift, square, max(1, lattice.MOST // (1 + len(plan.waves))))
+    # Of a point so many scales away that rounding of its distance squared is more than what a sum is cut at.
+    lost = np.flatnonzero(np.bincount(owner, minlength=len(delta)) == 0)
+    if lost.size:
+        order = np.argsort(np.concatenate([owner, lost]), kind="stable")
+        owner, k = np.concatenate([owner, lost])[order], np.concatenate([k, nearest[lost]])[order]
     wound = home[owner]
     wound[:, :q] += k
     return wound, np.bincount(owner, minlength=len(delta))

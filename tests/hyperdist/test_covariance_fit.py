@@ -197,3 +197,14 @@ def test_mixtures_of_full_covariances(kind, rng):
     assert fitted.bic(x) < hd.Mixture.fit(x, kind, 2, starts=1, tol=1e-4, rng=rng, covariance="isotropic").bic(x)
     errors = fitted.standard_errors(x)
     assert errors["component"]["scale_tril"].shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("law", [hd.WrappedNormal([0.1, 0.1], 0.4), hd.ToroidalWrappedNormal([3.0, 3.0], [0.4, 0.4])])
+def test_few_and_repeated_points_have_no_mixture_and_say_why(law):
+    """Components that shrink on one or two points are singular to the last bit on their way."""
+    x = law.sample(200, rng=1)
+    repeated = np.concatenate([np.tile(x[:1], (60, 1)), x[:80]])
+    for given, k in ((x[:2], 1), (x[:4], 2), (repeated, 3), (np.tile(x[:1], (9, 1)), 1)):
+        start = "the one start has no" if k == 1 else "none of the 2 starts has a"
+        with pytest.raises(ValueError, match=f"^{start} maximum: .*(the best covariance is singular|sigma = 0)"):
+            hd.Mixture.fit(given, type(law), k, starts=2, rng=0, **FULL)

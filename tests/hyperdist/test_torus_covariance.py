@@ -221,3 +221,16 @@ def test_no_laws_have_no_densities():
     assert law.log_prob(np.zeros((4, 1, 2))).shape == (4, 0)
     assert law.sample_and_log_prob((3,), rng=0)[1].shape == (3, 0)
     assert hd.ToroidalWrappedNormal([0.1, 0.2], scale_tril=np.zeros((0, 2, 2))).log_prob([0.1, 0.2]).shape == (0,)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("scale", [1e-6, 1e-9, 1e-11, 1e-13, 1e-30, 1e-100])
+def test_density_of_laws_far_narrower_than_a_turn(d, scale, rng):
+    """So far out in units of the scales one image counts, and its distance squared is rounded by more than a turn."""
+    tril = np.tril(rng.uniform(-1.0, 1.0, (d, d)), -1) + np.diag(rng.uniform(0.5, 1.5, d))
+    x = rng.uniform(-math.pi, math.pi, (40, d))
+    images = x[:, None] + TURN * np.array(list(itertools.product(range(-3, 4), repeat=d)))
+    distance = np.min(np.sum(np.square(images @ np.linalg.inv(tril).T), axis=-1), axis=-1)
+    expected = -0.5 * distance / scale**2 - np.sum(np.log(scale * np.diag(tril))) - 0.5 * d * math.log(TURN)
+    law = hd.ToroidalWrappedNormal(np.zeros(d), scale_tril=scale * tril)
+    np.testing.assert_allclose(law.log_prob(x), expected, rtol=1e-13)
