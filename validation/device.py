@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from validation.device_page import page
 from validation.record import REPORTS, record
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small", action="store_true", help="small sizes: a minute on a processor")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="begin nothing after (default %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="PART", help="parts whose names begin so")
-    parser.add_argument("--out", type=Path, default=REPORTS / "device", help="folder of record.json and table.md "
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "device", help="folder of record.json and table.md "
                         "(default: reports/device)")  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from hyperdist import earth
 from hyperdist.runs import engine, pages
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.intervals import over_seeds
 from hyperdist.runs.places import Place, add_options
 from validation import terminal
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``earth``."""
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("HYPERDIST_DATA"),
                         help="folder that holds earth/volcano.csv and so on (default: HYPERDIST_DATA)")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=REPORTS / "earth", help="folder of record.json and table.md")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "earth", help="folder of record.json and table.md")
     add_options(parser, 1)
     parser.add_argument("--resume", action="store_true", help="reuse finished splits of an interrupted run")
     parser.add_argument("--quick", action="store_true", help="two splits, at most 30 components, ten steps")

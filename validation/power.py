@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from hyperdist.runs import engine
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.intervals import wilson
 from hyperdist.runs.places import Place, add_options
 from validation import examine, faults, laws, terminal
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``power``."""
     parser.add_argument("--trials", type=at_least(1), default=TRIALS, help="runs of each fault (default %(default)s)")
     parser.add_argument("--seed", type=at_least(0), default=SEED)
-    parser.add_argument("--out", type=Path, default=REPORTS / "power", help="folder of record.json")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "power", help="folder of record.json")
     add_options(parser, os.cpu_count() or 1)
 
 

@@ -24,7 +24,7 @@ from rich.console import Console
 
 import hyperdist as hd
 from hyperdist.runs import engine, pages
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.places import Place
 from validation.arguments import at_least
 from validation.peak import peak_memory
@@ -133,7 +133,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="only these parts")
     parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has timed")
     parser.add_argument("--quick", action="store_true", help="a few laws and cells, for tests")
-    parser.add_argument("--out", type=Path, default=REPORTS / "scaling", help="folder of record.json and table.md")
+    parser.add_argument(
+        "--out", type=out_folder, default=REPORTS / "scaling", help="folder of record.json and table.md"
+    )
 
 
 def main(options: argparse.Namespace) -> int:

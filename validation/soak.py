@@ -25,7 +25,7 @@ from rich.console import Console
 
 import hyperdist as hd
 from hyperdist.runs import pages
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.places import processes
 from validation.arguments import at_least
 from validation.peak import resident
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (default %(default)s)")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between looks (default %(default)s)")
     parser.add_argument("--draws", type=at_least(100), default=20_000, help="of a law in a round (default %(default)s)")
-    parser.add_argument("--out", type=Path, default=REPORTS / "soak", help="folder of record.json and table.md")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "soak", help="folder of record.json and table.md")
 
 
 def laws() -> list[tuple[Any, dict[str, Any]]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from rich.console import Console
 
 from hyperdist.runs import engine
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.places import Place, add_options
 from validation import accuracy, report
 from validation.judge import judge
@@ -20,7 +19,7 @@ from validation.validate import SEED, acceptance_tasks, distance_tasks
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``accuracy``."""
     parser.add_argument("--full", action="store_true", help="the whole grid")
-    parser.add_argument("--out", type=Path, default=REPORTS / "accuracy", help="folder of record.json")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "accuracy", help="folder of record.json")
     add_options(parser, os.cpu_count() or 1)
 
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from scipy import stats
 
 import hyperdist as hd
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from validation import terminal, timing_core
 from validation.arguments import at_least
 from validation.contest import Contest, allowed, measure, misses, rows
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GROUP",
         help=f"only some of the groups {', '.join(GROUPS)} (default: all, as far as torch is there)",
     )
-    parser.add_argument("--out", type=Path, help="folder of record.json and table.md (default: "
+    parser.add_argument("--out", type=out_folder, help="folder of record.json and table.md (default: "
                         "reports/timing, or for --only one named for its groups)")  # fmt: skip
 
 

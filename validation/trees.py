@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperdist import trees
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from validation.arguments import at_least
 from validation.oracles_trees import distance
 from validation.record import REPORTS, record, row, sources
@@ -26,7 +26,7 @@ TARGET = 1e-14
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``trees``."""
     parser.add_argument("--data-dir", type=Path, help="folder of the trees (default: HYPERDIST_DATA)")
-    parser.add_argument("--out", type=Path, default=REPORTS / "trees-distances", help="folder of record.json")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "trees-distances", help="folder of record.json")
     parser.add_argument("--trees", nargs="+", choices=trees.TREES, default=trees.TREES, help="only these")
     parser.add_argument("--dims", type=at_least(2), nargs="+", default=(2, 10), help="dimensions (default: 2 10)")
     parser.add_argument("--pairs", type=at_least(1), default=4, help="pairs of each tree (%(default)s)")

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from hyperdist.runs import engine
+from hyperdist.runs.files import out_folder
 from hyperdist.runs.places import Place, add_options
 from validation import acceptance, accuracy, cases, distances, report
 from validation.arguments import at_least, problem
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the main run."""
     parser.add_argument("--full", action="store_true", help="the release's run: whole grid, ten times the draws")
     parser.add_argument("--seed", type=at_least(0), default=SEED, help="seed of all draws (default %(default)s)")
-    parser.add_argument("--out", type=Path, default=REPORTS / "latest", help="folder of the report")
+    parser.add_argument("--out", type=out_folder, default=REPORTS / "latest", help="folder of the report")
     add_options(parser, os.cpu_count() or 1, shard=True)
     parser.add_argument("--resume", action="store_true", help="reuse finished cases of an interrupted run")
     parser.add_argument(

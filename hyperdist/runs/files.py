@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import glob
 import json
 import os
@@ -18,6 +19,13 @@ _STALE = 3600.0
 
 _WAITS = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Seconds between tries to rename a file: Windows forbids it while another process reads what is replaced."""
+
+
+def out_folder(text: str) -> Path:
+    """The type of an option that names a folder: no empty word, which a path takes for the folder one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a folder, got '': a full stop is the one you are in")
+    return Path(text)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from hyperdist.runs import pages
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.intervals import over_seeds
 from hyperdist.trees.measures import precisions
 from hyperdist_torch.datasets._files import data_folder
@@ -123,7 +123,9 @@ def scores(above: np.ndarray, x: Tensor, c: float) -> dict[str, float]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mammals``."""
     parser.add_argument("--quick", action="store_true", help="a small setting that ends in seconds, for tests")
-    parser.add_argument("--out", type=Path, default=Path("reports") / "mammals", help="folder of results (%(default)s)")
+    parser.add_argument(
+        "--out", type=out_folder, default=Path("reports") / "mammals", help="folder of results (%(default)s)"
+    )
     parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells")
     parser.add_argument("--seeds", type=int, nargs="+", help="one after another")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hyperdist.runs import engine, intervals, lock
+from hyperdist.runs.files import out_folder
 from hyperdist.runs.places import Place, add_options
 from hyperdist.runs.progress import Bar
 from hyperdist_torch.experiments import cells
@@ -28,7 +29,9 @@ _BEGUN = uuid.uuid4().hex
 def add(parser: argparse.ArgumentParser, name: str, *, data: bool) -> None:
     """The options; the published setting is their default."""
     parser.add_argument("--quick", action="store_true", help="a small setting that ends in seconds, for tests")
-    parser.add_argument("--out", type=Path, default=Path("reports") / name, help="folder of results (%(default)s)")
+    parser.add_argument(
+        "--out", type=out_folder, default=Path("reports") / name, help="folder of results (%(default)s)"
+    )
     if data:
         parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells, go on with the one cut off")

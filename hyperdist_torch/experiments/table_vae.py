@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hyperdist import checks
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist_torch import vae
 from hyperdist_torch.datasets import Table, read_table
 from hyperdist_torch.experiments import cells, latent_files, options, tables, vae_cells
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     vae_cells.add_sampler(parser)
     parser.add_argument("--test-share", type=float, default=0.1, help="share of the rows held out (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of split, start and draws (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("reports/vae"), help="folder of results (%(default)s)")
+    parser.add_argument("--out", type=out_folder, default=Path("reports/vae"), help="folder of results (%(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
     parser.add_argument("--accelerator", default="auto", choices=ACCELERATORS, help="to train on (%(default)s)")
     parser.add_argument("--quiet", dest="quick", action="store_true", help="without progress bars")

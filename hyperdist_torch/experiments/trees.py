@@ -21,7 +21,7 @@ import numpy as np
 from hyperdist import trees
 from hyperdist.geometry.conversions import ball_radius_limit
 from hyperdist.runs import engine
-from hyperdist.runs.files import to_json, write_text
+from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.places import Place, add_options
 from hyperdist.trees import TREES, TreeEmbedding
 from hyperdist_torch.datasets._files import data_folder
@@ -45,7 +45,9 @@ _KEYS = ("tree", "d", "method", "nodes", "places", "depth", "rows")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``trees``."""
     parser.add_argument("--quick", action="store_true", help="a small setting that ends in seconds, for tests")
-    parser.add_argument("--out", type=Path, default=Path("reports") / "trees", help="folder of results (%(default)s)")
+    parser.add_argument(
+        "--out", type=out_folder, default=Path("reports") / "trees", help="folder of results (%(default)s)"
+    )
     parser.add_argument("--data-dir", type=Path, help="folder of the data (default: HYPERDIST_DATA)")
     parser.add_argument("--resume", action="store_true", help="keep finished cells")
     add_options(parser, 0, shard=True)

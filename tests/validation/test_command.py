@@ -66,6 +66,13 @@ def test_every_command_says_that_it_was_interrupted(command, loading, tmp_path, 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("word", [word for word in validation.__main__.COMMANDS if word != "readme"])
+def test_no_folder_is_not_the_one_one_is_in(word, capsys):
+    with pytest.raises(SystemExit):
+        main([word, "--out", ""])
+    assert "argument --out: must name a folder, got ''" in capsys.readouterr().err
+
+
 def test_names_are_found_in_capitals_or_not():
     keys = [{task.key for task in validate.tasks_of(False, 1, text)} for text in ("vonmises", "VonMises", "VONMISES")]
     assert keys[0] == keys[1] == keys[2] != set()
