@@ -88,7 +88,12 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
         return self.weights / self.weights.sum(dim=-1, keepdim=True)
 
     def log_normalizer(self) -> Tensor:
-        """0, (*batch): the density itself is the kernel."""
+        """0, (*batch): the density itself is the kernel.
+
+        >>> import torch, hyperdist_torch as ht
+        >>> ht.Mixture(torch.tensor([0.3, 0.7]), ht.RiemannianNormal(torch.zeros(2, 2), 1.0)).log_normalizer()
+        tensor(0.)
+        """
         return torch.zeros_like(self.weights[..., 0])
 
     def log_prob(self, value: Tensor, *, model: str | None = None) -> Tensor:
