@@ -138,6 +138,9 @@ def log_likelihood(
                models of 20 binary numbers trained on 512 rows: in 2 dimensions 12 (6 to 21, Riemannian) and 11 (5 to
                29, wrapped), in 6 dimensions 2.2 (1.9 to 3.1) and 2.7 (1.3 to 4.8); of antithetic pairs 0.9 to 1.2, so
                they save nothing. A row whose weights have a heavy tail is decided by few draws and gains nothing.
+    Bias       the logarithm is low in expectation, most where q misses a part of the posterior: on MNIST in two
+               dimensions 512 Sobol' draws give 0.35 nats less than 5,000 independent ones and 512 independent ones 0.6
+               less, by a few digits in a hundred.
 
     >>> import torch
     >>> from hyperdist_torch.vae import PoincareVAE, VAEConfig, log_likelihood
