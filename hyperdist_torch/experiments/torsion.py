@@ -42,7 +42,7 @@ _NOTES = """
 -3.70 was published for a diffusion mixture (Huang et al. 2022), on random rows too. The uniform law has 12.865.
 
 The rows have six decimals of a degree and none comes twice, so that no likelihood gains by point masses. One test row
-in fifty has a training row within 0.02 radians, always of the same structure; with structures kept together one
+in fifty has a training row within 0.02 radians, always of the same structure; with structures kept together two
 in a thousand. The mean hangs on its tail: one seed's test rows differ from another's by about 0.2.
 
 In the code published with -5.20 the network reads the angles as numbers from 0 to 2 pi, so that its field jumps where

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[3]
 QUICK = re.compile(r"^(?P<set>\s*\w+ = )(?P<full>.+?)  # quick: (?P<quick>.+)$", re.MULTILINE)
 """``STEPS = 2000  # quick: 20``, a size in an example: what stands behind it is for continuous integration."""
 
+_WIDE = "---\nhtml_theme.sidebar_secondary.remove: true\n---\n"
+"""A page without the list of its sections, so that tables have its room."""
 _HEADINGS = {"timing-flows": "# Processor time of flows", "earth": "# Mixtures and kernels on the Earth sets"}
 """Of tables whose own heading another has too."""
 
@@ -44,7 +46,8 @@ def tables(target: Path) -> None:
         heading, _, rest = path.read_text(encoding="utf-8").partition("\n")
         heading = _HEADINGS.get(path.parent.name, heading)
         from_record = f"From the record `validation/reports/{path.parent.name}/record.json`."
-        (target / f"{path.parent.name}.md").write_text(f"{heading}\n\n{from_record}\n{rest}", encoding="utf-8")
+        whole = rest.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")  # a figure and its interval on one line
+        (target / f"{path.parent.name}.md").write_text(f"{_WIDE}{heading}\n\n{from_record}\n{whole}", encoding="utf-8")
 
 
 def api(target: Path, packages: dict[str, str]) -> None:
