@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
-from validation.arguments import lacking, problem, spell_out
+from validation.arguments import lacking, meanwhile, problem, spell_out
 
 COMMANDS = {
     "run": ("validate", "validate every law and write the report (the default)"),
@@ -84,7 +84,7 @@ def _alone(options: argparse.Namespace, alone: Callable[..., _Lock]) -> Iterator
         yield
         return
     out: Path = options.out.resolve()
-    work = out.parent / f".{out.name}.partial"
+    work = meanwhile(out)
     with alone(work, f"--out {options.out}", getattr(options, "shard", None) or (1, 1)):
         yield
     with suppress(OSError):  # what holds results stays

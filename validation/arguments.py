@@ -40,6 +40,11 @@ def at_least(least: int) -> Callable[[str], int]:
     return parse
 
 
+def meanwhile(out: Path) -> Path:
+    """Where a run keeps its lock and what it has finished until the report is written: beside ``out``."""
+    return out.parent / f".{out.name}.partial"
+
+
 def problem(folder: Path, names: Iterable[str] = ("record.json",)) -> str:
     """Why files of these names cannot be written into a folder, in words; empty where they can.
 

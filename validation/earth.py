@@ -19,7 +19,7 @@ from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.intervals import over_seeds
 from hyperdist.runs.places import Place, add_options
 from validation import terminal
-from validation.arguments import problem
+from validation.arguments import meanwhile, problem
 from validation.record import REPORTS, record, row, source_hash
 
 PUBLISHED = {"volcano": -0.31, "earthquake": 0.59, "flood": 1.09, "fire": -0.23}
@@ -64,7 +64,7 @@ def main(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     out = options.out.resolve()
-    work = out.parent / f".{out.name}.partial"
+    work = meanwhile(out)
     wrong = problem(work, ()) or problem(out, ("record.json", "table.md"))
     if wrong:
         print(wrong, file=sys.stderr)

@@ -26,7 +26,7 @@ import hyperdist as hd
 from hyperdist.runs import engine, pages
 from hyperdist.runs.files import out_folder, to_json, write_text
 from hyperdist.runs.places import Place
-from validation.arguments import at_least
+from validation.arguments import at_least, meanwhile
 from validation.peak import peak_memory
 from validation.record import REPORTS, ROOT, record, row, since, sources
 
@@ -152,7 +152,7 @@ def main(options: argparse.Namespace) -> int:
     ]  # fmt: skip
     measured = sources("hyperdist", "hyperdist_torch")
     out = options.out.resolve()
-    cache = engine.Cache(out.parent / f".{out.name}.partial", options.resume, measured["digest"])
+    cache = engine.Cache(meanwhile(out), options.resume, measured["digest"])
     try:
         results = engine.run(tasks, Place(), cache)
     except KeyboardInterrupt:

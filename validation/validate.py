@@ -14,7 +14,7 @@ from hyperdist.runs import engine
 from hyperdist.runs.files import out_folder
 from hyperdist.runs.places import Place, add_options
 from validation import acceptance, accuracy, cases, distances, report
-from validation.arguments import at_least, problem
+from validation.arguments import at_least, meanwhile, problem
 from validation.judge import judge
 from validation.record import REPORTS, record, source_hash
 
@@ -70,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
     """Run, write the report, print the summary; 1 where anything fails, 2 where it could not be written."""
     console, start = Console(), time.perf_counter()
     out = options.out.resolve()
-    work = out.parent / f".{out.name}.partial"
+    work = meanwhile(out)
     tasks = tasks_of(options.full, options.seed, options.only)
     wrong = "" if tasks else f"no law's name contains {options.only!r}"
     if not is_report(out):

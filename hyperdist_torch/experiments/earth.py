@@ -61,10 +61,10 @@ Chen & Lipman 2023 (arXiv 2302.03660) for flow matching, given for both kinds. T
 flow's."""
 _NOTES = """
 Floods: 0.42 was published, by the code that comes with it, of networks of 7 layers of 2,048 units in batches of 16,384,
-which take an accelerator. Ours overfits, after larger batches later.
-Tried on seed 0, where the validation rows have 0.47 after batches of 2,048 and 0.45 after 4,096: swish units on plain
-coordinates, which learn too slowly (0.97 after 6,000 steps), and for draws of the kernel estimate the mean velocity
-over 512 draws as the target, in place of coupled draws (0.42 where those end at 0.38).
+which take an accelerator. The flows of the record that stands in the repository overfit, after larger batches later.
+Tried on its seed 0, where the validation rows have 0.47 after batches of 2,048 and 0.45 after 4,096: swish units on
+plain coordinates, which learn too slowly (0.97 after 6,000 steps), and for draws of the kernel estimate the mean
+velocity over 512 draws as the target, in place of coupled draws (0.42 where those end at 0.38).
 """
 SHORT = {
     **dict(zip(BASELINES, ("mixture", "kernel", "variable"), strict=True)),
