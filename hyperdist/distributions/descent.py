@@ -16,6 +16,8 @@ _DONE = 1e-20
 """Gain that ends the search: the square of the gradient in units of the scales."""
 _SHOWN = 1e-10
 """Gain, over 1 + |value|, that rounding of the value never hides; less may be hidden where scales are far apart."""
+_LONGER = 4.0
+"""How much longer a step is than the last, where that was taken whole and its way has turned out to bend down."""
 _LEAST = float(np.finfo(np.float64).tiny)
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -42,6 +44,8 @@ class Problem(Protocol):
 def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(theta (laws, p), the other parameters) of the minima downhill from theta (Nocedal and Wright 2006, alg. 6.1).
 
+    Where the way bends down, as on the flat of a nearly uniform law, steps grow until it does not.
+
     A step whose gain the rounded value cannot show is taken as it is; a law is done when such steps stop shrinking.
     How small a gain that is, a search tells that has found no way down.
     """
@@ -50,7 +54,7 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
     value, gradient, others = problem.evaluate(theta, active)
     problem.check(theta, others)
     inverse = problem.metric(others)
-    last = np.full(laws, np.inf)
+    last, length = np.full(laws, np.inf), np.ones(laws)
     for _ in range(_STEPS):
         step = -np.einsum("bij,bj->bi", inverse[active], gradient[active])
         step *= column(np.minimum(1.0, problem.reach / np.maximum(np.sqrt(dot(step, step)), _LEAST)))
@@ -68,7 +72,9 @@ def minimise(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarra
         bent = ~blind & ~stalled & (dot(change, turn) <= 0.0)
         # What a gradient turns by over no way at all is rounding.
         inverse[active] = np.where(stalled[:, None, None], inverse[active], _update(inverse[active], change, turn))
-        inverse[active[bent]] = problem.metric(new_others[bent])
+        whole = np.all(change == (theta[active] + step) - theta[active], axis=-1)
+        length[active] = np.where(bent & whole, _LONGER * length[active], 1.0)
+        inverse[active[bent]] = length[active[bent], None, None] * problem.metric(new_others[bent])
         theta[active], value[active], gradient[active], others[active] = moved, new_value, new_gradient, new_others
         problem.check(theta, others)
     raise ValueError(f"the likelihood of {active.size} of {laws} laws did not reach its maximum in {_STEPS} steps")

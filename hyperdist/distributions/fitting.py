@@ -38,6 +38,11 @@ def covariance_kind(covariance: str, isotropic: bool = False) -> str:
     return "isotropic" if isotropic else covariance
 
 
+def least_scale(min_scale: float | None) -> float:
+    """The bound that ``min_scale`` sets, 0 for none."""
+    return 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
+
+
 @quiet
 def scale_from_second_moment(
     target: np.ndarray, law: Callable[[np.ndarray], KernelLaw], noise: np.ndarray, min_scale: float | None = None

@@ -13,7 +13,7 @@ from hyperdist.arrays import lower
 from hyperdist.arrays.types import ArrayLike, Which
 from hyperdist.distributions import spread, toroidal_fit, toroidal_full_fit, torus_forms
 from hyperdist.distributions.base import Distribution, Drawn
-from hyperdist.distributions.fitting import covariance_kind
+from hyperdist.distributions.fitting import covariance_kind, least_scale
 from hyperdist.distributions.observed import observed
 from hyperdist.distributions.summaries import ToroidalNormalSummary
 from hyperdist.geometry import torus
@@ -216,7 +216,12 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
 
     @classmethod
     def fit(
-        cls, x: ArrayLike, weights: ArrayLike | None = None, *, covariance: str = "diagonal"
+        cls,
+        x: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        covariance: str = "diagonal",
+        min_scale: float | None = None,
     ) -> ToroidalWrappedNormal:
         """Maximum likelihood of mu and sigma in each coordinate, uphill from the estimate by moments.
 
@@ -224,8 +229,11 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         covariance : "diagonal" (default), a scale for each coordinate; "isotropic", one for all, sigma (*batch, 1); or
                     "full", ``scale_tril`` (*batch, d, d), the maximum next to the moments', since the likelihood has
                     no bound: a law that winds often enough passes any few points as closely as one likes
+        min_scale : least sigma, or scale along any axis of a full covariance. With it the fit always exists but where
+                    a mean vector is 0, and is the best uphill from the moments among the laws that it leaves.
         Raises ValueError where no finite sigma > 0 is best: a coordinate in which all points of positive weight are
-        equal, or whose mean vector is 0 to rounding, as the uniform law's. Any other data have a best sigma, below 9.
+        equal (if "isotropic", where they are equal in all), or whose mean vector is 0 to rounding, as the uniform
+        law's. Any other data have a best sigma, below 9.
         A full covariance has none either where all points lie on a line or plane of angles, as d points or fewer do.
 
         >>> import hyperdist as hd
@@ -237,11 +245,12 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
         array([[0.5, 0. ],
                [1.5, 0.4]])
         """
-        kind, blocks = covariance_kind(covariance), observed(x, weights, read_angles)
+        kind, least = covariance_kind(covariance), least_scale(min_scale)
+        blocks = observed(x, weights, read_angles)
         if kind == "diagonal":
-            mu, found = toroidal_fit.wrapped_normal_maximum(blocks)
+            mu, found = toroidal_fit.wrapped_normal_maximum(blocks, least)
         else:
-            mu, found = toroidal_full_fit.wrapped_normal_maximum(blocks, kind)
+            mu, found = toroidal_full_fit.wrapped_normal_maximum(blocks, kind, least)
         given = {"scale_tril" if kind == "full" else "sigma": found.astype(blocks.dtype)}
         return cls(torus.wrap(mu.astype(blocks.dtype)), **given)
 

@@ -6,7 +6,8 @@ heat equation df/dsigma = sigma f''
     gradient (-E r_1, E r_2) and Hessian entries E r_2 - E r_1^2, E r_1 r_2 - E r_3, 2 E r_2 + E r_4 - E r_2^2.
 
 A step is Newton's; where that goes down, the best of its parts and of the EM algorithm's over the windings (Fisher and
-Lee 1994), which never does: mu - sigma E r_1 and sigma^2 (1 + E r_2 - (E r_1)^2).
+Lee 1994), which never does: mu - sigma E r_1 and sigma^2 (1 + E r_2 - (E r_1)^2). Where sigma has a least value, a step
+below it ends there, and one from it moves mu alone as long as less would be better.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ _IDLE = 8
 _ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 
 
-def start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
-    """Mean direction and sigma by moments: |E e^(i x)| = exp(-sigma^2/2)."""
+def start(blocks: Blocks, least: float, pooled: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Mean direction and sigma by moments, |E e^(i x)| = exp(-sigma^2/2), no sigma below the least.
+
+    pooled : one sigma (batch, 1) for all coordinates.
+    """
     sine, cosine = blocks.total(lambda x, w: (w.T @ np.sin(x), w.T @ np.cos(x)))
     length = np.hypot(sine, cosine)
     if not (length > _ROUNDING).all():
@@ -50,7 +54,8 @@ def start(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
         return (np.stack([w[:, b] @ (2.0 * np.square(np.sin(0.5 * (x - mu[b])))) for b in range(len(mu))]),)
 
     (lost,) = blocks.total(versines)
-    sigma = np.sqrt(-2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING)))
+    square = -2.0 * np.log1p(-np.minimum(lost, 1.0 - _ROUNDING))
+    sigma = np.maximum(np.sqrt(np.mean(square, axis=-1, keepdims=True) if pooled else square), least)
     if not (sigma > _LEAST).all():
         raise ValueError(f"the data must have a spread of at least {_LEAST:g}, got {float(sigma.min())!r}")
     return mu, sigma
@@ -82,25 +87,32 @@ def _first_heaviest(found: list[tuple[float, np.ndarray]]) -> tuple[float, np.nd
 
 
 @quiet
-def wrapped_normal_maximum(blocks: Blocks) -> tuple[np.ndarray, np.ndarray]:
-    """(mu, sigma), (*batch, d), for angles (n, d) and shares (n, *batch) of sum 1 over n.
+def wrapped_normal_maximum(blocks: Blocks, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """(mu, sigma), (*batch, d), for angles (n, d) and shares (n, *batch) of sum 1 over n; no sigma below the least.
 
     The gradient there, in units of sigma, is below 1e-12 for up to 1e6 points.
     Raises ValueError where no finite sigma > 0 is best.
     """
-    origin, offset = offsets(blocks)
-    mu, sigma = _climb(Likelihood(offset), *start(offset))
+    origin, offset = offsets(blocks, least)
+    mu, sigma = _climb(Likelihood(offset), *start(offset, least), least)
     shape = (*blocks.batch, blocks.width)
     return torus.wrap(origin + mu).reshape(shape), sigma.reshape(shape)
 
 
-def offsets(blocks: Blocks) -> tuple[np.ndarray, Blocks]:
-    """One of the points, and the angles from it: exact where points are close, however small sigma is."""
+def offsets(blocks: Blocks, least: float, pooled: bool = False) -> tuple[np.ndarray, Blocks]:
+    """One of the points, and the angles from it: exact where points are close, however small sigma is.
+
+    Raises ValueError where no sigma is least and a coordinate of the points, or with a pooled sigma all, are equal.
+    """
     origin = blocks.combined(_heaviest, _first_heaviest)[1]
     offset = blocks.map(lambda x: torus.wrap(x - origin))
     low, high = offset.combined(_range, _widest)
-    if (low == high).any():
-        raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
+    equal = np.all(low == high, axis=-1) if pooled else low == high
+    if least == 0.0 and equal.any():
+        raise ValueError(
+            "the data must have a positive spread: with all points of positive weight equal, sigma = 0; "
+            "give min_scale, the least sigma"
+        )
     return origin, offset
 
 
@@ -127,14 +139,22 @@ def _uphill(averages: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.moveaxis(np.einsum("...ij,...j->...i", axes, step), -1, 0), last
 
 
-def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _held(averages: np.ndarray, sigma: np.ndarray, least: float) -> np.ndarray:
+    """Averages by which sigma stays at the least where less would be better: no slope in it, and none that mu makes."""
+    g, h, uu, *_ = averages
+    nothing = np.zeros_like(g)
+    return np.where((sigma <= least) & (h <= 0.0), np.stack([g, nothing, uu, nothing, nothing - 1.0]), averages)
+
+
+def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     done, idle = np.zeros(mu.shape, bool), np.zeros(mu.shape, int)
     value, averages = likelihood.averages(mu, sigma)
+    averages = _held(averages, sigma, least)
     for _ in range(_STEPS):
         step, last = _uphill(averages, sigma)
         # No more than a radian, a sigma or a factor e, in the same direction, which is uphill.
         shift, growth = step / np.maximum(1.0, np.maximum(np.maximum(1.0, sigma) * np.abs(step[0]), np.abs(step[1])))
-        best = mu + sigma * shift, sigma * np.exp(growth)
+        best = mu + sigma * shift, np.maximum(sigma * np.exp(growth), least)
         if (done | last).all():
             return np.where(done, mu, best[0]), np.where(done, sigma, best[1])
         reached, onward = likelihood.averages(*best)
@@ -144,9 +164,10 @@ def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[n
             g, h = averages[:2]
             parts = [(mu + part * sigma * shift, sigma * np.exp(part * growth)) for part in (*_PARTS, *_LESS)]
             parts.insert(len(_PARTS), (mu - sigma * g, sigma * np.sqrt(1.0 + h - g * g)))
-            for index, other in enumerate(parts):
+            for index, (centre, scale) in enumerate(parts):
                 if index > len(_PARTS) and (taken | (reached - value > rounding)).all():
                     break
+                other = centre, np.maximum(scale, least)
                 by_other = likelihood.value(*other)
                 better = ~taken & (by_other > reached)
                 best = np.where(better, other[0], best[0]), np.where(better, other[1], best[1])
@@ -156,5 +177,5 @@ def _climb(likelihood: Likelihood, mu: np.ndarray, sigma: np.ndarray) -> tuple[n
         done |= idle == _IDLE
         mu, sigma = np.where(done, mu, best[0]), np.where(done, sigma, best[1])
         value, done = np.where(done, value, reached), done | last
-        averages = onward if taken.all() else likelihood.averages(mu, sigma)[1]
+        averages = _held(onward if taken.all() else likelihood.averages(mu, sigma)[1], sigma, least)
     raise ValueError(f"the likelihood of {int(np.sum(~done))} coordinates did not reach its maximum in {_STEPS} steps")

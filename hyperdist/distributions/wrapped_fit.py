@@ -32,12 +32,11 @@ from typing import Any
 
 import numpy as np
 
-from hyperdist import checks
 from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.arrays.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
 from hyperdist.distributions import descent
-from hyperdist.distributions.fitting import ROUNDING
+from hyperdist.distributions.fitting import ROUNDING, least_scale
 from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.geometry.half_vector import half_rotate
 from hyperdist.radial.base import quiet
@@ -75,7 +74,7 @@ def wrapped_normal_maximum(
     The gradient there, in units of the scales, is below 1e-9 where coordinates can tell.
     Raises ValueError where the likelihood has no maximum: some scale goes to 0.
     """
-    least = 0.0 if min_scale is None else checks.one_positive(min_scale, "min_scale")
+    least = least_scale(min_scale)
     batch, d, laws = blocks.batch, blocks.width, math.prod(blocks.batch)
     size = max(1, _TOGETHER // (blocks.held * d))
     centres, spreads = [], []

@@ -154,12 +154,39 @@ def test_flat_data_have_no_best_covariance(x):
 def test_angles_on_a_line_have_no_best_covariance(winds):
     turns = np.linspace(-1.0, 1.3, 9)
     x = hd.Torus().wrap(np.stack([turns, winds * turns + 0.3], axis=1))
-    with pytest.raises(ValueError, match=r"must not lie on one line or plane of angles.*isotropic"):
+    with pytest.raises(ValueError, match=r"must not lie on one line or plane of angles.*min_scale.*isotropic"):
         hd.ToroidalWrappedNormal.fit(x, covariance="full")
+    for few in (x, x[:2], x[:1]):
+        held = hd.ToroidalWrappedNormal.fit(few, covariance="full", min_scale=0.05)
+        assert np.linalg.eigvalsh(held.covariance_matrix).min() == pytest.approx(0.05**2, rel=1e-9)
     with pytest.raises(ValueError, match="one line or plane of angles"):
         hd.ToroidalWrappedNormal.fit(x[:2], covariance="full")
     with pytest.raises(ValueError, match="positive spread"):
         hd.ToroidalWrappedNormal.fit(x[:1], covariance="full")
+
+
+@pytest.mark.parametrize("least", [0.02, 0.5, 1.6, 3.0])
+@pytest.mark.parametrize("name", ["angles", "narrow angles", "winding angles"])
+def test_no_scale_is_below_the_least_and_no_law_within_it_is_better(name, least, rng):
+    """Of covariances least^2 + M M^T, to first order in mu and in M, and to second where M has none of a scale."""
+    x = LAWS[name][0].sample(80, rng)
+    held = hd.ToroidalWrappedNormal.fit(x, **FULL, min_scale=least)
+    scales, axes = np.linalg.eigh(held.covariance_matrix)
+    assert scales[0] >= least**2 * (1.0 - 1e-9)
+    best = np.mean(held.log_prob(x))
+    if least < hd.ToroidalWrappedNormal.fit(x, **FULL).scale_tril.diagonal().min() / 3.0:
+        np.testing.assert_allclose(best, np.mean(hd.ToroidalWrappedNormal.fit(x, **FULL).log_prob(x)), atol=1e-9)
+    root = axes * np.sqrt(np.maximum(scales - least**2, 0.0))
+    d, h = len(scales), 1e-3 * np.sqrt(scales[0])
+
+    def value(shift, turn):
+        covariance = least**2 * np.eye(d) + (root + turn) @ (root + turn).T
+        return np.mean(hd.ToroidalWrappedNormal(held.mu + shift, covariance_matrix=covariance).log_prob(x))
+
+    none, places = np.zeros((d, d)), [np.outer(a, b) for a in np.eye(d) for b in np.eye(d)]
+    around = [(h * sign * e, none) for e in np.eye(d) for sign in (1, -1)]
+    around += [(none[0], h * sign * place) for place in places for sign in (1, -1)]
+    assert max(value(*each) for each in around) <= best + 1e-12
 
 
 def test_kinds_are_named():

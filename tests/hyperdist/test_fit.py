@@ -68,6 +68,7 @@ FITS = [
     Fit("spherical-d2", hd.SphericalRiemannianNormal(unit(3, float), 0.6), 3),
     Fit("spherical-d9", hd.SphericalRiemannianNormal(unit(10, float), 0.3), 10),
     Fit("toroidal-d3", hd.ToroidalWrappedNormal([3.0, -1.0, 0.0], [0.5, 1.0, 0.1]), 6),
+    Fit("toroidal-isotropic-d2", hd.ToroidalWrappedNormal([3.0, -1.0], [0.5]), 3, {"covariance": "isotropic"}),
 ]
 HYPERBOLIC = [case for case in FITS if "c" in case.options]
 WRAPPED = [case for case in FITS if isinstance(case.law, hd.WrappedNormal)]
@@ -179,7 +180,7 @@ def test_wrong_observations_and_weights(case: Fit, rng: np.random.Generator) -> 
             case.fit(bad)
 
 
-@pytest.mark.parametrize("case", [c for c in FITS if not isinstance(c.law, hd.ToroidalWrappedNormal)], ids=str)
+@pytest.mark.parametrize("case", FITS, ids=str)
 def test_least_scale(case: Fit, rng: np.random.Generator) -> None:
     """Below the best scale the bound changes nothing; above it is met, and no law within it is better."""
     x = case.law.sample(50, rng)
@@ -190,7 +191,7 @@ def test_least_scale(case: Fit, rng: np.random.Generator) -> None:
     least = 1.5 * scale.max()
     held = case.fit(x, min_scale=least)
     np.testing.assert_allclose(held.kappa**-0.5 if hasattr(held, "kappa") else held.sigma, least)
-    moves = 2 * (held.event_shape[0] - (not hasattr(held, "c")))
+    moves = 2 * (held.event_shape[0] - isinstance(held.space, hd.Sphere))
     assert all(mean_log_prob(law, x) <= mean_log_prob(held, x) for law in neighbours(held, 1e-2)[:moves])
     lone = case.fit(x[:1], min_scale=least)
     np.testing.assert_allclose(lone.mean, x[0], atol=1e-12)

@@ -201,10 +201,12 @@ def test_two_of_several_correlated_angles_are_drawn_by_their_own_law():
 
 def test_a_mixture_without_a_maximum_names_what_its_family_can_change() -> None:
     x = np.array([[0.0, 1.0], [0.2, 1.1], [2.0, -1.0]])
-    with pytest.raises(ValueError, match=r"; take covariance='diagonal', fewer components, or more starts$"):
-        hd.Mixture.fit(x, hd.ToroidalWrappedNormal, 2, covariance="full", rng=0)
-    with pytest.raises(ValueError, match=r"; give min_scale, take covariance='diagonal', fewer components"):
-        hd.Mixture.fit(x / 4.0, hd.WrappedNormal, 2, covariance="full", rng=0)
+    advice = r"; give min_scale, take covariance='diagonal', fewer components, or more starts$"
+    for points, family in ((x, hd.ToroidalWrappedNormal), (x / 4.0, hd.WrappedNormal)):
+        with pytest.raises(ValueError, match=advice):
+            hd.Mixture.fit(points, family, 2, covariance="full", rng=0)
+        held = hd.Mixture.fit(points, family, 2, covariance="full", rng=0, min_scale=0.1)
+        assert np.linalg.eigvalsh(held.component.covariance_matrix).min() == pytest.approx(0.01, rel=1e-9)
 
 
 def test_a_mixture_fit_names_an_unknown_covariance_and_a_radius_what_stands_against_it():
