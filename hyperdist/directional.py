@@ -124,8 +124,11 @@ def common_mean_test(*samples: Any, equal_concentrations: bool = False) -> TestR
     lengths, n = np.linalg.norm(sums, axis=1), sum(len(x) for x in points)
     q, m = sums.shape
     if equal_concentrations:
-        between, within = float(np.sum(lengths) - np.linalg.norm(np.sum(sums, axis=0))), float(n - np.sum(lengths))
-        statistic = (n - q) * between / ((q - 1) * within)
+        between = max(0.0, float(np.sum(lengths) - np.linalg.norm(np.sum(sums, axis=0))))
+        within = max(0.0, float(n - np.sum(lengths)))
+        # Where each sample is one direction they are the same, or differ for sure.
+        none = np.inf if between > 0.0 else 0.0
+        statistic = (n - q) * between / ((q - 1) * within) if within > 0.0 else none
         return TestResult(statistic, float(stats.f.sf(statistic, (q - 1) * (m - 1), (n - q) * (m - 1))))
     kappa = np.array([float(VonMisesFisher.fit(x).kappa) for x in points])
     statistic = 2.0 * float(kappa @ lengths - np.linalg.norm(kappa @ sums))

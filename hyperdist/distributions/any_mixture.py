@@ -5,8 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
 from hyperdist import checks
 from hyperdist.arrays.namespace import Array, namespace, values
+
+
+def check_labelled(unlabelled: Any) -> None:
+    """ValueError for observations (n, *batch) that no component has; ``unlabelled`` is a mask of them, NumPy's."""
+    rows = np.flatnonzero(unlabelled.any(axis=tuple(range(1, unlabelled.ndim))))
+    if rows.size:
+        raise ValueError(
+            f"x must hold points of the space, to which the mixture gives a density: row {rows[0]} is none "
+            f"({rows.size} of {len(unlabelled)} rows)"
+        )
 
 
 def check_shapes(weights: tuple[int, ...], component: tuple[int, ...]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from hyperdist import checks
 from hyperdist.arrays.types import ArrayLike, Seed
 from hyperdist.distributions import mixture_errors
+from hyperdist.distributions.any_mixture import check_labelled
 from hyperdist.distributions.base import Distribution
 from hyperdist.distributions.goodness import GoodnessOfFit, compare
 
@@ -42,12 +43,16 @@ class Clustering(Distribution):
     def predict(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """The likeliest component of each observation x (n, k), integers (n, *batch).
 
+        Raises ValueError for rows that are no points, whose probabilities are NaN.
+
         >>> import hyperdist
         >>> q = hyperdist.Mixture([0.5, 0.5], hyperdist.VonMisesFisher([[0.0, 1.0], [1.0, 0.0]], 9.0))
         >>> q.predict([[0.6, 0.8], [0.8, 0.6]])
         array([0, 1])
         """
-        return np.argmax(self.predict_proba(x, model=model), axis=-1)
+        share = self.predict_proba(x, model=model)
+        check_labelled(np.isnan(share).any(axis=-1))
+        return np.argmax(share, axis=-1)
 
     def score_samples(self, x: ArrayLike, *, model: str | None = None) -> np.ndarray:
         """Log density at the observations x (n, k), (n, *batch): ``log_prob``.
@@ -106,7 +111,8 @@ class Clustering(Distribution):
             raise ValueError("weights must be left out of select: a criterion counts observations")
         if not isinstance(n_components, Iterable):
             raise ValueError(f"n_components must hold the numbers to try, as range(1, 9) does, got {n_components!r}")
-        numbers, generator = [checks.dimension(k, "n_components") for k in n_components], checks.generator(rng)
+        numbers = list(dict.fromkeys(checks.dimension(k, "n_components") for k in n_components))
+        generator = checks.generator(rng)
         if not numbers:
             raise ValueError("n_components must hold at least one number, got none")
         best, criteria, reason = None, dict[int, float](), None

@@ -208,7 +208,9 @@ class Components(Distribution):
     def _part(self, law: Any, count: int, element: np.ndarray) -> Any:
         """A law's components of elements of the flattened batch."""
         if not law.batch_shape:
-            return law
+            # What has no batch either way is made one, since no other law brings it.
+            alone = self.batch_shape[:-1] == ()
+            return law._select(np.zeros((*element.shape, 1), int)) if alone and element.ndim else law
         lead = law.batch_shape[:-1]
         table = np.arange(math.prod(lead)).reshape(lead)
         places = np.broadcast_to(table, self.batch_shape[:-1]).reshape(-1)[element]

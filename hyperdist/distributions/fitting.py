@@ -20,6 +20,10 @@ _BISECTIONS, _SECANTS, _SETTLED = 8, 60, 1e-14
 """The first leave 30/2^8 of log kappa; the others end where it moves less than the last."""
 ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 """What rounding makes of the distance between equal points, over the size of their coordinates."""
+EQUAL_DATA = (
+    "the data must have a positive spread: with all points of positive weight equal to rounding, sigma = 0; "
+    "give min_scale, the least sigma"
+)
 
 
 def one_curvature(c: ArrayLike) -> np.float64:
@@ -62,7 +66,7 @@ def scale_from_second_moment(
         narrow = target <= floor
         target = np.where(narrow, floor, target)
     if not (narrow | (target > np.square(noise))).all():
-        raise ValueError("the data must have a positive spread: with all points of positive weight equal, sigma = 0")
+        raise ValueError(EQUAL_DATA)
     log_sigma = 0.5 * np.log(target / law(np.ones_like(target)).d)
     for _ in range(_MAX_STEPS):
         sigma = np.exp(log_sigma)

@@ -205,6 +205,8 @@ class Product(Distribution):
         return join([law._from_tangent(part, first, own) for (law, own, _, first), part in parts])
 
     def _select(self, which: np.ndarray) -> Product:
+        if not self.batch_shape:
+            return Product(*(law._select(which) for law in self.laws))
         return Product(*(law if not law.batch_shape else law._select(self._places(law)[which]) for law in self.laws))
 
     def _observed(self, x: np.ndarray) -> dict[str, Any]:

@@ -110,8 +110,8 @@ def offsets(blocks: Blocks, least: float, pooled: bool = False) -> tuple[np.ndar
     equal = np.all(low == high, axis=-1) if pooled else low == high
     if least == 0.0 and equal.any():
         raise ValueError(
-            "the data must have a positive spread: with all points of positive weight equal, sigma = 0; "
-            "give min_scale, the least sigma"
+            f"the data must have a positive spread{'' if pooled else ' in each coordinate'}: where all points of "
+            "positive weight are equal, sigma = 0; give min_scale, the least sigma"
         )
     return origin, offset
 

@@ -20,42 +20,47 @@ _BLOCK = 1 << 17
 """Scalars of a block of points, so that memory does not grow with their number."""
 
 Parts = tuple[np.ndarray, list[np.ndarray]]
-"""Log density of the absolute angle, and r_n = sigma^n f^(n)/f for n = 1 ... 4, or none of them."""
+"""Log density of the absolute angle, and r_1, r_2, r_2 - r_1^2, r_1 r_2 - r_3, 2 r_2 + r_4 - r_2^2 of r_n = sigma^n
+f^(n)/f, or none of them."""
 
 
 def _by_images(delta: np.ndarray, sigma: np.ndarray, slopes: bool) -> Parts:
-    """The r_n from the images' shares in the density: Hermite polynomials of their distances, averaged.
+    """From the images' shares in the density: the r_n are Hermite polynomials of their distances y, averaged, and what
+    is made of them is Var y - 1, Cov(y, y^2) - 2 E y and Var y^2 - 2 E y^2.
 
     With a = |delta|/sigma and a turn t = 2 pi/sigma, the images at -t and t weigh g = exp(t (a - t/2)) and g p of what
-    that at 0 does, p = exp(-2 t a), and those two turns away exp(-t^2) g^2 and exp(-t^2) g^2 p^2.
+    that at 0 does, p = exp(-2 t a), and those two turns away exp(-t^2) g^2 and exp(-t^2) g^2 p^2. Moments are taken of
+    e = y - a, which is 0 but for turns: no power of a is lost again, however far a point lies from mu.
     """
     turn = 2.0 * math.pi / sigma
     a = np.abs(delta) / sigma
     before = np.exp(turn * (a - 0.5 * turn))
     after = before * np.exp(-2.0 * turn * a)
-    images = [(a - turn, before), (a + turn, after)]
+    odd, even = after - before, after + before
+    total = 1.0 + even
+    odds, evens = [odd, odd], [even, even]
     if (sigma > _SECOND).any():
         twice = np.exp(-turn * turn)
-        images += [(a - 2.0 * turn, twice * before * before), (a + 2.0 * turn, twice * after * after)]
-    total = 1.0 + before
-    for _, weight in images[1:]:
-        total += weight
+        before, after = twice * before * before, twice * after * after
+        further = after + before
+        total += further
+        evens = [even + 4.0 * further, even + 16.0 * further]
+        further = after - before
+        odds = [odd + 2.0 * further, odd + 8.0 * further]
     log_f = np.log(total)
     log_f -= 0.5 * a * a + (np.log(sigma) - 0.5 * math.log(2.0 / math.pi))
     if not slopes:
         return log_f, []
-    power, powers, moments = a, [weight for _, weight in images], []
-    for n in range(4):
-        power = a if n == 0 else power * a
-        powers = [weight * y for weight, (y, _) in zip(powers, images, strict=True)]
-        moment = power + powers[0]
-        for other in powers[1:]:
-            moment += other
-        moment /= total
-        moments.append(moment)
-    m1, m2, m3, m4 = moments
+    # E e^n; a power of a turn alone would overflow.
+    rate = turn / total
+    e1, e2 = rate * odds[0], rate * evens[0] * turn
+    e3, e4 = rate * odds[1] * turn * turn, rate * evens[1] * turn * turn * turn
+    variance, covariance = e2 - e1 * e1, e3 - e1 * e2
+    bent = 2.0 * a * variance + covariance
+    m1, m2 = a + e1, a * a + 2.0 * a * e1 + e2
+    wide = 2.0 * a * (bent + covariance) + e4 - e2 * e2
     sign = np.sign(delta)
-    return log_f, [-sign * m1, m2 - 1.0, sign * (3.0 * m1 - m3), m4 - 6.0 * m2 + 3.0]
+    return log_f, [-sign * m1, m2 - 1.0, variance - 1.0, sign * (bent - 2.0 * m1), wide - 2.0 * m2]
 
 
 _TURNS = np.array([[1, 0, -1, 0, 1], [0, -1, 0, 1, 0]])
@@ -72,7 +77,7 @@ def _waves(x: np.ndarray) -> np.ndarray:
 
 
 def _by_waves(x: np.ndarray, mu: np.ndarray, sigma: np.ndarray, slopes: bool) -> Parts:
-    """The r_n from the Fourier series, differentiated: cos k (x - mu) by cosines and sines of k x."""
+    """From the Fourier series, differentiated: cos k (x - mu) by cosines and sines of k x."""
     k, orders = np.arange(1.0, _WAVES + 1.0), range(5 if slopes else 1)
     size = 2.0 * np.exp(-0.5 * np.square(sigma * k))
     scaled = np.stack([(sigma * k) ** n * size for n in orders])
@@ -84,7 +89,11 @@ def _by_waves(x: np.ndarray, mu: np.ndarray, sigma: np.ndarray, slopes: bool) ->
     density += 1.0
     for wave in found:
         wave /= density
-    return np.log(density) - math.log(math.pi), found
+    log_f = np.log(density) - math.log(math.pi)
+    if not found:
+        return log_f, []
+    r1, r2, r3, r4 = found
+    return log_f, [r1, r2, r2 - r1 * r1, r1 * r2 - r3, 2.0 * r2 + r4 - r2 * r2]
 
 
 def parts(x: np.ndarray, mu: np.ndarray, sigma: np.ndarray, large: bool, slopes: bool = True) -> Parts:
@@ -119,23 +128,13 @@ class Likelihood:
                     which = np.flatnonzero(large[:, j] == wide)
                     if which.size:
                         own = shares if which.size == len(shares) else shares[which]
-                        log_f, ratios = parts(angles, mu[which, j], sigma[which, j], wide, slopes)
-                        found[:, which, j] = _sums(own, log_f, ratios)
+                        log_f, found_slopes = parts(angles, mu[which, j], sigma[which, j], wide, slopes)
+                        found[:, which, j] = _sums(own, log_f, found_slopes)
             return tuple(np.asarray(each) for each in found)
 
         return self.blocks.total(means, max(1, _BLOCK // mu.size))
 
 
-def _sums(shares: np.ndarray, log_f: np.ndarray, ratios: list[np.ndarray]) -> np.ndarray:
+def _sums(shares: np.ndarray, log_f: np.ndarray, slopes: list[np.ndarray]) -> np.ndarray:
     """What ``averages`` are, summed over points: (6 or 1, rows)."""
-
-    def total(*terms: np.ndarray) -> np.ndarray:
-        return np.einsum(",".join(["bn"] * len(terms)) + "->b", *terms)
-
-    value = total(shares, log_f)
-    if not ratios:
-        return value[None]
-    first, second = shares * ratios[0], shares * ratios[1]
-    r1, r2, r3, r4 = np.sum(first, axis=-1), np.sum(second, axis=-1), total(shares, ratios[2]), total(shares, ratios[3])
-    squares = total(first, ratios[0]), total(first, ratios[1]), total(second, ratios[1])
-    return np.stack([value, r1, r2, r2 - squares[0], squares[1] - r3, 2.0 * r2 + r4 - squares[2]])
+    return np.stack([np.einsum("bn,bn->b", shares, each) for each in (log_f, *slopes)])

@@ -132,7 +132,13 @@ class Value(Frozen):
         given = {key: value for key, value in values.items() if key not in ("law", "dtype", "shape")}
         for key, value in given.items():
             given[key] = _restored(value, values.get("dtype", {}).get(key), values.get("shape", {}).get(key))
-        return found[name]._made_of(given)
+        law = found[name]
+        if inspect.isabstract(law):
+            raise ValueError(f"values must name a law that there is, got {name!r}")
+        try:
+            return law._made_of(given)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"values must be what to_dict of a {name} gives, got {sorted(given)}: {error}") from error
 
 
 def _derived(cls: type) -> list[type]:

@@ -36,7 +36,7 @@ from hyperdist.arrays.blocks import Blocks
 from hyperdist.arrays.rows import column, dot
 from hyperdist.arrays.stable import langevinc_sq, log_sinhc_sq, sinhc_sq
 from hyperdist.distributions import descent
-from hyperdist.distributions.fitting import ROUNDING, least_scale
+from hyperdist.distributions.fitting import EQUAL_DATA, ROUNDING, least_scale
 from hyperdist.geometry import conversions, poincare, tangent
 from hyperdist.geometry.half_vector import half_rotate
 from hyperdist.radial.base import quiet
@@ -94,6 +94,7 @@ class _Problem:
     """The function to minimise for several laws, (laws,), in theta (laws, d)."""
 
     reach = math.inf
+    no_maximum = _NO_MAXIMUM
 
     def __init__(self, blocks: Blocks, laws: int, c: np.ndarray, floor: float) -> None:
         self.c, self.floor = c, floor
@@ -204,11 +205,13 @@ class _Problem:
         largest = np.max(variance, axis=-1, keepdims=True)
         bound = np.maximum(np.square(noise)[:, None], _EPS * largest if variance.shape[-1] > 1 else 0.0)
         if self.floor == 0.0 and not (variance > bound).all():
-            raise ValueError(_NO_MAXIMUM)
+            raise ValueError(self.no_maximum)
 
 
 class _OneScale(_Problem):
     """One scale for all coordinates: there is a maximum unless all points are equal."""
+
+    no_maximum = EQUAL_DATA
 
     def _best(self, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         variance = np.maximum(np.mean(moment, axis=-1, keepdims=True), self.floor)

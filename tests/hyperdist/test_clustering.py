@@ -207,3 +207,14 @@ def test_goodness_of_fit_of_a_component_without_observations():
 def test_select_asks_for_numbers_to_try() -> None:
     with pytest.raises(ValueError, match=r"n_components must hold the numbers to try, as range\(1, 9\) does, got 3"):
         hd.Mixture.select(np.eye(3), hd.VonMisesFisher, 3)  # type: ignore[arg-type]
+
+
+def test_numbers_to_select_from_may_repeat():
+    x = hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0).sample(50, rng=0)
+    assert set(hd.Mixture.select(x, hd.VonMisesFisher, [1, 1], rng=0).criteria) == {1}
+
+
+def test_what_is_no_point_has_no_label():
+    q = hd.Mixture([0.5, 0.5], hd.VonMisesFisher([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], 5.0))
+    with pytest.raises(ValueError, match=r"x must hold points of the space.*: row 1 is none \(2 of 3 rows\)"):
+        q.predict([[1.0, 0.0, 0.0], [np.nan] * 3, [0.0, 0.0, 2.0]])

@@ -122,3 +122,11 @@ def test_the_correction_takes_most_of_the_bias_away(rng):
 def test_what_cannot_be_inferred_is_refused(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_samples_that_are_one_direction_each():
+    up, across = [[0.0, 0.0, 1.0]] * 5, [[1.0, 0.0, 0.0]] * 5
+    apart = hd.directional.common_mean_test(up, across, equal_concentrations=True)
+    assert (apart.statistic, apart.pvalue) == (np.inf, 0.0)
+    same = hd.directional.common_mean_test(up, up, equal_concentrations=True)
+    assert (same.statistic, same.pvalue) == (0.0, 1.0)

@@ -303,3 +303,18 @@ def test_bad_arguments():
         hd.ToroidalUniform.fit([0.1, 0.2])
     with pytest.raises(ValueError, match="weights"):
         hd.ToroidalWrappedNormal.fit([[1.0], [0.0]], [1.0, -1.0])
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "isotropic", "full"])
+@pytest.mark.parametrize("weight", [1e10, 1e50, 1e100, 1e200, 1e300])
+def test_fit_about_a_point_of_almost_all_weight(weight, covariance):
+    """There no image but one counts, and the best law is the normal's, however many scales the others lie away."""
+    x = hd.ToroidalWrappedNormal([0.3, 3.0], [0.5, 0.2]).sample(200, rng=0)
+    weights = np.concatenate([[weight], np.ones(199)])
+    fitted = hd.ToroidalWrappedNormal.fit(x, weights, covariance=covariance)
+    offset = hd.Torus().wrap(x - x[0])
+    scale = np.sqrt(np.sum(np.square(offset), axis=0) / weight)
+    expected = {"diagonal": scale, "isotropic": np.sqrt(np.mean(scale**2)), "full": scale}[covariance]
+    found = np.linalg.norm(fitted.scale_tril, axis=-1) if covariance == "full" else fitted.sigma
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    np.testing.assert_allclose(fitted.mu, x[0], atol=1e-6)

@@ -116,3 +116,27 @@ def test_what_is_no_law_is_refused():
         hd.Distribution.from_dict([1.0])
     with pytest.raises(ValueError, match="kappa must be >= 0"):
         hd.Distribution.from_dict({"law": "VonMisesFisher", "mu": [0.0, 1.0], "kappa": -1.0})
+
+
+def test_axes_are_added_to_laws_without_a_batch():
+    """law[None] is what indexing an array of the batch's shape makes of it, of every kind of law."""
+    one, two = hd.VonMisesFisher([0.0, 0.0, 1.0], 2.0), hd.VonMisesFisher([[0.0, 0.0, 1.0]] * 2, 3.0)
+    uniform = hd.SphericalUniform(2)
+    laws = [one, hd.Product(one, one), hd.Product(one, uniform), hd.Mixture([0.5, 0.5], two)]
+    laws += [hd.Mixture([0.1, 0.9], [uniform, one]), hd.Mixture([0.1, 0.4, 0.5], [uniform, two])]
+    for law in laws:
+        x = law.sample(rng=0)
+        for index, shape in ((None, (1,)), ((None, None), (1, 1)), (Ellipsis, ()), ((None, Ellipsis), (1,))):
+            assert law[index].batch_shape == shape
+            np.testing.assert_array_equal(law[index].log_prob(x), np.broadcast_to(law.log_prob(x), shape))
+    assert hd.Product(one, two)[None].batch_shape == (1, 2)
+
+
+def test_what_is_no_law_is_named():
+    for values, match in (
+        ({"law": "Distribution"}, "must name a law that there is, got 'Distribution'"),
+        ({"law": "VonMisesFisher", "mu": [0.0, 0.0, 1.0]}, r"what to_dict of a VonMisesFisher gives, got \['mu'\]"),
+        ({"law": "Product"}, "what to_dict of a Product gives"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            hd.Distribution.from_dict(values)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hyperdist.arrays.host import plain, unseen
 from hyperdist.arrays.namespace import Array, namespace
 from hyperdist.arrays.rows import dot, times, wide
 
@@ -51,13 +52,15 @@ class Triangle(NamedTuple):
 def solve(mu: Array, radius: Array, direction: Array, c: Array) -> Triangle | None:
     """The triangles of ``polar.exp_polar``'s arguments, mu in tangent coordinates.
 
-    None where a centre is nearer than ``NEAREST`` or a sum beyond ``FARTHEST``, before any vector is touched.
+    None where a centre is nearer than ``NEAREST`` or a sum beyond ``FARTHEST``, before any vector is touched, and where
+    nobody can look.
     """
     xp = namespace(mu, radius)
     k = xp.sqrt(wide(c))
     length = xp.sqrt(dot(mu, mu))
     a, r = k * wide(length), k * wide(radius)
-    if not bool(xp.all(a >= NEAREST) & xp.all(a + r <= FARTHEST)):
+    serves = xp.all(a >= NEAREST) & xp.all(a + r <= FARTHEST)
+    if (not plain(serves) and unseen(serves)) or not bool(serves):
         return None
     m = mu / length[..., None]
     plus, minus = direction + m, direction - m
