@@ -101,6 +101,10 @@ def check_sampler(
     alpha, n = checks.fraction(alpha, "alpha"), checks.dimension(n, "n", LEAST)
     source = _Source(sample, n, generator)
     if views.is_law(law):
+        if space is not None and type(space) is not type(law.space):
+            raise ValueError(f"space must be left out, for a law has its own, {law.space!r}, got {space!r}")
+        if 0 in law.batch_shape:
+            raise ValueError(f"law must hold at least one law, got batch shape {tuple(law.batch_shape)}")
         return _of_law(source, views.exact(law), _name(law), alpha, model, reference)
     if not callable(law):
         raise TypeError(f"law must be a law of hyperdist or hyperdist_torch, or a log density, got {law!r}")

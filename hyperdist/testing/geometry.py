@@ -105,6 +105,13 @@ def move_to(mu: np.ndarray, r: np.ndarray, unit: np.ndarray, c: float) -> np.nda
     return (radius / root)[..., None] * direction
 
 
+def _chords_sq(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Squared distances between rows of x (n, m) and of y (k, m), unit vectors, (n, k); to its digits where all are
+    close together, since products are of differences from one of them."""
+    a, b = x - x[:1], y - x[:1]
+    return np.maximum(np.sum(a * a, axis=-1)[:, None] + np.sum(b * b, axis=-1) - 2.0 * (a @ b.T), 0.0)
+
+
 def hyperbolic_distances(x: np.ndarray, y: np.ndarray, c: float) -> np.ndarray:
     """All distances between rows of x (n, d) and of y (m, d), tangent vectors at the origin; (n, m)."""
     if c == 0:
@@ -112,7 +119,7 @@ def hyperbolic_distances(x: np.ndarray, y: np.ndarray, c: float) -> np.ndarray:
     (a, u), (b, v) = _split(x), _split(y)
     a, b = np.sqrt(c) * a[:, None], np.sqrt(c) * b[None]
     with np.errstate(divide="ignore"):
-        sine_sq = np.log(np.maximum(0.5 * (1.0 - u @ v.T), 0.0))
+        sine_sq = np.log(0.25 * _chords_sq(u, v))
         gap = 0.5 * np.abs(a - b)
         radial = 2.0 * (gap + np.log(-0.5 * np.expm1(-2.0 * gap)))
         angular = a + np.log(-0.5 * np.expm1(-2.0 * a)) + b + np.log(-0.5 * np.expm1(-2.0 * b)) + sine_sq
@@ -121,8 +128,7 @@ def hyperbolic_distances(x: np.ndarray, y: np.ndarray, c: float) -> np.ndarray:
 
 def sphere_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """All angles between rows of x (n, m) and of y (k, m); (n, k)."""
-    cosine = np.clip(x @ y.T, -1.0, 1.0)
-    return 2.0 * np.arcsin(np.sqrt(0.5 * (1.0 - cosine)))
+    return 2.0 * np.arcsin(np.minimum(0.5 * np.sqrt(_chords_sq(x, y)), 1.0))
 
 
 def torus_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:

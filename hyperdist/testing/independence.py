@@ -9,6 +9,8 @@ from hyperdist.testing.finding import Finding, bonferroni
 from hyperdist.testing.views import View
 
 LAGS = 20
+_LEVEL = 64.0 * float(np.finfo(np.float64).eps)
+"""Spread of a function of the draws, over its size, that is rounding."""
 
 
 def _scores(u: np.ndarray) -> np.ndarray:
@@ -18,7 +20,9 @@ def _scores(u: np.ndarray) -> np.ndarray:
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Correlation of two columns of normals and its exact two-sided p-value."""
+    """Correlation of two columns of normals and its exact two-sided p-value; 0 and 1 where one is the same number."""
+    if np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+        return 0.0, 1.0
     r = float(np.corrcoef(x, y)[0, 1])
     t = abs(r) * np.sqrt((x.size - 2) / max(1.0 - r * r, 1e-300))
     return r, float(2.0 * stats.t.sf(t, x.size - 2))
@@ -91,12 +95,17 @@ def ljung_box(series: np.ndarray) -> tuple[float, float]:
 def series_of(x: np.ndarray, view: View | None) -> list[np.ndarray]:
     """One-dimensional functions of the draws, rank-normalised, for the tests along the chain.
 
-    x : (n, *batch, k) draws in any coordinates; the first batch element is followed.
+    x : (n, *batch, k) draws in any coordinates; the first batch element is followed, in its first coordinate, or where
+        rounding has left that one value in another. A function that is the same for all draws, as a uniform density,
+        says nothing of them.
     """
     rows = x.reshape(x.shape[0], -1, x.shape[-1])[:, 0]
-    columns = [rows[:, 0]]
+    values = _values(rows)
+    columns = [rows[:, 0 if values[0] > 1.0 else np.argmax(values)]]
     if view is not None and view.pit is not None:
-        columns.append(view.pit.reshape(view.pit.shape[0], -1)[:, 0])
+        level = view.pit.reshape(view.pit.shape[0], -1)[:, 0]
+        if np.ptp(level) > _LEVEL * np.max(np.abs(level)):
+            columns.append(level)
     return [_scores((stats.rankdata(column) - 0.5) / column.size) for column in columns]
 
 
@@ -104,6 +113,12 @@ def chain(x: np.ndarray, view: View | None) -> list[Finding]:
     """Autocorrelation of the radius and of one coordinate, by a portmanteau test over twenty lags."""
     statistic, p = bonferroni([ljung_box(series) for series in series_of(x, view)])
     return [Finding("chain", p, statistic, x.shape[0])]
+
+
+def _values(rows: np.ndarray) -> np.ndarray:
+    """Standard deviation of each coordinate of rows (n, k), in units of its rounding."""
+    rounding = np.spacing(np.median(np.abs(rows), axis=0)).astype(np.float64)
+    return np.asarray(np.std(rows, axis=0, dtype=np.float64) / rounding)
 
 
 def repeats(x: np.ndarray, dtype: str) -> list[Finding]:
@@ -116,9 +131,8 @@ def repeats(x: np.ndarray, dtype: str) -> list[Finding]:
     n, k = rows.shape
     if dtype == "float32" and k <= 2:
         return []
-    rounding = np.spacing(np.median(np.abs(rows), axis=0)).astype(np.float64)
-    width = np.sort(np.std(rows, axis=0, dtype=np.float64) / rounding)[::-1][:3]
-    expected = 10.0 * 0.5 * n * n / float(np.prod(2.0 * np.sqrt(np.pi) * width))
+    cells = np.maximum(2.0 * np.sqrt(np.pi) * np.sort(_values(rows))[::-1][:3], 1.0)
+    expected = 10.0 * 0.5 * n * n / float(np.prod(cells))
     order = np.argsort(rows[:, 0])
     count = int(np.sum(np.all(rows[order[1:]] == rows[order[:-1]], axis=1)))
     return [Finding("repeats", float(stats.poisson.sf(count - 1, expected)) if count else 1.0, float(count), n)]

@@ -16,6 +16,8 @@ from scipy import special, stats
 from hyperdist.distributions import Mixture, ToroidalWrappedNormal, WrappedNormal
 from hyperdist.distributions.hyperbolic import HyperbolicDistribution
 from hyperdist.distributions.spherical import SphericalDistribution
+from hyperdist.radial.riemannian_normal import SCALE_RANGE
+from hyperdist.radial.von_mises_fisher import KAPPA_MAX
 from hyperdist.testing.finding import Finding, bonferroni
 from hyperdist.testing.views import View, geometry_of, polar, represent
 
@@ -26,6 +28,8 @@ STEP = 1e-4
 LEAST_INFORMATION = 1e-8
 """A parameter about whose logarithm a draw tells less has no effect on the radius, or the same as another's."""
 NODES, EDGE = 200, 1e-16
+LARGEST = {"sigma": SCALE_RANGE[1], "kappa": KAPPA_MAX}
+"""What a law takes of them."""
 Moments = np.ndarray | float
 """A central moment of each law of a batch, or one for all."""
 
@@ -84,7 +88,7 @@ def _neighbour(law: Any, name: str, sign: float) -> tuple[Any, np.ndarray]:
     if isinstance(law, HyperbolicDistribution):
         given["mu"] = np.zeros_like(law.mu)  # the radius is the same about every centre, and 0 lies in every ball
     theta = np.asarray(given[name])
-    moved = np.maximum(theta + sign * STEP * np.where(theta > 0.0, theta, 1.0), 0.0)
+    moved = np.clip(theta + sign * STEP * np.where(theta > 0.0, theta, 1.0), 0.0, LARGEST.get(name, np.inf))
     return type(law)(**(given | {name: moved})).radius, moved
 
 
@@ -123,7 +127,7 @@ def _location(law: Any, unit: np.ndarray, radius: np.ndarray) -> Finding:
     return _chi_square("mu", square, d, n)
 
 
-def _chi_square(name: str, square: np.ndarray, d: int, n: int) -> Finding:
+def _chi_square(name: str, square: np.ndarray, d: int | np.ndarray, n: int) -> Finding:
     p = np.where(np.isfinite(square), stats.chi2.sf(square, d), 0.0)
     statistic, smallest = bonferroni(list(zip(np.ravel(square).tolist(), np.ravel(p).tolist(), strict=True)))
     return Finding(f"score {name}", smallest, statistic, n)
@@ -158,8 +162,13 @@ def _torus(law: Any, gap: np.ndarray) -> list[Finding]:
         outer, inner = np.minimum(np.abs(t) + step, np.pi), np.abs(np.abs(t) - step)
         return np.sign(t) * (law.radius.log_prob(inner) - law.radius.log_prob(outer)) / (2.0 * step)
 
-    square = n * np.square(np.mean(pull(gap), axis=0)) / np.sum(weight * pull(r) ** 2, axis=0)
-    return [*found, _chi_square("mu", np.sum(square, axis=-1), gap.shape[-1], n)]
+    # Of a coordinate that is uniform but for rounding the centre is nowhere.
+    power = np.sum(weight * pull(r) ** 2, axis=0)
+    told = np.broadcast_to(power * np.square(law.sigma) > LEAST_INFORMATION, gap.shape[1:])
+    square = np.where(told, n * np.square(np.mean(pull(gap), axis=0)) / np.where(told, power, 1.0), 0.0)
+    degrees = np.sum(told, axis=-1)
+    some = degrees > 0
+    return [*found, *([_chi_square("mu", np.sum(square, axis=-1)[some], degrees[some], n)] if some.any() else [])]
 
 
 def scores(law: Any, view: View) -> list[Finding]:

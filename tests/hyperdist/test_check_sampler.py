@@ -261,3 +261,57 @@ def test_the_law_is_taken_in_float64():
     assert (wide.dtype, law.dtype) == (np.float64, np.float32)
     assert float(wide.kappa) == 5.0
     assert abs(np.linalg.norm(wide.mu) - 1.0) < 1e-15
+
+
+EXTREMES = [
+    *(hd.ToroidalWrappedNormal([0.0, 1.0], sigma) for sigma in (6.0, 9.0, 1000.0, [0.5, 12.0])),
+    *(hd.SphericalRiemannianNormal(mu, sigma) for mu in ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0]) for sigma in (1e-9, 1e-12)),
+    hd.VonMisesFisher([0.0, 0.0, 1.0], 1e15),
+    hd.PowerSpherical([0.0, 0.0, 1.0], 1e15),
+    hd.WrappedNormal([0.5, 0.0], 1e-9),
+]
+
+
+@pytest.mark.parametrize("law", EXTREMES, ids=repr)
+@pytest.mark.filterwarnings("error")
+def test_laws_at_the_ends_pass_against_themselves(law):
+    """As wide as uniform, as narrow as coordinates hold, at the largest concentration; false alarm 1e-6."""
+    assert check(law.sample, law, n=1000).passed
+
+
+@pytest.mark.parametrize("space", [hd.Sphere(2), hd.Torus(2)], ids=repr)
+@pytest.mark.filterwarnings("error")
+def test_a_uniform_density_passes(space):
+    """One that is the same everywhere, to the last bit or to rounding; false alarm 1e-6."""
+    law = hd.SphericalUniform(2) if isinstance(space, hd.Sphere) else hd.ToroidalUniform(2)
+    rounded = np.random.default_rng(0)
+    for density in (lambda x: np.zeros(len(x)), law.log_prob, lambda x: 1.0 + 1e-16 * rounded.integers(-2, 3, len(x))):
+        assert check(law.sample, density, n=2000).passed
+    for density in (lambda x: np.zeros(len(x)), law.log_prob):
+        assert check(law.sample, density, n=2000, space=space, reference=law.sample).passed
+
+
+FIXED = [
+    hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0),
+    hd.PowerSpherical([0.0, 0.0, 1.0], 5.0),
+    hd.SphericalUniform(2),
+    hd.ToroidalUniform(2),
+    hd.ToroidalWrappedNormal([0.0, 1.0], 0.5),
+    hd.RiemannianNormal([0.0], 1.0),
+    hd.WrappedNormal([0.2, 0.1], 1.0),
+    hd.Product(hd.VonMisesFisher([0.0, 1.0], 2.0), hd.ToroidalUniform(1)),
+]
+
+
+@pytest.mark.parametrize("law", FIXED, ids=lambda law: type(law).__name__)
+@pytest.mark.filterwarnings("error")
+def test_a_sampler_that_gives_one_point_fails(law):
+    assert not check(np.tile(law.sample(rng=0), (500, 1)), law).passed
+
+
+def test_what_check_sampler_cannot_use_is_named():
+    law = hd.VonMisesFisher([0.0, 0.0, 1.0], 5.0)
+    with pytest.raises(ValueError, match="space must be left out, for a law has its own"):
+        check(law.sample, law, space=hd.Torus(2))
+    with pytest.raises(ValueError, match=r"law must hold at least one law, got batch shape \(0,\)"):
+        check(np.zeros((500, 0, 3)), hd.VonMisesFisher(np.zeros((0, 3)), np.ones(0)))
