@@ -17,6 +17,7 @@ from hyperdist_torch._precision import HALVES, upcast
 
 __all__ = [
     "Angles",
+    "EachCoordinate",
     "FiniteVector",
     "Hyperboloid",
     "PoincareBall",
@@ -235,6 +236,26 @@ class Scale(constraints.Constraint):
 
     def __repr__(self) -> str:
         return "Scale(" + ", ".join(f"{low:g} to {high:g} in {dtype}" for dtype, (low, high) in SCALES.items()) + ")"
+
+
+class EachCoordinate(constraints.independent):
+    """A constraint of each coordinate of vectors; unlike torch's own ``independent`` it takes empty batches.
+
+    >>> import torch, hyperdist_torch as ht
+    >>> each = ht.constraints.EachCoordinate(ht.constraints.scale)
+    >>> each.check(torch.tensor([[0.5, 1.0], [0.5, -1.0]])), each.check(torch.ones(0, 2)).shape
+    (tensor([ True, False]), torch.Size([0]))
+    """
+
+    def __init__(self, constraint: constraints.Constraint) -> None:
+        super().__init__(constraint, 1)
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether all coordinates of each vector are in range, (*batch)."""
+        return self.base_constraint.check(value).all(dim=-1)
+
+    def __repr__(self) -> str:
+        return f"EachCoordinate({self.base_constraint!r})"
 
 
 positive, non_negative, scale = Positive(), Positive(or_zero=True), Scale()

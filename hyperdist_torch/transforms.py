@@ -28,6 +28,7 @@ from hyperdist.geometry import conversions, lorentz, torus
 from hyperdist_torch._host import beside
 from hyperdist_torch.constraints import (
     Angles,
+    EachCoordinate,
     FiniteVector,
     Hyperboloid,
     PoincareBall,
@@ -349,3 +350,9 @@ def _circles(constraint: Angles) -> CircleTransform:
 @transform_to.register(Scale)
 def _positive(constraint: Positive | Scale) -> ExpTransform:
     return ExpTransform()
+
+
+@biject_to.register(EachCoordinate)
+@transform_to.register(EachCoordinate)
+def _each(constraint: EachCoordinate) -> Transform:
+    return biject_to(constraints.independent(constraint.base_constraint, 1))

@@ -70,6 +70,15 @@ class ManifoldDistribution(BatchedDistribution):
         """
         raise self._unknown("variance")
 
+    def entropy(self) -> Tensor:
+        """-E log density in nats, where it is known, (*batch).
+
+        >>> import hyperdist_torch as ht
+        >>> ht.SphericalUniform(2).entropy()  # log(4 pi)
+        tensor(2.5310)
+        """
+        raise self._unknown("entropy")
+
     def _unknown(self, what: str) -> checks.Unavailable:
         return checks.Unavailable(f"the {what} of {type(self).__name__} has no closed form: estimate it from draws")
 
@@ -80,6 +89,10 @@ class ManifoldDistribution(BatchedDistribution):
     @property
     @abstractmethod
     def _dtype(self) -> torch.dtype: ...
+
+    @property
+    def _device(self) -> torch.device:
+        return self.mean.device
 
     @abstractmethod
     def _draw(

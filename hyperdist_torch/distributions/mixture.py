@@ -10,10 +10,17 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from hyperdist import checks
-from hyperdist.distributions.any_mixture import AnyMixture, check_shapes, log_sum, posterior, two_curvatures
+from hyperdist.distributions.any_mixture import (
+    AnyMixture,
+    check_labelled,
+    check_shapes,
+    log_sum,
+    posterior,
+    two_curvatures,
+)
 from hyperdist.spaces import ProductSpace
 from hyperdist_torch import _parameters
-from hyperdist_torch._host import holds
+from hyperdist_torch._host import holds, seen
 from hyperdist_torch.distributions.base import ManifoldDistribution
 from hyperdist_torch.distributions.batched import BatchedDistribution
 from hyperdist_torch.distributions.product import ProductPoint
@@ -55,7 +62,7 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     def __init__(self, weights: Any, component: ManifoldDistribution, validate_args: bool | None = None) -> None:
         if not isinstance(component, ManifoldDistribution):
             raise TypeError(f"component must be a law of hyperdist_torch, got {component!r}")
-        like = torch.zeros(1, dtype=component._dtype, device=component.mean.device)
+        like = torch.zeros(1, dtype=component._dtype, device=component._device)
         weights = _parameters.vector(_parameters.tensors(weights=weights, like=like)["weights"], "weights")
         shape, given = component.batch_shape, weights.shape
         check_shapes(tuple(given), tuple(shape))
@@ -121,12 +128,18 @@ class Mixture(AnyMixture, BatchedDistribution):  # type: ignore[misc]
     def predict(self, x: Tensor, *, model: str | None = None) -> Tensor:
         """The likeliest component of each observation x (n, k), integers (n, *batch).
 
+        Raises ValueError for rows that are no points, whose probabilities are NaN.
+
         >>> import torch, hyperdist_torch
         >>> q = hyperdist_torch.Mixture([0.5, 0.5], hyperdist_torch.VonMisesFisher(torch.eye(2), [9.0, 9.0]))
         >>> q.predict(torch.tensor([[0.6, 0.8], [0.8, 0.6]]))
         tensor([1, 0])
         """
-        return torch.argmax(self.predict_proba(x, model=model), dim=-1)
+        share = self.predict_proba(x, model=model)
+        bad = torch.isnan(share).any(dim=-1)
+        if not holds(~bad):
+            check_labelled(seen(bad).cpu().numpy())
+        return torch.argmax(share, dim=-1)
 
     def score_samples(self, x: Tensor, *, model: str | None = None) -> Tensor:
         """``log_prob`` of observations x (n, k), (n, *batch).

@@ -14,6 +14,7 @@ from hyperdist import checks
 from hyperdist.arrays import lower
 from hyperdist.checks.matrices import SPREADS
 from hyperdist_torch import _parameters
+from hyperdist_torch.constraints import EachCoordinate
 from hyperdist_torch.distributions._matrices import Covariance, ScaleTriangle
 from hyperdist_torch.distributions.base import ManifoldDistribution
 
@@ -82,7 +83,7 @@ class Spread(ManifoldDistribution):
     ) -> dict[str, Any]:
         """What the given spread must satisfy; ``widest`` bounds the deviations of a full covariance."""
         if self._given == "sigma":
-            return {"sigma": constraints.independent(scale, 1)}
+            return {"sigma": EachCoordinate(scale)}
         matrix = ScaleTriangle if self._given == "scale_tril" else Covariance
         return {self._given: matrix(widest)}
 

@@ -235,13 +235,21 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
         base = self.base.component if isinstance(self.base, Mixture) else self.base
         return base._dtype if isinstance(base, ManifoldDistribution) else base.mean.dtype
 
+    @property
+    def _device(self) -> torch.device:
+        base = self.base.component if isinstance(self.base, Mixture) else self.base
+        return base._device if isinstance(base, ManifoldDistribution) else base.mean.device
+
     def log_prob(self, value: Tensor, *, model: str | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Log density in nats at ``value``, sample_shape + batch_shape + event_shape; ``generator`` is of the noise."""
         model = self._check_model(model)
-        x = self._read(value, model)
+        # A lone point as a row: in torch.func's forward mode float32 numbers without axes have tangents of float64.
+        lone = isinstance(value, Tensor) and value.ndim == 1 and not self.batch_shape
+        x = self._read(value[None] if lone else value, model)
         solution = self._carry(x, 1.0, 0.0, generator, True)
         assert solution.integral is not None
-        return self._base_log_prob(solution.x) + solution.integral
+        found = self._base_log_prob(solution.x) + solution.integral
+        return found[0] if lone else found
 
     def _read(self, value: Tensor, model: str | None) -> Tensor:
         """Points in the solver's coordinates; ValueError for rows that are none, whatever ``validate_args`` says: a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from hyperdist_torch._host import beside
 from hyperdist_torch._precision import exempt
 from hyperdist_torch.fast.planes import distances
 from hyperdist_torch.nn._layer import DistanceLayer
@@ -24,6 +25,7 @@ def gyroplane(x: Tensor, weight: Tensor, bias: Tensor, c: Tensor, model: str = "
     tensor([[ 1.5000],
             [-1.4258]])
     """
+    c = c if isinstance(c, Tensor) else beside(c, x)
     return distances(to_tangent(x, c, model), weight, bias, c)
 
 

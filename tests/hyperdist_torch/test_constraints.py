@@ -277,3 +277,26 @@ def test_parameters_take_dtype_and_broadcast() -> None:
     assert ht.RiemannianNormal(ZERO, torch.tensor(1.0, dtype=torch.float64)).sample().dtype == torch.float32
     assert "RiemannianNormal(mu: torch.Size([3])" in repr(ht.RiemannianNormal(ZERO, 1.0))
     assert (repr(ht.SphericalUniform(3)), repr(ht.ToroidalUniform(2))) == ("SphericalUniform(3)", "ToroidalUniform(2)")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_no_laws_are_laws(case: Case) -> None:
+    """A batch of size 0 makes laws, draws and densities of it, as in ``torch.distributions``."""
+    law = case.build(torch.float32)
+    law = law.expand((1, *law.batch_shape))
+    kept = {name: getattr(law, name)[:0] for name in law.arg_constraints}
+    none = type(law)(**kept, **({"model": law.model} if hasattr(law, "model") else {})) if kept else law.expand((0,))
+    for name, constraint in none.arg_constraints.items():
+        assert constraint.check(kept[name]).shape[0] == 0
+    x = none.rsample((3,))
+    assert x.shape[:2] == (3, 0)
+    assert none.log_prob(x).shape == (3, 0, *law.batch_shape[1:])
+
+
+def test_scales_are_reached_from_all_numbers() -> None:
+    for law in (ht.WrappedNormal(torch.zeros(4, 3), 1.0), ht.ToroidalWrappedNormal(torch.zeros(4, 3), 1.0)):
+        constraint = law.arg_constraints["sigma"]
+        transform = biject_to(constraint)
+        sigma = transform(torch.randn(4, 3))
+        assert constraint.check(sigma).all()
+        assert transform.log_abs_det_jacobian(transform.inv(sigma), sigma).shape == (4,)

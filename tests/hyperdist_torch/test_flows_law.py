@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import hyperdist as hd  # noqa: E402
 import hyperdist_torch as ht  # noqa: E402
 from hyperdist_torch import flows  # noqa: E402
 from tests.support.torch import flows as shared  # noqa: E402
@@ -269,3 +270,34 @@ def test_mixture_as_base() -> None:
     with pytest.raises(NotImplementedError, match="base Mixture has no reparametrised draws"):
         learnt.rsample((2,))
     assert learnt.sample((2,)).shape == (2, 3)
+
+
+SINGLE = [
+    (ht.SphericalUniform(2), flows.Sphere(2)),
+    (ht.ToroidalUniform(2), flows.Torus(2)),
+    (ht.RiemannianNormal([0.1, 0.2], 1.0), flows.Lorentz(2, 1.0)),
+    (ht.WrappedNormal([0.1, 0.2], 1.0), flows.PoincareBall(2, 1.0)),
+]
+
+
+@pytest.mark.parametrize(("base", "space"), SINGLE, ids=_id)
+def test_forward_mode_at_a_lone_point_in_single_precision(base: Any, space: flows.Space) -> None:
+    """Of one point, without a batch, as of a row: values, first and second derivatives, in the dtype of the point."""
+    q = flows.RiemannianCNF(base, flows.FrameField(space, hidden=4), solver=flows.FixedGrid(4))
+    x = q.sample()
+    for function in (q.log_prob, torch.func.jacfwd(q.log_prob), torch.func.hessian(q.log_prob)):
+        alone, row = function(x), function(x[None])
+        assert alone.dtype == torch.float32
+        torch.testing.assert_close(alone.flatten(), row.flatten(), rtol=1e-3, atol=1e-3)
+
+
+def test_what_a_flow_cannot_tell_says_so_and_mixtures_hold_flows() -> None:
+    field = flows.FrameField(hd.Sphere(2), hidden=4, context_width=3)
+    q = flows.RiemannianCNF(ht.SphericalUniform(2), field, context=torch.randn(2, 3))
+    for broken in (q, ht.Product(q, ht.SphericalUniform(2))):
+        with pytest.raises(NotImplementedError, match="the entropy of RiemannianCNF has no closed form"):
+            broken.entropy()
+    x = q.sample()[0]
+    both = ht.Mixture([0.25, 0.75], q).log_prob(x)
+    each = q.log_prob(x) + torch.tensor([0.25, 0.75]).log()
+    torch.testing.assert_close(both, torch.logsumexp(each, dim=-1))

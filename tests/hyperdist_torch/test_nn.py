@@ -87,6 +87,9 @@ def test_flat_is_linear(layer: Any) -> None:
     for c in (0.0, 1e-12):
         got = FUNCTIONS[layer](x, flat.weight, flat.bias, torch.tensor(c))
         torch.testing.assert_close(got, linear, rtol=2e-6, atol=2e-7)
+    for c in (0.0, 0.7):
+        of_tensor = FUNCTIONS[layer](x, flat.weight, flat.bias, torch.tensor(c))
+        torch.testing.assert_close(FUNCTIONS[layer](x, flat.weight, flat.bias, c), of_tensor)
 
 
 @pytest.mark.parametrize("c", [0.0, 1e-12, 0.7])

@@ -188,3 +188,12 @@ def test_draws_under_vmap(case: Case, method: str, randomness: str) -> None:
     log_prob = law.log_prob(x[1])
     error = (log_prob.mean(0) + law.entropy()) / (log_prob.std(0) / 500**0.5)
     assert (error.abs() < 6.0).all()
+
+
+def test_tensors_without_values() -> None:
+    """On the device "meta" a draw has a shape, by inversion where rejection is the default."""
+    with torch.device("meta"):
+        for made in (ht.WrappedNormal(torch.zeros(2), 1.0), ht.RiemannianNormal(torch.zeros(2), 1.0)):
+            x = made.rsample((5,), method="inverse")
+            assert (x.shape, x.device.type) == ((5, 2), "meta")
+            assert made.log_prob(x).shape == (5,)
