@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, NegativeBinomial, Poisson
+from torch.distributions import Distribution, Gamma, NegativeBinomial, Poisson
 
 from hyperdist import checks
 from hyperdist_torch._host import holds, seen
@@ -15,6 +15,15 @@ from hyperdist_torch.vae.likelihoods import Likelihood, finite, in_range, whole
 
 _LEAST_MEAN = 1e-4
 """Mean counts below it count as it before their logarithm is taken."""
+_LARGEST_LOG = 80.0
+"""Log size above which a negative binomial law is Poisson's to the last bit of a double, and its size has a float32."""
+_SHIFT = 8
+"""Stirling's series is taken at so much more than the size."""
+_STIRLING = (
+    1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360360.0, 1.0 / 156.0,
+    -3617.0 / 122400.0,
+)  # fmt: skip
+"""Of 1/y, 1/y^3, ... in log Gamma(y) - (y - 1/2) log y + y - log(2 pi)/2; the next term is below 1e-16 from 8 on."""
 
 
 class Counts(Likelihood):
@@ -48,9 +57,16 @@ class Counts(Likelihood):
 
     def _log_mean(self, output: Tensor, library: Tensor | None = None, covariates: Tensor | None = None) -> Tensor:
         axes = len(self.data_shape)
-        if (0 if covariates is None else covariates.shape[-1]) != self.covariates:
-            got = "none" if covariates is None else f"shape {tuple(covariates.shape)}"
-            raise ValueError(f"covariates must have {self.covariates} numbers a row, got {got}")
+        rows = output.shape[output.ndim - axes - 1]
+        # Other shapes would meet draws of the latent points, which come first, where there are as many as rows.
+        if library is not None and tuple(library.shape) != (rows,):
+            raise ValueError(f"library must have shape ({rows},), one size a row, got shape {tuple(library.shape)}")
+        found = (rows, 0) if covariates is None else tuple(covariates.shape)
+        if found != (rows, self.covariates):
+            got = "none" if covariates is None else f"shape {found}"
+            raise ValueError(
+                f"covariates must have shape {(rows, self.covariates)}, {self.covariates} numbers a row, got {got}"
+            )
         if covariates is not None and self.weight is not None:
             output = output + torch.tensordot(covariates.to(output), self.weight.to(output), dims=1)
         if library is not None:
@@ -64,6 +80,8 @@ class Counts(Likelihood):
     def check(self, x: Tensor, name: str) -> None:
         """ValueError where a value is no count."""
         rule = f"{name} must hold counts 0, 1, 2, ... for likelihood {self.name!r}"
+        if x.dtype == torch.bool:
+            return
         top = torch.finfo(x.dtype).max if x.is_floating_point() else torch.iinfo(x.dtype).max
         in_range(x, 0.0, top, rule)
         whole(x, rule)
@@ -122,15 +140,66 @@ class PoissonLikelihood(Counts):
         return _Poisson(self._log_mean(output, **given), validate_args=False)
 
 
+def _stirling(y: Tensor) -> Tensor:
+    """What log Gamma(y) has beyond the leading terms of Stirling's series, for y >= 8."""
+    inverse = 1.0 / y
+    square, found = inverse * inverse, torch.zeros_like(y)
+    for term in reversed(_STIRLING):
+        found = found * square + term
+    return found * inverse
+
+
+def _log_rising(x: Tensor, size: Tensor) -> Tensor:
+    """log Gamma(size + x)/(Gamma(size) size^x), which goes to 0 as size grows, without the cancellation of its terms.
+
+    By Gamma(y) = Gamma(y + 8)/(y (y + 1) ... (y + 7)) from the ratio at size + 8, that from Stirling's series: torch's
+    lgamma has second derivatives to nine digits alone.
+    """
+    far = size + _SHIFT
+    ratio = (far + x - 0.5) * torch.log1p(x / far) - x + (_stirling(far + x) - _stirling(far))
+    steps = torch.ones_like(far)
+    for k in range(_SHIFT):
+        steps = steps * (1.0 + x / (size + k))
+    return ratio + x * torch.log1p(_SHIFT / size) - steps.log()
+
+
 class _NegativeBinomial(NegativeBinomial):
-    """torch's law, with a density in double precision: its lgamma(size + x) - lgamma(size) cancels for large sizes."""
+    """torch's law of a log mean and a log size, right at every size: its log density cancels where that is large."""
+
+    def __init__(self, log_mean: Tensor, log_size: Tensor, validate_args: bool | None = None) -> None:
+        self.log_mean, self.log_size = torch.broadcast_tensors(log_mean, log_size.clamp_max(_LARGEST_LOG))
+        super().__init__(self.log_size.exp(), logits=self.log_mean - self.log_size, validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """That of the expanded parameters."""
+        return type(self)(self.log_mean.expand(batch_shape), self.log_size.expand(batch_shape), validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """exp(log_mean)."""
+        return self.log_mean.exp()
+
+    @property
+    def variance(self) -> Tensor:
+        """mean + mean^2/size."""
+        return self.mean + (2.0 * self.log_mean - self.log_size).exp()
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008 - torch's own default
+        """Poisson's, of means times gamma variates of mean 1."""
+        rate = Gamma(self.total_count, self.total_count, validate_args=False).sample(sample_shape)
+        return torch.poisson(rate * self.mean)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """In the parameters' dtype."""
-        wide = NegativeBinomial(self.total_count.double(), logits=self.logits.double(), validate_args=False)
+        """In the parameters' dtype, worked out in double precision."""
         if self._validate_args:
             self._validate_sample(value)
-        return wide.log_prob(value.double()).to(self.logits.dtype)
+        x, log_mean, log_size = value.double(), self.log_mean.double(), self.log_size.double()
+        # log(1 + mean/size)
+        spread = torch.logaddexp(log_mean - log_size, torch.zeros_like(log_size))
+        size = log_size.exp()
+        found = x * log_mean - (size + x) * spread + _log_rising(x, size) - torch.lgamma(x + 1.0)
+        return found.to(self.log_mean.dtype)
 
 
 class NegativeBinomialLikelihood(Counts):
@@ -155,4 +224,4 @@ class NegativeBinomialLikelihood(Counts):
 
     def _law(self, output: Tensor, **given: Tensor) -> Distribution:
         log_mean, log_size = self._log_mean(output, **given), self.log_size.to(output)
-        return _NegativeBinomial(log_size.exp(), logits=log_mean - log_size, validate_args=False)
+        return _NegativeBinomial(log_mean, log_size, validate_args=False)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
 import hyperdist
@@ -19,7 +18,7 @@ from hyperdist.distributions.normal_forms import of_normals
 from hyperdist.geometry import conversions, tangent
 from hyperdist_torch import _parameters, _random
 from hyperdist_torch._host import holds
-from hyperdist_torch.constraints import non_negative, scale, tangent_vector
+from hyperdist_torch.constraints import EachCoordinate, non_negative, scale, tangent_vector
 from hyperdist_torch.distributions import RiemannianNormal, WrappedNormal
 from hyperdist_torch.distributions.hyperbolic import OnHyperbolicSpace, hold
 
@@ -63,7 +62,7 @@ class OriginNormal(OnHyperbolicSpace):
     @property
     def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
         """What the parameters must satisfy."""
-        return {"loc": tangent_vector, "scale": constraints.independent(scale, 1), "c": non_negative}
+        return {"loc": tangent_vector, "scale": EachCoordinate(scale), "c": non_negative}
 
     @property
     def mean(self) -> Tensor:

@@ -21,6 +21,16 @@ _LEAST_MEAN = 1e-4
 """Distance from 0 and 1 to which a pixel's mean is moved before its logit is taken (the published code adds it)."""
 
 
+class _EachNumber(Independent):
+    """torch's law, for no rows too: its own sums take no empty batch."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The sum over the numbers of an observation."""
+        found = self.base_dist.log_prob(value)
+        axes = tuple(range(-self.reinterpreted_batch_ndims, 0))
+        return found.sum(dim=axes) if axes else found
+
+
 class Likelihood(nn.Module, ABC):
     """Independent laws of the numbers of one observation, of one family.
 
@@ -70,7 +80,7 @@ class Likelihood(nn.Module, ABC):
                 f"{self.name!r}, got {', '.join(map(repr, unknown))}"
             )
         law = self._law(upcast(output, "output"), **given)
-        return Independent(law, len(self.data_shape), validate_args=False)
+        return _EachNumber(law, len(self.data_shape), validate_args=False)
 
     @abstractmethod
     def _law(self, output: Tensor, **given: Tensor) -> Distribution:

@@ -185,7 +185,9 @@ class PoincareVAE(nn.Module):
     def log_fit(self, z: Tensor, x: Tensor, given: Given | None = None) -> Tensor:
         """log p(x | z) in nats, (*sample, batch), for z (*sample, batch, d) and x (batch, *data_shape)."""
         if not isinstance(self.decoder, Decoder) or given:
-            return self.decode(z, given).log_prob(x if not x.is_floating_point() else upcast(x, "x"))
+            whole = isinstance(self.likelihood, Likelihood) and not self.likelihood.integers
+            x = upcast(x, "x") if x.is_floating_point() else x.to(self.origin) if whole else x
+            return self.decode(z, given).log_prob(x)
         found = self.decoder.log_prob(z, self.flatten(x))
         if found.shape != z.shape[:-1]:
             raise ValueError(

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from hyperdist_torch._host import holds
+from hyperdist_torch._host import beside, holds
 from hyperdist_torch.constraints import Angles, UnitSphere
 from hyperdist_torch.distributions import Mixture, Product
 from hyperdist_torch.distributions.base import ManifoldDistribution
+from hyperdist_torch.distributions.product import ProductPoint
 from hyperdist_torch.vae.config import VAEConfig
 from hyperdist_torch.vae.counts import Counts, NegativeBinomialLikelihood, PoissonLikelihood
 from hyperdist_torch.vae.likelihoods import (
@@ -128,12 +129,14 @@ def _on_space(law: Any, c: Tensor, factor: Factor) -> Any:
         if not isinstance(law.support, UnitSphere if factor.space == "sphere" else Angles):
             raise ValueError(f"prior must be a law on the {factor.space}, got {type(law).__name__}")
     elif "tangent" in _models(law):
-        own = (law.component if isinstance(law, Mixture) else law).c  # type: ignore[attr-defined]
+        law_itself: Any = law.component if isinstance(law, Mixture) else law
+        # A flow has the curvature of its space.
+        own = law_itself.c if hasattr(law_itself, "c") else beside(law_itself.space.c, c)
         if not holds(own == c.to(own)):
             raise ValueError(
                 f"prior must have the curvature c = {c.item():g} of the model, got {own.unique().tolist()}"
             )
-    elif factor.space != "flat" or isinstance(law, ManifoldDistribution | Mixture):
+    elif factor.space != "flat" or isinstance(law.support, UnitSphere | Angles | ProductPoint):
         raise ValueError(
             "prior must be a law of hyperbolic space, such as hyperdist_torch.WrappedNormal(..., model='tangent'), "
             f"whose density is in Riemannian volume, got {type(law).__name__} at c = {c.item():g}"

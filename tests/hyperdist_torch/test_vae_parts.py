@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, distributions, nn  # noqa: E402
 
 import hyperdist_torch as ht  # noqa: E402
-from hyperdist_torch import vae  # noqa: E402
+from hyperdist_torch import flows, vae  # noqa: E402
 from hyperdist_torch.vae import OriginNormal, PoincareVAE, VAEConfig, elbo, iwae, log_likelihood  # noqa: E402
 
 CONFIG = VAEConfig(latent_dim=2, data_shape=(4, 3), hidden=8, c=0.7)
@@ -195,6 +195,44 @@ def test_own_priors() -> None:
         VAEConfig(2, (4, 3), c=0.0), prior=distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
     )
     torch.testing.assert_close(flat.log_prior()(z), PoincareVAE(flat.config).log_prior()(z))
+
+
+def test_flows_as_priors() -> None:
+    """On every latent space; of the curvature of the model, where there is one."""
+    x = torch.rand(5, 4, 3)
+
+    def carried(base: Any, space: Any) -> Any:
+        return flows.RiemannianCNF(base, flows.FrameField(space, hidden=4), solver=flows.FixedGrid(2))
+
+    hyperbolic = carried(ht.RiemannianNormal(torch.zeros(2), 1.0), flows.Lorentz(2, 1.0))
+    flat = carried(ht.WrappedNormal(torch.zeros(2), 1.0, c=0.0, model="tangent"), flows.Euclidean(2))
+    sphere = carried(ht.SphericalUniform(2), flows.Sphere(2))
+    for latent, prior in (
+        ("h2", hyperbolic), ("e2", flat), ("s2", sphere), ("h2,s2", ht.Product(hyperbolic, ht.SphericalUniform(2))),
+    ):  # fmt: skip
+        model = PoincareVAE(VAEConfig(data_shape=(4, 3), hidden=8, latent=latent), prior=prior)
+        z = model.encode(x).sample()
+        options = {"model": "tangent"} if "h" in latent else {}
+        torch.testing.assert_close(model.log_prior()(z), prior.log_prob(z, **options))
+        assert torch.isfinite(elbo(model, x)).all()
+    for latent, prior, match in (
+        ("h2", carried(ht.RiemannianNormal(torch.zeros(2), 1.0, 2.0), flows.Lorentz(2, 2.0)), r"c = 1 .* got \[2.0\]"),
+        ("e2", carried(ht.SphericalUniform(1), flows.Sphere(1)), "a law of hyperbolic space"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            elbo(PoincareVAE(VAEConfig(data_shape=(4, 3), hidden=8, latent=latent), prior=prior), x)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "normal", "continuous_bernoulli"])
+def test_whole_numbers_reach_a_ready_likelihood_between_own_parts(likelihood: str) -> None:
+    model = PoincareVAE(VAEConfig(2, (4, 3), likelihood=likelihood), encoder=Encoder(), decoder=decoder())
+    x = torch.rand(5, 4, 3) < 0.5
+    values = []
+    for given in (x, x.long(), x.to(torch.uint8), x.float()):
+        torch.manual_seed(0)
+        values.append(elbo(model, given, 2))
+    for value in values[:-1]:
+        torch.testing.assert_close(value, values[-1])
 
 
 PRIORS = [
