@@ -26,6 +26,8 @@ _WARM = 8
 """Steps of the EM algorithm before BFGS."""
 _FLAT = 1e-7
 """Scale of an angle given the others, over its own, that counts as 0."""
+_BESIDE = 0.5
+"""Of the least variance, what the first covariance has at least beside it: at none of it the slope in M is 0."""
 _NO_MAXIMUM = (
     "the data must not lie on one line or plane of angles, as d points or fewer do: the best covariance is singular "
     "and the likelihood has no maximum; give min_scale, the least scale along any axis, or covariance='isotropic'"
@@ -51,10 +53,6 @@ def wrapped_normal_maximum(blocks: Blocks, covariance: str, least: float) -> tup
     theta, tril = descent.minimise(full, np.zeros((len(mu), d + d * (d + 1) // 2)))
     centre = np.stack([full.law(one, j)[0] for j, one in enumerate(theta)])
     return torus.wrap(origin + centre).reshape(*batch, d), tril.reshape(*batch, d, d)
-
-
-_BESIDE = 0.5
-"""Of the least variance, what the first covariance has at least beside it: at none of it the slope in M is 0."""
 
 
 class _OneScale:
