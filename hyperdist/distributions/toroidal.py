@@ -233,7 +233,7 @@ class ToroidalWrappedNormal(spread.Spread, ToroidalDistribution):
                     a mean vector is 0, and is the best uphill from the moments among the laws that it leaves.
         Raises ValueError where no finite sigma > 0 is best: a coordinate in which all points of positive weight are
         equal (if "isotropic", where they are equal in all), or whose mean vector is 0 to rounding, as the uniform
-        law's. Any other data have a best sigma, below 9.
+        law's. Any other data have a best sigma, below 9 unless ``min_scale`` is above.
         A full covariance has none either where all points lie on a line or plane of angles, as d points or fewer do.
 
         >>> import hyperdist as hd

@@ -128,8 +128,8 @@ class Likelihood:
                     which = np.flatnonzero(large[:, j] == wide)
                     if which.size:
                         own = shares if which.size == len(shares) else shares[which]
-                        log_f, found_slopes = parts(angles, mu[which, j], sigma[which, j], wide, slopes)
-                        found[:, which, j] = _sums(own, log_f, found_slopes)
+                        log_f, derivatives = parts(angles, mu[which, j], sigma[which, j], wide, slopes)
+                        found[:, which, j] = _sums(own, log_f, derivatives)
             return tuple(np.asarray(each) for each in found)
 
         return self.blocks.total(means, max(1, _BLOCK // mu.size))

@@ -231,14 +231,18 @@ class RiemannianCNF(nn.Module, ManifoldDistribution):
         return None if model is None and isinstance(self.space, OnProduct) else super()._check_model(model)
 
     @property
+    def _start_law(self) -> Any:
+        return self.base.component if isinstance(self.base, Mixture) else self.base
+
+    @property
     def _dtype(self) -> torch.dtype:
-        base = self.base.component if isinstance(self.base, Mixture) else self.base
-        return base._dtype if isinstance(base, ManifoldDistribution) else base.mean.dtype
+        law = self._start_law
+        return law._dtype if isinstance(law, ManifoldDistribution) else law.mean.dtype
 
     @property
     def _device(self) -> torch.device:
-        base = self.base.component if isinstance(self.base, Mixture) else self.base
-        return base._device if isinstance(base, ManifoldDistribution) else base.mean.device
+        law = self._start_law
+        return law._device if isinstance(law, ManifoldDistribution) else law.mean.device
 
     def log_prob(self, value: Tensor, *, model: str | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Log density in nats at ``value``, sample_shape + batch_shape + event_shape; ``generator`` is of the noise."""

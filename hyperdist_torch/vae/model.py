@@ -185,8 +185,10 @@ class PoincareVAE(nn.Module):
     def log_fit(self, z: Tensor, x: Tensor, given: Given | None = None) -> Tensor:
         """log p(x | z) in nats, (*sample, batch), for z (*sample, batch, d) and x (batch, *data_shape)."""
         if not isinstance(self.decoder, Decoder) or given:
-            whole = isinstance(self.likelihood, Likelihood) and not self.likelihood.integers
-            x = upcast(x, "x") if x.is_floating_point() else x.to(self.origin) if whole else x
+            if x.is_floating_point():
+                x = upcast(x, "x")
+            elif isinstance(self.likelihood, Likelihood) and not self.likelihood.integers:
+                x = x.to(self.origin)
             return self.decode(z, given).log_prob(x)
         found = self.decoder.log_prob(z, self.flatten(x))
         if found.shape != z.shape[:-1]:
